@@ -1,0 +1,152 @@
+//! One field: its name, its type, and what it says about itself.
+
+use serde_json::Value as Json;
+
+use super::{
+    names::{Names, checked_name, quoted},
+    non_empty,
+};
+use crate::{
+    Crdt, Default, Field, FieldName, FieldType,
+    problem::{Report, nearest},
+    raw::{RawEntity, RawField},
+    reader::At,
+    type_text,
+    value::describe,
+};
+
+/// Names of columns that each table of SQLite or PostgreSQL has by itself.
+const DATABASE_COLUMNS: [&str; 9] =
+    ["rowid", "oid", "_rowid_", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
+
+/// Builds a field; `None` when its name or its type is not known.
+pub(crate) fn field(
+    raw: &At<RawField>,
+    entity: &RawEntity,
+    names: &mut Names,
+    report: &mut Report,
+) -> Option<At<Field>> {
+    let At { path, value: field } = raw;
+    let name = field.name.as_ref().and_then(|name| field_name(name, entity, names, report));
+    let ty = field.r#type.as_ref().and_then(|text| field_type(text, report));
+    let allow_read = non_empty(field.allow_read.as_ref(), "a CEL expression", report);
+    let allow_write = non_empty(field.allow_write.as_ref(), "a CEL expression", report);
+    if let Some(before) = &field.renamed_from {
+        renamed_from(before, entity, report);
+    }
+    let ty = ty?;
+    let crdt = merge_rule(raw, &ty, entity, report);
+    let default = field.default.as_ref().and_then(|json| default_value(json, &ty, report));
+    if field.unique && !ty.is_comparable() {
+        let expected = format!("false for a field of type {}, which has no comparable column", ty.spelling());
+        report.problem(&path.key("unique"), expected, "true", None);
+    }
+    let (optional, unique) = (field.optional, field.unique);
+    let value = Field { name: name?, ty, crdt, optional, unique, default, allow_read, allow_write };
+    Some(At { path: path.clone(), value })
+}
+
+fn field_name(
+    name: &At<String>,
+    entity: &RawEntity,
+    names: &mut Names,
+    report: &mut Report,
+) -> Option<FieldName> {
+    let unique = names.claim(name, "a field name", report);
+    let lower = name.value.to_ascii_lowercase();
+    let taken_by = match lower.as_str() {
+        "id" => Some("because every row has an id already"),
+        "value" if entity.open => Some("because the table of an open entity has a column `value` already"),
+        other if DATABASE_COLUMNS.contains(&other) => {
+            Some("because databases have a column of that name in every table")
+        }
+        _ => None,
+    };
+    if let Some(reason) = taken_by {
+        report.problem(&name.path, format!("another name, {reason}"), quoted(&name.value), None);
+        return None;
+    }
+    checked_name(name, FieldName::new, report).filter(|_| unique)
+}
+
+fn field_type(text: &At<String>, report: &mut Report) -> Option<FieldType> {
+    type_text::parse(&text.value)
+        .map_err(|error| report.problem(&text.path, error.expected, quoted(&text.value), error.nearest))
+        .ok()
+}
+
+fn renamed_from(before: &At<String>, entity: &RawEntity, report: &mut Report) {
+    if checked_name(before, FieldName::new, report).is_none() {
+        return;
+    }
+    let names = entity.fields.iter().filter_map(|field| field.value.name.as_ref());
+    if names.into_iter().any(|name| name.value.eq_ignore_ascii_case(&before.value)) {
+        let found = format!("{}, which is still a field", quoted(&before.value));
+        report.problem(&before.path, "the name of a field that is no more", found, None);
+        return;
+    }
+    report.warn(&before.path, "accepted, but renames are not carried out yet", None);
+}
+
+fn merge_rule(raw: &At<RawField>, ty: &FieldType, entity: &RawEntity, report: &mut Report) -> Crdt {
+    let allowed: &[Crdt] = match (entity.crdt, ty.allowed_crdts()) {
+        (true, allowed) => allowed,
+        (false, allowed) if allowed.contains(&Crdt::Lww) => &[Crdt::Lww],
+        (false, _) => {
+            let expected = "a type that a plain row can hold, because the entity says `crdt: false`";
+            report.problem(&raw.path.key("type"), expected, quoted(&ty.spelling()), None);
+            return ty.default_crdt();
+        }
+    };
+    let default = if entity.crdt { ty.default_crdt() } else { Crdt::Lww };
+    let Some(At { path, value: word }) = &raw.value.crdt else { return default };
+    let known = Crdt::ALL.into_iter().find(|crdt| crdt.word() == word);
+    if let Some(crdt) = known.filter(|crdt| allowed.contains(crdt)) {
+        return crdt;
+    }
+    let words: Vec<String> = allowed.iter().map(|crdt| format!("{:?}", crdt.word())).collect();
+    let of = if entity.crdt { "" } else { " of plain rows" };
+    let expected = format!("{} for a field of type {}{of}", words.join(" or "), ty.spelling());
+    let near = nearest(word, allowed.iter().map(|crdt| crdt.word()));
+    report.problem(path, expected, quoted(word), near);
+    default
+}
+
+/// Reads `default`, whose three special words stand for values that are known only at the insertion.
+fn default_value(json: &At<Json>, ty: &FieldType, report: &mut Report) -> Option<Default> {
+    let At { path, value } = json;
+    let is_text_or_id = matches!(ty, FieldType::String | FieldType::Id(_));
+    let (default, fits, kept_for) = match value.as_str() {
+        Some("now") => (Default::Now, *ty == FieldType::Datetime, "datetime"),
+        Some("uuid") => (Default::Uuid, is_text_or_id, "string and id"),
+        Some("auth.userId") => (Default::AuthUserId, is_text_or_id, "string and id"),
+        Some(_) | None => return literal(json, ty, report),
+    };
+    if fits {
+        return Some(default);
+    }
+    if let FieldType::Enum(_) = ty {
+        return literal(json, ty, report);
+    }
+    let expected = format!("a default for a field of type {}", ty.spelling());
+    let found = format!("{}, which only {kept_for} fields take", describe(value));
+    report.problem(path, expected, found, None);
+    None
+}
+
+fn literal(json: &At<Json>, ty: &FieldType, report: &mut Report) -> Option<Default> {
+    let At { path, value } = json;
+    match ty.read(value) {
+        Ok(value) => Some(Default::Literal(value)),
+        Err(mismatch) => {
+            let near = match (ty, value.as_str()) {
+                (FieldType::Enum(variants), Some(text)) => nearest(text, variants.iter().map(String::as_str)),
+                (FieldType::Datetime, Some(text)) => nearest(text, ["now"]),
+                (FieldType::Id(_), Some(text)) => nearest(text, ["uuid", "auth.userId"]),
+                _ => None,
+            };
+            report.problem(path, mismatch.expected, mismatch.found, near);
+            None
+        }
+    }
+}
