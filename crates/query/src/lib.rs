@@ -1,0 +1,49 @@
+//! What a caller asks of an entity: the query, its predicate in memory, its SQL.
+//!
+//! A [`Query`] is read from JSON by [`Query::parse`], against the manifest. What comes out names only columns
+//! that exist, holds only literals of their types, and is bounded. It can be asked of one row
+//! ([`Query::matches`]) and of a database ([`Query::to_statement`]), and both give the same answer.
+//!
+//! # What null means
+//!
+//! A test of a column is true or false, never unknown, in memory as in SQL:
+//!
+//! - `{"a": null}`, `{"a": {"$eq": null}}` and `{"a": {"$exists": false}}` hold where `a` has no value;
+//! - `$ne`, `$nin` and `$not` hold where `a` has no value, since no value is not equal to a value;
+//! - `$gt`, `$gte`, `$lt`, `$lte`, `$like`, `$ilike` and `$contains` are false where `a` has no value, and
+//!   the first four are false when compared with `null`;
+//! - rows without a value come first in ascending order and last in descending order.
+//!
+//! # How values compare
+//!
+//! Texts compare by their UTF-8 bytes, bytes likewise, `false` before `true`. `$like` and `$contains` mind
+//! case; `$ilike` treats `A` to `Z` as `a` to `z` and leaves all other letters alone. In a pattern `%` stands for
+//! any run of characters, `_` for one, and `\` takes the character after it literally. A pattern sees a text
+//! up to its first U+0000. `json` columns can be asked only whether they have a value.
+//!
+//! This crate does not know storage drivers or sockets.
+
+mod column;
+mod compare;
+mod cursor;
+mod error;
+mod filter;
+mod fingerprint;
+mod order;
+mod pattern;
+mod query;
+mod read;
+mod sql;
+
+pub use query::{Limit, Query};
+pub use read::{QueryParts, QueryTexts};
+
+pub use column::{Column, ColumnType, RowView};
+pub use filter::{Comparison, Filter, Term, Test};
+pub use order::{Direction, OrderTerm};
+pub use pattern::{Case, Pattern, PatternError};
+
+pub use cursor::Cursor;
+pub use sql::{Dialect, Identifier, Statement};
+
+pub use error::{QueryError, QueryErrorKind};

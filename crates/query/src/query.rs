@@ -1,0 +1,168 @@
+//! The query itself, validated.
+
+use std::{cmp::Ordering, sync::Arc};
+
+use corella_manifest::{Entity, EntityName, Manifest};
+
+use crate::{
+    Column, Cursor, Dialect, Filter, OrderTerm, QueryError, QueryErrorKind, QueryParts, RowView, Statement,
+    error::shown, fingerprint, order, read, sql,
+};
+
+/// What a caller asks of one entity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    entity: EntityName,
+    filter: Filter,
+    order: Vec<OrderTerm>,
+    limit: Limit,
+    after: Option<Cursor>,
+    columns: Arc<[Column]>,
+    open: bool,
+    /// Of the query as the caller asked it, whatever it was restricted to since.
+    fingerprint: u64,
+}
+
+/// How many rows a query may answer with: 1 to 10,000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Limit(u32);
+
+impl Query {
+    /// Reads a query of the entity called `entity` and checks it against the manifest.
+    ///
+    /// # Errors
+    /// The first mistake found: where it is, what was expected, what came.
+    pub fn parse(manifest: &Manifest, entity: &str, parts: QueryParts<'_>) -> Result<Self, QueryError> {
+        let entity = manifest.entity(entity).ok_or_else(|| {
+            let found = format!("`{}`", shown(entity));
+            let expected = "an entity of the manifest";
+            QueryError::new(QueryErrorKind::UnknownEntity, "entity", expected, found)
+                .nearest(entity, manifest.entities.iter().map(|entity| entity.name.as_str()))
+        })?;
+        Self::of(entity, parts)
+    }
+
+    /// Reads a query of `entity`.
+    ///
+    /// # Errors
+    /// As [`Query::parse`].
+    pub fn of(entity: &Entity, parts: QueryParts<'_>) -> Result<Self, QueryError> {
+        let filter = match &parts.where_ {
+            Some(json) => read::filter(entity, json)?,
+            None => Filter::everything(),
+        };
+        let order = read::order(entity, parts.order_by.as_ref())?;
+        let limit = parts.limit.map_or(Ok(Limit::DEFAULT), Limit::new)?;
+        let fingerprint = fingerprint::of_query(&entity.name, &filter, &order);
+        let after = parts.cursor.map(|text| Cursor::read(text, &order, fingerprint)).transpose()?;
+        Ok(Self {
+            entity: entity.name.clone(),
+            filter,
+            order,
+            limit,
+            after,
+            columns: Column::all(entity).into(),
+            open: entity.open,
+            fingerprint,
+        })
+    }
+
+    /// The entity whose rows are asked for.
+    #[must_use]
+    pub fn entity(&self) -> &EntityName {
+        &self.entity
+    }
+
+    /// The condition that they meet.
+    #[must_use]
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// The order in which they come; the id is always in it, so that no two rows share a place.
+    #[must_use]
+    pub fn order(&self) -> &[OrderTerm] {
+        &self.order
+    }
+
+    /// How many are asked for at most.
+    #[must_use]
+    pub fn limit(&self) -> Limit {
+        self.limit
+    }
+
+    /// The place behind which they start.
+    #[must_use]
+    pub fn after(&self) -> Option<&Cursor> {
+        self.after.as_ref()
+    }
+
+    /// The columns that a statement selects: the id, then every declared field in the entity's order.
+    #[must_use]
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The same query of fewer rows: those that meet `filter` too. Its cursors stay those of the caller's query.
+    #[must_use]
+    pub fn restricted_to(mut self, filter: Filter) -> Self {
+        self.filter = Filter::all([self.filter, filter]);
+        self
+    }
+
+    /// Whether `row` belongs to the answer, the limit aside.
+    pub fn matches<R: RowView + ?Sized>(&self, row: &R) -> bool {
+        self.filter.matches(row)
+            && self.after.as_ref().is_none_or(|cursor| cursor.is_before(row, &self.order))
+    }
+
+    /// How two rows stand in the query's order.
+    pub fn compare<L, R>(&self, left: &L, right: &R) -> Ordering
+    where
+        L: RowView + ?Sized,
+        R: RowView + ?Sized,
+    {
+        order::compare_rows(&self.order, left, right)
+    }
+
+    /// The cursor with which the page after the one that ends in `row` is asked for.
+    pub fn cursor_after<R: RowView + ?Sized>(&self, row: &R) -> Cursor {
+        Cursor::behind(row, &self.order, self.fingerprint)
+    }
+
+    /// The query as one SQL statement over the rows of `tenant`.
+    ///
+    /// It selects [`Query::columns`], and after them `value` when the entity is open. It asks for one row more
+    /// than the limit: when that row comes, there is another page, and the row is not part of this one.
+    #[must_use]
+    pub fn to_statement(&self, dialect: Dialect, tenant: &str) -> Statement {
+        sql::select(self, self.open, dialect, tenant)
+    }
+}
+
+impl Limit {
+    /// What a query without a limit gets.
+    pub const DEFAULT: Self = Self(100);
+    /// The greatest limit.
+    pub const MAX: Self = Self(10_000);
+
+    /// A limit of so many rows.
+    ///
+    /// # Errors
+    /// When it is none or beyond [`Limit::MAX`]; a limit is never cut in silence.
+    pub fn new(rows: u32) -> Result<Self, QueryError> {
+        if (1..=Self::MAX.0).contains(&rows) { Ok(Self(rows)) } else { Err(Self::refused(rows)) }
+    }
+
+    /// The error about a limit that was written so.
+    pub(crate) fn refused(found: impl std::fmt::Display) -> QueryError {
+        let expected = format!("a whole number from 1 to {}", Self::MAX.0);
+        QueryError::new(QueryErrorKind::InvalidLimit, "limit", expected, found.to_string())
+    }
+
+    /// The number of rows.
+    #[must_use]
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}

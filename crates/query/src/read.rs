@@ -1,0 +1,64 @@
+//! How a request's parts become a query.
+
+mod filter;
+mod order;
+mod path;
+mod reader;
+
+use serde_json::Value as Json;
+
+use crate::{Limit, QueryError, QueryErrorKind, error::shown};
+
+pub(crate) use filter::filter;
+pub(crate) use order::order;
+
+/// The parts of a query as JSON, beside the entity.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct QueryParts<'a> {
+    /// The condition, such as `{"pinned": true, "position": {"$gt": 1}}`; all rows without one.
+    pub where_: Option<Json>,
+    /// The order: `"created"`, `{"created": "desc"}`, or a list of such; by id without one.
+    pub order_by: Option<Json>,
+    /// How many rows at most; [`Limit::DEFAULT`] without one.
+    pub limit: Option<u32>,
+    /// The cursor of an earlier answer to the same query.
+    pub cursor: Option<&'a str>,
+}
+
+/// The parts of a query as they stand in a URL.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueryTexts<'a> {
+    /// The condition as JSON text.
+    pub where_: Option<&'a str>,
+    /// The order as JSON text.
+    pub order_by: Option<&'a str>,
+    /// The limit in decimal digits.
+    pub limit: Option<&'a str>,
+    /// The cursor of an earlier answer to the same query.
+    pub cursor: Option<&'a str>,
+}
+
+impl<'a> QueryTexts<'a> {
+    /// Reads the texts as JSON and number.
+    ///
+    /// # Errors
+    /// When one is not JSON, or not a number.
+    pub fn read(self) -> Result<QueryParts<'a>, QueryError> {
+        let limit =
+            self.limit.map(|text| text.parse().map_err(|_| Limit::refused(shown(text)))).transpose()?;
+        Ok(QueryParts {
+            where_: json("where", self.where_, r#"JSON such as {"title": "Plan"}"#)?,
+            order_by: json("orderBy", self.order_by, r#"JSON such as "title" or {"title": "desc"}"#)?,
+            limit,
+            cursor: self.cursor,
+        })
+    }
+}
+
+fn json(path: &str, text: Option<&str>, expected: &str) -> Result<Option<Json>, QueryError> {
+    let Some(text) = text else { return Ok(None) };
+    serde_json::from_str(text).map(Some).map_err(|error| {
+        let found = format!("`{}` ({error})", shown(text));
+        QueryError::new(QueryErrorKind::Malformed, path, expected, found)
+    })
+}

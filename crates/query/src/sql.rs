@@ -1,0 +1,84 @@
+//! A query as one SQL statement, for each dialect.
+
+mod filter;
+mod identifier;
+mod keyset;
+mod writer;
+
+use corella_manifest::Value;
+
+use crate::{Column, Direction, Filter, Query};
+
+pub use identifier::Identifier;
+use writer::Writer;
+
+/// The flavours of SQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// SQLite 3.30 and later. Booleans are 0 and 1, times are texts as `time_text` writes them.
+    Sqlite,
+    /// PostgreSQL 12 and later. Booleans are boolean, times are timestamptz.
+    Postgres,
+}
+
+/// An SQL text and the values of its placeholders.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statement {
+    /// The text, with placeholders `?1`, `?2`, … for SQLite and `$1`, `$2`, … for PostgreSQL.
+    pub text: String,
+    /// The first is for `?1` or `$1`. A placeholder may stand in the text more than once.
+    pub parameters: Vec<Value>,
+}
+
+/// The statement that selects `query`'s rows of `tenant`, and one more than its limit.
+pub(crate) fn select(query: &Query, open: bool, dialect: Dialect, tenant: &str) -> Statement {
+    let mut writer = Writer::new(dialect);
+    let tenant = writer.bind(Value::Text(tenant.into()));
+    writer.push("SELECT ");
+    for (index, column) in query.columns().iter().enumerate() {
+        if index > 0 {
+            writer.push(", ");
+        }
+        writer.column(column);
+    }
+    if open {
+        writer.push(", ");
+        writer.fixed("value");
+    }
+    writer.push(" FROM ");
+    writer.push(&Identifier::from(query.entity()).to_string());
+    writer.push(" AS r WHERE ");
+    writer.fixed("corella_tenant");
+    writer.push(" = ");
+    writer.placeholder(tenant);
+    if *query.filter() != Filter::everything() {
+        writer.push(" AND ");
+        writer.filter(query.filter());
+    }
+    if let Some(cursor) = query.after() {
+        writer.push(" AND ");
+        writer.keyset(query.order(), cursor.values());
+    }
+    order_by(&mut writer, query);
+    let limit = writer.bind(Value::Int(i64::from(query.limit().get()) + 1));
+    writer.push(" LIMIT ");
+    writer.placeholder(limit);
+    writer.finish()
+}
+
+fn order_by(writer: &mut Writer, query: &Query) {
+    writer.push(" ORDER BY ");
+    for (index, term) in query.order().iter().enumerate() {
+        if index > 0 {
+            writer.push(", ");
+        }
+        writer.ordered_column(&term.column);
+        writer.push(match (term.direction, term.column == Column::id()) {
+            // An id is never null, and without the addition any index on it will do.
+            (Direction::Ascending, true) => " ASC",
+            (Direction::Descending, true) => " DESC",
+            (Direction::Ascending, false) => " ASC NULLS FIRST",
+            (Direction::Descending, false) => " DESC NULLS LAST",
+        });
+    }
+}

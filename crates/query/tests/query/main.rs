@@ -1,0 +1,12 @@
+//! A query gives the same answer in memory and in SQL, and says clearly what it does not take.
+
+mod agreement;
+mod bounds;
+mod database;
+mod errors;
+mod fixture;
+mod generate;
+mod injection;
+mod paging;
+mod semantics;
+mod statements;
