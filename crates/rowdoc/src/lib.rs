@@ -1,0 +1,56 @@
+//! One row as one Loro document: its shape, its edits, what comes in, what goes out.
+//!
+//! In reading order:
+//!
+//! - `key`: which row: tenant, entity, row id
+//! - `version`: how far a replica has come
+//! - `shape`: an entity's declared fields, compiled for documents
+//! - `doc`: the document: load, export, delete, size
+//! - `change`: which fields a change touched
+//! - `refusal`: why bytes, patches and stored rows are turned away
+//! - `import`: bytes from clients, and the gates that they pass
+//! - `check`: where the operations of an import may land
+//! - `patch`: JSON patches as minimal operations
+//! - `text`: a text brought to a wanted content
+//! - `node_tree`: an editor's node tree as a value
+//! - `node_read`, `node_edit`: that value out of a document, and into it
+//! - `project`: a document as the values of its table row
+//! - `read`: deep values within a depth bound
+//! - `fold`: a snapshot and its tail as one new snapshot
+//! - [`presence`]: presence updates, apart from documents
+//! - `vessel`: a Loro document that may panic without harm to others
+//!
+//! The document has one root map `row` with the fields and one root map `meta` with `deleted`.
+//! Collaborative fields are mergeable children of `row`, so that two replicas which first touch a field at
+//! the same time both keep their work.
+//!
+//! This is the only crate that names `loro`. It does not know storage or sockets.
+
+mod change;
+mod check;
+mod doc;
+mod fold;
+mod import;
+mod key;
+mod node_edit;
+mod node_read;
+mod node_tree;
+mod patch;
+pub mod presence;
+mod project;
+mod read;
+mod refusal;
+mod shape;
+mod text;
+mod version;
+mod vessel;
+
+pub use change::Change;
+pub use doc::RowDoc;
+pub use fold::merge_stored;
+pub use import::Bounds;
+pub use key::{RowId, RowIdError, RowKey, Tenant};
+pub use project::Projection;
+pub use refusal::{CorruptRow, DocFault, Refusal};
+pub use shape::{Form, RowShape, ShapeField, UnservedField};
+pub use version::{PeerId, Version, VersionError};

@@ -1,0 +1,202 @@
+//! A document as the values of its table row.
+
+use corella_manifest::{TypeMismatch, Value};
+use loro::{Container, LoroDoc, LoroMap, LoroValue, ValueOrContainer};
+use serde_json::{Map, Value as Json};
+
+use crate::{
+    Change, Form, Refusal, RowDoc, RowShape, ShapeField,
+    doc::{META, ROW, row_is_deleted},
+    node_read,
+    read::{self, Levels, Texts},
+    refusal::DocFault,
+};
+
+/// The values of a row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Projection {
+    /// Whether the row is deleted, and thus in no table.
+    pub deleted: bool,
+    /// One value for each declared field, in the order of their declaration; for an open entity, the whole
+    /// document as one [`Value::Json`] after them.
+    pub values: Vec<Value>,
+}
+
+impl RowDoc {
+    /// The row's values.
+    ///
+    /// A field without a value is [`Value::Null`]; a required text or document without one is empty.
+    ///
+    /// # Errors
+    /// [`Refusal`] when a value does not fit its field, when values nest too deep, or when Loro fails from
+    /// within.
+    pub fn project(&self) -> Result<Projection, Refusal> {
+        let shape = &*self.shape;
+        self.vessel.with(|doc| {
+            let row = doc.get_map(ROW);
+            let mut values = Vec::with_capacity(shape.fields().len() + usize::from(shape.is_open()));
+            for field in shape.fields() {
+                values.push(read_field(&row, field)?);
+            }
+            if shape.is_open() {
+                values.push(whole(doc)?);
+            }
+            Ok(Projection { deleted: row_is_deleted(doc), values })
+        })?
+    }
+
+    /// The row's values after `change`, where `previous` are those before it; reads only what changed.
+    ///
+    /// # Errors
+    /// As [`RowDoc::project`].
+    pub fn project_changed(&self, previous: &Projection, change: &Change) -> Result<Projection, Refusal> {
+        let shape = &*self.shape;
+        let mut next = previous.clone();
+        self.vessel.with(|doc| {
+            let row = doc.get_map(ROW);
+            for index in &change.fields {
+                if let (Some(field), Some(value)) = (shape.fields().get(*index), next.values.get_mut(*index))
+                {
+                    *value = read_field(&row, field)?;
+                }
+            }
+            if change.open
+                && shape.is_open()
+                && let Some(value) = next.values.last_mut()
+            {
+                *value = whole(doc)?;
+            }
+            next.deleted = row_is_deleted(doc);
+            Ok(next)
+        })?
+    }
+
+    /// The declared fields as JSON, without the row's id.
+    ///
+    /// # Errors
+    /// [`DocFault`] when the values do not fit the shape or Loro fails from within.
+    pub fn to_json(&self) -> Result<Map<String, Json>, DocFault> {
+        let projection = self.project()?;
+        Ok(projection.fields_json(&self.shape))
+    }
+
+    /// The node tree of a document field, as ProseMirror writes it; `None` for other fields.
+    ///
+    /// # Errors
+    /// [`DocFault`] when the nodes nest too deep or Loro fails from within.
+    pub fn document_json(&self, field: &str) -> Result<Option<Json>, DocFault> {
+        let Some(field) = self.shape.field_index(field).map(|index| &self.shape.fields()[index]) else {
+            return Ok(None);
+        };
+        if field.form != Form::Document {
+            return Ok(None);
+        }
+        let element = self.vessel.with(|doc| match doc.get_map(ROW).get(field.name.as_str()) {
+            Some(ValueOrContainer::Container(Container::Map(map))) => {
+                node_read::element(&map, Levels::ALL).map(Some).map_err(Refusal::from)
+            }
+            _ => Ok(None),
+        })??;
+        Ok(element.map(|element| element.to_json()))
+    }
+}
+
+impl Projection {
+    /// The declared fields as JSON, without the row's id.
+    #[must_use]
+    pub fn fields_json(&self, shape: &RowShape) -> Map<String, Json> {
+        let fields = shape.fields().iter().zip(&self.values);
+        fields.map(|(field, value)| (field.name.to_string(), value.to_json())).collect()
+    }
+}
+
+fn whole(doc: &LoroDoc) -> Result<Value, Refusal> {
+    Ok(Value::Json(Json::Object(read::whole(doc, Texts::Plain, &[META])?)))
+}
+
+/// The value of one field.
+pub(crate) fn read_field(row: &LoroMap, field: &ShapeField) -> Result<Value, Refusal> {
+    let slot = row.get(field.name.as_str());
+    match field.form {
+        Form::Register => {
+            read_register(field, slot.as_ref()).map_err(|mismatch| Refusal::mismatch(&field.name, mismatch))
+        }
+        Form::Text => match slot {
+            Some(ValueOrContainer::Container(Container::Text(text))) => {
+                Ok(Value::Text(text.to_string().into()))
+            }
+            other => no_container(field, other.as_ref(), "a text (ensureMergeableText)"),
+        },
+        Form::Document => match slot {
+            Some(ValueOrContainer::Container(Container::Map(map))) => {
+                Ok(Value::Text(node_read::plain_text(&map, Levels::ALL)?.into()))
+            }
+            other => no_container(field, other.as_ref(), "a document (ensureMergeableMap)"),
+        },
+    }
+}
+
+/// The value of a collaborative field whose container is not there.
+///
+/// A field that was a plain string before its declaration changed still reads as that string.
+fn no_container(
+    field: &ShapeField,
+    slot: Option<&ValueOrContainer>,
+    expected: &str,
+) -> Result<Value, Refusal> {
+    match slot {
+        None | Some(ValueOrContainer::Value(LoroValue::Null)) if field.optional => Ok(Value::Null),
+        None | Some(ValueOrContainer::Value(LoroValue::Null)) => Ok(Value::Text("".into())),
+        Some(ValueOrContainer::Value(LoroValue::String(text))) => Ok(Value::Text(text.as_str().into())),
+        Some(other) => Err(Refusal::value(&field.name, expected, describe(other))),
+    }
+}
+
+/// The value of a field that a plain value carries.
+pub(crate) fn read_register(
+    field: &ShapeField,
+    slot: Option<&ValueOrContainer>,
+) -> Result<Value, TypeMismatch> {
+    let json = match slot {
+        None => Json::Null,
+        Some(ValueOrContainer::Value(value)) if is_scalar(value) => {
+            read::plain(value, Levels::ALL).unwrap_or(Json::Null)
+        }
+        Some(other) => {
+            // A list is read by none of these types, so that its mismatch says what the field expects.
+            let expected = match field.ty.read(&Json::Array(Vec::new())) {
+                Err(mismatch) => mismatch.expected,
+                Ok(_) => "a plain value".into(),
+            };
+            return Err(TypeMismatch { expected, found: describe(other) });
+        }
+    };
+    field.ty.read(&json)
+}
+
+/// NaN and the infinities have no JSON, and must not pass as null.
+fn is_scalar(value: &LoroValue) -> bool {
+    match value {
+        LoroValue::Null | LoroValue::Bool(_) | LoroValue::I64(_) | LoroValue::String(_) => true,
+        LoroValue::Double(double) => double.is_finite(),
+        LoroValue::Binary(_) | LoroValue::List(_) | LoroValue::Map(_) | LoroValue::Container(_) => false,
+    }
+}
+
+/// What lies in a slot, in words.
+pub(crate) fn describe(slot: &ValueOrContainer) -> String {
+    match slot {
+        ValueOrContainer::Container(container) => format!("a container of type {}", container.get_type()),
+        ValueOrContainer::Value(value) => match value {
+            LoroValue::Null => "null".into(),
+            LoroValue::Bool(bool) => bool.to_string(),
+            LoroValue::I64(int) => int.to_string(),
+            LoroValue::Double(double) => double.to_string(),
+            LoroValue::String(text) => format!("{text:.60?}", text = text.as_str()),
+            LoroValue::Binary(bytes) => format!("{} bytes", bytes.len()),
+            LoroValue::List(items) => format!("a list of {} items", items.len()),
+            LoroValue::Map(entries) => format!("an object of {} keys", entries.len()),
+            LoroValue::Container(id) => format!("a container of type {}", id.container_type()),
+        },
+    }
+}

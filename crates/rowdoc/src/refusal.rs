@@ -1,0 +1,165 @@
+//! Why bytes, patches and stored rows are turned away.
+
+use corella_manifest::{FieldName, TypeMismatch};
+
+use crate::{read::TooDeep, vessel::Poisoned};
+
+/// Why a change is refused.
+///
+/// Each kind has a stable [`Refusal::code`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The bytes are no update of a Loro document.
+    #[error("expected a Loro update, found bytes that are none: {reason}")]
+    InvalidUpdate {
+        /// What Loro says about them.
+        reason: String,
+    },
+    /// The bytes are a snapshot.
+    #[error("expected a Loro update, found a snapshot: export with mode `update`")]
+    SnapshotRefused,
+    /// The bytes are too many.
+    #[error("expected an update of at most {most} bytes, found {found}: send it in pieces")]
+    TooLarge {
+        /// The bound.
+        most: usize,
+        /// What came.
+        found: usize,
+    },
+    /// The operations are too many.
+    #[error("expected an update of at most {most} operations, found {found}: send it in pieces")]
+    TooManyOperations {
+        /// The bound.
+        most: u64,
+        /// What came.
+        found: u64,
+    },
+    /// Values or containers lie too deep in one another.
+    #[error("expected values nested at most {most} levels deep, found deeper ones")]
+    TooDeep {
+        /// The bound.
+        most: usize,
+    },
+    /// The update builds on operations that the row does not have.
+    #[error("the update builds on operations that the row does not have: rejoin and send what is missing")]
+    MissingDependencies,
+    /// The entity declares no such field.
+    #[error("no field {path:?} is declared{}", nearest.as_ref().map(|name| format!(": did you mean {name:?}?")).unwrap_or_default())]
+    UnknownField {
+        /// Where in the document, or which key of the patch.
+        path: String,
+        /// The declared name that was most likely meant.
+        nearest: Option<String>,
+    },
+    /// A field cannot hold that value.
+    #[error("expected {expected} in {field}, found {found}")]
+    InvalidValue {
+        /// The field.
+        field: String,
+        /// What it holds, in words.
+        expected: String,
+        /// What came.
+        found: String,
+    },
+    /// Loro failed from within; the document is lost to memory, not to the disk.
+    #[error("the document failed from within and has to be loaded again")]
+    Poisoned,
+}
+
+impl Refusal {
+    /// A stable name of the kind of refusal.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidUpdate { .. } => "invalid_update",
+            Self::SnapshotRefused => "snapshot_refused",
+            Self::TooLarge { .. } => "too_large",
+            Self::TooManyOperations { .. } => "too_many_operations",
+            Self::TooDeep { .. } => "too_deep",
+            Self::MissingDependencies => "missing_dependencies",
+            Self::UnknownField { .. } => "unknown_field",
+            Self::InvalidValue { .. } => "invalid_value",
+            Self::Poisoned => "poisoned",
+        }
+    }
+
+    pub(crate) fn mismatch(field: &FieldName, mismatch: TypeMismatch) -> Self {
+        Self::InvalidValue { field: field.to_string(), expected: mismatch.expected, found: mismatch.found }
+    }
+
+    pub(crate) fn value(field: impl ToString, expected: &str, found: impl Into<String>) -> Self {
+        Self::InvalidValue { field: field.to_string(), expected: expected.into(), found: found.into() }
+    }
+}
+
+impl From<Poisoned> for Refusal {
+    fn from(_: Poisoned) -> Self {
+        Self::Poisoned
+    }
+}
+
+impl From<TooDeep> for Refusal {
+    fn from(too_deep: TooDeep) -> Self {
+        Self::TooDeep { most: too_deep.most }
+    }
+}
+
+/// Why a document in memory cannot be read or exported.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DocFault {
+    /// Loro failed from within.
+    #[error("the document failed from within and has to be loaded again")]
+    Poisoned,
+    /// Loro refused to export.
+    #[error("the document cannot be exported: {0}")]
+    Export(String),
+    /// The document's values do not fit its shape.
+    #[error("the document does not fit its shape: {0}")]
+    Unfit(#[from] Refusal),
+}
+
+impl From<Poisoned> for DocFault {
+    fn from(_: Poisoned) -> Self {
+        Self::Poisoned
+    }
+}
+
+/// Why a row's stored bytes cannot be loaded, or not be folded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CorruptRow {
+    /// The bytes do not decode.
+    #[error("the stored {piece} does not decode: {reason}")]
+    Undecodable {
+        /// Which bytes: `snapshot` or `tail`.
+        piece: &'static str,
+        /// What Loro says about them.
+        reason: String,
+    },
+    /// The tail builds on operations that are neither in it nor in the snapshot.
+    #[error("the stored tail builds on operations that are not stored")]
+    MissingDependencies,
+    /// Loro failed from within.
+    #[error("the stored bytes make the document fail from within")]
+    Poisoned,
+    /// Values lie too deep in one another to be read.
+    #[error("the stored document is nested deeper than {most} levels")]
+    TooDeep {
+        /// The bound.
+        most: usize,
+    },
+    /// The folded snapshot does not read as what it was made from.
+    #[error("the folded snapshot differs from what it was made from in {0}")]
+    Unfaithful(&'static str),
+}
+
+impl From<Poisoned> for CorruptRow {
+    fn from(_: Poisoned) -> Self {
+        Self::Poisoned
+    }
+}
+
+impl From<TooDeep> for CorruptRow {
+    fn from(too_deep: TooDeep) -> Self {
+        Self::TooDeep { most: too_deep.most }
+    }
+}

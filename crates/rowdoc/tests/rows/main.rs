@@ -1,0 +1,12 @@
+//! Rows as documents, through the public face, against documents of stock clients.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod convergence;
+mod gates;
+mod hostile;
+mod merge;
+mod nodes;
+mod open;
+mod patches;
+mod projection;
+mod support;
