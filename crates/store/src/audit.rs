@@ -1,0 +1,118 @@
+//! Comparing tables with documents, and filling them again.
+
+use std::sync::Arc;
+
+use corella_manifest::Manifest;
+use corella_rowdoc::{PeerId, Projection, RowDoc, RowKey};
+
+use crate::{
+    error::StartError,
+    json::row_json,
+    model::{EntityModel, Model},
+    port::{Backend, BackendError, ScannedRow, Seq, StoredRow},
+};
+
+/// Rows read at once.
+const PAGE: usize = 512;
+
+/// A row whose table line is not what its document says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The row.
+    pub key: RowKey,
+    /// What is wrong, in words.
+    pub what: String,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckReport {
+    /// How many documents were looked at.
+    pub documents: u64,
+    /// Where table and documents differ.
+    pub differences: Vec<Difference>,
+}
+
+/// Compares every document of the manifest's entities with its line in the table.
+///
+/// It may run beside a server: each row is compared as of one moment.
+///
+/// # Errors
+/// [`StartError`] when the manifest asks for what rows do not offer, or the database fails.
+pub async fn check(backend: &dyn Backend, manifest: Arc<Manifest>) -> Result<CheckReport, StartError> {
+    backend.describe(&manifest);
+    let model = Model::new(Arc::clone(&manifest), 0)?;
+    let mut report = CheckReport::default();
+    for entity in &manifest.entities {
+        let Some(model) = model.entity(entity.name.as_str()) else { continue };
+        let mut after: Option<RowKey> = None;
+        loop {
+            let rows = backend.scan(&model.entity, after.as_ref(), PAGE).await?;
+            let Some(last) = rows.last() else { break };
+            after = Some(last.key.clone());
+            report.documents += rows.len() as u64;
+            report.differences.extend(rows.into_iter().filter_map(|row| compare(model, row)));
+        }
+        let orphans = backend.orphans(&model.entity).await?;
+        report.differences.extend(orphans.into_iter().map(|key| Difference {
+            key,
+            what: "stands in the table, but has no document".into(),
+        }));
+    }
+    Ok(report)
+}
+
+fn compare(model: &EntityModel, row: ScannedRow) -> Option<Difference> {
+    let ScannedRow { key, stored, table } = row;
+    let what = match stored.and_then(|stored| project(model, &stored)) {
+        Err(what) => format!("its document cannot be read: {what}"),
+        Ok(projection) => match (projection.deleted, table) {
+            (true, None) => return None,
+            (true, Some(_)) => "is deleted, but stands in the table".into(),
+            (false, None) => "is missing from the table".into(),
+            (false, Some(table)) if table.values() == projection.values => return None,
+            (false, Some(table)) => {
+                let id = key.id.as_str();
+                let told = |values: &[corella_manifest::Value]| serde_json::Value::from(row_json(&model.entity, id, values));
+                format!("the document says {}, the table {}", told(&projection.values), told(table.values()))
+            }
+        },
+    };
+    Some(Difference { key, what })
+}
+
+fn project(model: &EntityModel, stored: &StoredRow) -> Result<Projection, String> {
+    let deltas: Vec<&[u8]> = stored.tail.iter().map(|entry| &entry.delta[..]).collect();
+    let doc = RowDoc::load(Arc::clone(&model.shape), PeerId(0), stored.snapshot.as_deref(), &deltas)
+        .map_err(|error| error.to_string())?;
+    doc.project().map_err(|error| error.to_string())
+}
+
+/// Fills an entity's table from its documents; rows whose bytes are damaged are left out and reported.
+pub(crate) async fn rebuild(backend: &dyn Backend, model: &EntityModel) -> Result<(), BackendError> {
+    let mut after: Option<RowKey> = None;
+    let mut count = 0_u64;
+    loop {
+        let rows = backend.scan(&model.entity, after.as_ref(), PAGE).await?;
+        let Some(last) = rows.last() else { break };
+        after = Some(last.key.clone());
+        count += rows.len() as u64;
+        let projected: Vec<(RowKey, Seq, Projection)> = rows
+            .into_iter()
+            .filter_map(|row| {
+                let projected = row.stored.and_then(|stored| Ok((stored.head.head, project(model, &stored)?)));
+                match projected {
+                    Ok((seq, projection)) => Some((row.key, seq, projection)),
+                    Err(what) => {
+                        tracing::error!(row = %row.key, what, "a row cannot be read, its table line is left out");
+                        None
+                    }
+                }
+            })
+            .collect();
+        backend.reproject(&model.entity, projected).await?;
+    }
+    backend.rebuilt(&model.entity).await?;
+    tracing::info!(entity = %model.entity.name, rows = count, "the table was filled again from its documents");
+    Ok(())
+}

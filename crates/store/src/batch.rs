@@ -1,0 +1,370 @@
+//! Working off the writes that wait for one row: apply, check, commit as one delta, answer.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use corella_rowdoc::{Change, Projection, RowDoc};
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json};
+
+use crate::{
+    committer::{Commitment, RowEvent},
+    error::WriteError,
+    job::{Job, RowChange, Written},
+    json::row_json,
+    model::EntityModel,
+    port::{ChangeKind, OutcomeWrite, RowWrite, Seq, Unit, UnitOutcome},
+    resident::{Loaded, Resident, Slot},
+    store::Inner,
+};
+
+/// Bytes from which on an import is kept off the threads that serve everybody else.
+const HEAVY_UPDATE: usize = 64 * 1024;
+/// Size of a document from which on all work with it is.
+const HEAVY_DOCUMENT: usize = 4 * 1024 * 1024;
+/// Times that a batch is tried again because another node was faster.
+const MOST_TRIES: usize = 32;
+
+/// A write that was applied and waits for the commit.
+struct Accepted {
+    job: Job,
+    row: Option<Map<String, Json>>,
+}
+
+/// Works off everything that waits for the row, then leaves.
+pub(crate) async fn work(store: Arc<Inner>, slot: Arc<Slot>) {
+    let mut abandon = Abandon { slot: &slot, armed: true };
+    let mut bytes = 0;
+    loop {
+        let jobs = slot.take();
+        if jobs.is_empty() {
+            break;
+        }
+        let mut resident = slot.resident.lock().await;
+        let mut groups = vec![jobs];
+        while let Some(group) = groups.pop() {
+            let singles = run(&store, &slot, &mut resident, group).await;
+            groups.extend(singles.into_iter().rev().map(|job| vec![job]));
+        }
+        resident.forget_unwritten();
+        bytes = resident.bytes();
+        if let Some(loaded) = &resident.loaded {
+            crate::fold::consider(&store, &slot, loaded);
+        }
+    }
+    abandon.armed = false;
+    drop(abandon);
+    store.cache.settle(slot, bytes);
+}
+
+/// Leaves the queue usable when the task that works it off panics.
+struct Abandon<'a> {
+    slot: &'a Slot,
+    armed: bool,
+}
+
+impl Drop for Abandon<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.slot.abandon();
+        }
+    }
+}
+
+/// Applies `jobs` and commits them together.
+///
+/// What comes back are the jobs that must be tried again one by one, because one of them clashes with another
+/// row and would take the others down with it.
+async fn run(store: &Arc<Inner>, slot: &Slot, resident: &mut Resident, jobs: Vec<Job>) -> Vec<Job> {
+    let model = match store.entity(slot.key.entity.as_str()) {
+        Ok(model) => model,
+        Err(error) => return refuse_all(jobs, &error.into()),
+    };
+    let mut batch = Batch { store, slot, model, resident, accepted: Vec::new(), change: Change::default() };
+    for job in jobs {
+        batch.accept(job).await;
+    }
+    batch.commit().await
+}
+
+fn refuse_all(jobs: impl IntoIterator<Item = Job>, error: &WriteError) -> Vec<Job> {
+    for job in jobs {
+        job.reply.send(Err(error.clone()));
+    }
+    Vec::new()
+}
+
+struct Batch<'a> {
+    store: &'a Arc<Inner>,
+    slot: &'a Slot,
+    model: EntityModel,
+    resident: &'a mut Resident,
+    accepted: Vec<Accepted>,
+    change: Change,
+}
+
+impl Batch<'_> {
+    /// Applies one job, or refuses it and leaves nothing of it behind.
+    async fn accept(&mut self, job: Job) {
+        let loaded = match self.store.loaded(self.slot, self.resident).await {
+            Ok(loaded) => loaded,
+            Err(error) => return job.reply.send(Err(error.into())),
+        };
+        match apply(loaded, &self.model, &self.slot.key, &job, !self.accepted.is_empty()) {
+            Ok(change) => {
+                self.change.merge(&change);
+                let row = self.row_for(&job);
+                match row {
+                    Ok(row) => self.accepted.push(Accepted { job, row }),
+                    Err(error) => {
+                        self.start_over().await;
+                        job.reply.send(Err(error));
+                    }
+                }
+            }
+            Err(Rejection { error, traces }) => {
+                if traces {
+                    self.start_over().await;
+                }
+                job.reply.send(Err(error));
+            }
+        }
+    }
+
+    /// The row as the job's author wants to see it.
+    fn row_for(&self, job: &Job) -> Result<Option<Map<String, Json>>, WriteError> {
+        if !job.wants_row && job.idempotency.is_none() {
+            return Ok(None);
+        }
+        let Some(loaded) = &self.resident.loaded else { return Ok(None) };
+        let projection = loaded.doc.project_changed(&loaded.projection, &self.change)?;
+        Ok(Some(row_json(&self.model.entity, self.slot.key.id.as_str(), &projection.values)))
+    }
+
+    /// Loads the document as it is stored and applies again what had been accepted.
+    async fn start_over(&mut self) {
+        self.resident.loaded = None;
+        self.change = Change::default();
+        let accepted = std::mem::take(&mut self.accepted);
+        let loaded = match self.store.loaded(self.slot, self.resident).await {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                refuse_all(accepted.into_iter().map(|accepted| accepted.job), &error.into());
+                return;
+            }
+        };
+        for Accepted { job, row } in accepted {
+            match apply(loaded, &self.model, &self.slot.key, &job, !self.accepted.is_empty()) {
+                Ok(change) => {
+                    self.change.merge(&change);
+                    self.accepted.push(Accepted { job, row });
+                }
+                Err(Rejection { error, .. }) => job.reply.send(Err(error)),
+            }
+        }
+    }
+
+    /// Commits what was accepted and answers it.
+    async fn commit(mut self) -> Vec<Job> {
+        for _ in 0..MOST_TRIES {
+            if self.accepted.is_empty() {
+                return Vec::new();
+            }
+            let prepared = match self.prepare() {
+                Ok(Some(prepared)) => prepared,
+                Ok(None) => return self.answer_unchanged(),
+                Err(error) => return self.fail(&error),
+            };
+            let Prepared { unit, events, projection } = prepared;
+            let writes = unit.writes.clone();
+            match self.store.committer.commit(unit, events).await {
+                Commitment::Durable(seqs) => return self.settle(&seqs, &writes, projection),
+                Commitment::Failed(error) => return self.fail(&WriteError::Backend(error)),
+                Commitment::Halted(UnitOutcome::Stale(_) | UnitOutcome::Committed(_)) => self.start_over().await,
+                Commitment::Halted(outcome @ (UnitOutcome::NotUnique { .. } | UnitOutcome::KeyUsed)) => {
+                    return self.halt(outcome).await;
+                }
+            }
+        }
+        self.fail(&WriteError::Busy)
+    }
+
+    /// The commit of what was accepted; nothing when it changed nothing and promised nothing.
+    fn prepare(&mut self) -> Result<Option<Prepared>, WriteError> {
+        let Some(loaded) = &mut self.resident.loaded else {
+            return Err(WriteError::Internal("the document was not loaded"));
+        };
+        let version = loaded.doc.version();
+        let changed = version != *loaded.version;
+        let outcomes: Vec<OutcomeWrite> = self.accepted.iter().filter_map(outcome).collect();
+        if !changed && outcomes.is_empty() {
+            return Ok(None);
+        }
+        let at = Timestamp::now();
+        if !changed {
+            let unit = Unit { writes: Vec::new(), outcomes, at };
+            return Ok(Some(Prepared { unit, events: Vec::new(), projection: Arc::clone(&loaded.projection) }));
+        }
+        let delta = Bytes::from(
+            loaded.doc.export_since(&loaded.version).map_err(|_| WriteError::Internal("the export failed"))?,
+        );
+        let projection = Arc::new(loaded.doc.project_changed(&loaded.projection, &self.change)?);
+        let kind = kind(loaded, &projection);
+        let before = loaded.exists().then(|| Arc::clone(&loaded.projection));
+        let write = RowWrite {
+            key: self.slot.key.clone(),
+            known_head: loaded.head,
+            delta: delta.clone(),
+            version: version.encode().into(),
+            projection: Arc::clone(&projection),
+            kind,
+            author: self.accepted.last().map(|accepted| Arc::clone(&accepted.job.author.user)),
+        };
+        let event = RowEvent {
+            key: self.slot.key.clone(),
+            delta,
+            version: Arc::new(version),
+            sole_source: self.sole_source(),
+            kind,
+            change: self.change.clone(),
+            before,
+            after: Arc::clone(&projection),
+        };
+        let unit = Unit { writes: vec![write], outcomes, at };
+        Ok(Some(Prepared { unit, events: vec![event], projection }))
+    }
+
+    /// The connection that wrote everything in this batch as document bytes, if it was one alone.
+    fn sole_source(&self) -> Option<crate::SourceId> {
+        let mut sources = self.accepted.iter().map(|accepted| match accepted.job.change {
+            RowChange::Update(_) => accepted.job.author.source,
+            RowChange::Insert(_) | RowChange::Patch(_) | RowChange::Delete | RowChange::Restore => None,
+        });
+        let first = sources.next().flatten()?;
+        sources.all(|source| source == Some(first)).then_some(first)
+    }
+
+    /// The commit is durable: the document is what is stored now.
+    fn settle(self, seqs: &[Seq], writes: &[RowWrite], projection: Arc<Projection>) -> Vec<Job> {
+        let Some(loaded) = &mut self.resident.loaded else { return Vec::new() };
+        if let (Some(seq), Some(write)) = (seqs.last(), writes.last()) {
+            loaded.head = *seq;
+            loaded.version = Arc::new(loaded.doc.version());
+            loaded.projection = projection;
+            loaded.tail.deltas += 1;
+            loaded.tail.bytes += write.delta.len();
+        }
+        self.answer_unchanged()
+    }
+
+    /// Answers everything with where the row stands.
+    fn answer_unchanged(self) -> Vec<Job> {
+        let Some(loaded) = &self.resident.loaded else { return Vec::new() };
+        for Accepted { job, row } in self.accepted {
+            let row = row.filter(|_| job.wants_row);
+            job.reply.send(Ok(Written { seq: loaded.head, version: Arc::clone(&loaded.version), row }));
+        }
+        Vec::new()
+    }
+
+    fn fail(self, error: &WriteError) -> Vec<Job> {
+        self.resident.loaded = None;
+        refuse_all(self.accepted.into_iter().map(|accepted| accepted.job), error)
+    }
+
+    /// Another row or an earlier request stood in the way: alone, the job is answered; with others, each is
+    /// tried by itself.
+    async fn halt(mut self, outcome: UnitOutcome) -> Vec<Job> {
+        self.resident.loaded = None;
+        if self.accepted.len() > 1 {
+            return self.accepted.into_iter().map(|accepted| accepted.job).collect();
+        }
+        let Some(Accepted { job, .. }) = self.accepted.pop() else { return Vec::new() };
+        let answer = match (outcome, &job.idempotency) {
+            (UnitOutcome::NotUnique { fields, holder }, _) => Err(WriteError::NotUnique { fields, holder }),
+            (_, Some(idempotency)) => match self.store.replay(idempotency).await {
+                Ok(Some(written)) => Ok(written),
+                Ok(None) => Err(WriteError::Busy),
+                Err(error) => Err(error),
+            },
+            (_, None) => Err(WriteError::Internal("a key clashed that was not given")),
+        };
+        job.reply.send(answer);
+        Vec::new()
+    }
+}
+
+struct Prepared {
+    unit: Unit,
+    events: Vec<RowEvent>,
+    projection: Arc<Projection>,
+}
+
+fn outcome(accepted: &Accepted) -> Option<OutcomeWrite> {
+    let idempotency = accepted.job.idempotency.as_ref()?;
+    let row = accepted.row.clone().unwrap_or_default();
+    Some(OutcomeWrite {
+        key: idempotency.key.clone(),
+        request: idempotency.request.clone(),
+        answer: Json::Object(row).to_string(),
+    })
+}
+
+fn kind(loaded: &Loaded, after: &Projection) -> ChangeKind {
+    match (loaded.exists(), loaded.projection.deleted, after.deleted) {
+        (false, _, _) => ChangeKind::Insert,
+        (true, false, true) => ChangeKind::Delete,
+        (true, true, false) => ChangeKind::Restore,
+        (true, false, false) | (true, true, true) => ChangeKind::Update,
+    }
+}
+
+/// Why a job was not applied, and whether the document has traces of it.
+struct Rejection {
+    error: WriteError,
+    traces: bool,
+}
+
+/// Applies one job to the document.
+fn apply(
+    loaded: &mut Loaded,
+    model: &EntityModel,
+    key: &corella_rowdoc::RowKey,
+    job: &Job,
+    written_before: bool,
+) -> Result<Change, Rejection> {
+    let clean = |error: WriteError| Rejection { error, traces: false };
+    let exists = loaded.exists() || written_before;
+    let deleted = loaded.doc.is_deleted();
+    let not_found = || WriteError::NotFound { entity: key.entity.clone(), id: key.id.clone() };
+    let refused = |traces: bool| move |refusal: corella_rowdoc::Refusal| {
+        let traces = traces || matches!(refusal, corella_rowdoc::Refusal::Poisoned);
+        Rejection { error: refusal.into(), traces }
+    };
+    let doc = &mut loaded.doc;
+    match &job.change {
+        RowChange::Update(update) => weigh(doc, update.len(), |doc| doc.import(update)).map_err(refused(true)),
+        RowChange::Insert(_) if exists => {
+            Err(clean(WriteError::Exists { entity: key.entity.clone(), id: key.id.clone(), deleted }))
+        }
+        RowChange::Insert(fields) => {
+            let fields = crate::store::with_defaults(&model.entity, fields, &job.author).map_err(clean)?;
+            doc.initialise(&fields).map_err(refused(false))
+        }
+        RowChange::Patch(_) | RowChange::Delete if !exists || deleted => Err(clean(not_found())),
+        RowChange::Restore if !exists => Err(clean(not_found())),
+        RowChange::Patch(fields) => weigh(doc, 0, |doc| doc.patch(fields)).map_err(refused(false)),
+        RowChange::Delete => doc.set_deleted(true).map_err(refused(false)),
+        RowChange::Restore => doc.set_deleted(false).map_err(refused(false)),
+    }
+}
+
+/// Runs `work` here, or, when it may take long, where it does not hold up others.
+fn weigh<T>(doc: &mut RowDoc, bytes: usize, work: impl FnOnce(&mut RowDoc) -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    let heavy = bytes > HEAVY_UPDATE || doc.resident_bytes() > HEAVY_DOCUMENT;
+    if heavy && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+        return tokio::task::block_in_place(|| work(doc));
+    }
+    work(doc)
+}

@@ -1,0 +1,138 @@
+//! What can go wrong between a caller and a row.
+
+use std::sync::Arc;
+
+use corella_manifest::EntityName;
+use corella_rowdoc::{Refusal, RowId, UnservedField};
+
+use crate::port::BackendError;
+
+/// Why a write was not made.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WriteError {
+    /// The change itself is not acceptable.
+    #[error(transparent)]
+    Refused(Arc<Refusal>),
+    /// No entity of that name is served.
+    #[error("expected an entity of the manifest, found {0:?}")]
+    UnknownEntity(String),
+    /// A new row lacks a field that it must have.
+    #[error("expected the field {field}, which is neither optional nor has a default, found none")]
+    RequiredField {
+        /// The field.
+        field: String,
+    },
+    /// There is no such row.
+    #[error("there is no {entity} with the id {id:?}")]
+    NotFound {
+        /// The entity.
+        entity: EntityName,
+        /// The id.
+        id: RowId,
+    },
+    /// There is such a row already.
+    #[error("there is a {entity} with the id {id:?} already{}", if *deleted { "; it is deleted: restore it, or take another id" } else { "" })]
+    Exists {
+        /// The entity.
+        entity: EntityName,
+        /// The id.
+        id: RowId,
+        /// Whether the row is deleted.
+        deleted: bool,
+    },
+    /// Another row holds a value that must be unique.
+    #[error("another row holds this value of {}{}", fields.join(", "), holder.as_ref().map(|id| format!(": {}", id.as_str())).unwrap_or_default())]
+    NotUnique {
+        /// The fields that clash.
+        fields: Vec<String>,
+        /// The row that holds the value.
+        holder: Option<RowId>,
+    },
+    /// The idempotency key was used with another request.
+    #[error("the idempotency key was used before with another request; take a fresh key for a new request")]
+    KeyConflict,
+    /// The row's stored bytes are damaged.
+    #[error("the row {0} is set aside because its stored bytes are damaged; its neighbours are not affected")]
+    Quarantined(String),
+    /// Too much is waiting for this row.
+    #[error("too many writes are waiting for this row; slow down, then send this one again")]
+    Busy,
+    /// The server is shutting down.
+    #[error("the server is shutting down; send this again once it is back")]
+    ShuttingDown,
+    /// The database did not do its part.
+    #[error(transparent)]
+    Backend(Arc<BackendError>),
+    /// A defect of Corella's.
+    #[error("an internal error: {0}")]
+    Internal(&'static str),
+}
+
+impl From<Refusal> for WriteError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Arc::new(refusal))
+    }
+}
+
+impl From<ReadError> for WriteError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::UnknownEntity(name) => Self::UnknownEntity(name),
+            ReadError::Quarantined(row) => Self::Quarantined(row),
+            ReadError::Backend(source) => Self::Backend(source),
+            ReadError::Internal(what) => Self::Internal(what),
+        }
+    }
+}
+
+impl From<BackendError> for WriteError {
+    fn from(error: BackendError) -> Self {
+        Self::Backend(Arc::new(error))
+    }
+}
+
+/// Why a row could not be read.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ReadError {
+    /// No entity of that name is served.
+    #[error("expected an entity of the manifest, found {0:?}")]
+    UnknownEntity(String),
+    /// The row's stored bytes are damaged.
+    #[error("the row {0} is set aside because its stored bytes are damaged; its neighbours are not affected")]
+    Quarantined(String),
+    /// The database did not do its part.
+    #[error(transparent)]
+    Backend(Arc<BackendError>),
+    /// A defect of Corella's.
+    #[error("an internal error: {0}")]
+    Internal(&'static str),
+}
+
+impl From<BackendError> for ReadError {
+    fn from(error: BackendError) -> Self {
+        match error {
+            BackendError::Damaged { key, what } => {
+                tracing::error!(row = %key, what, "stored bytes are damaged, the row is set aside");
+                metrics::counter!("corella_rows_quarantined_total").increment(1);
+                Self::Quarantined(key.to_string())
+            }
+            other @ (BackendError::Full(_) | BackendError::Unknown(_) | BackendError::Unavailable(_)) => {
+                Self::Backend(Arc::new(other))
+            }
+        }
+    }
+}
+
+/// Why a store could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The manifest asks for something that rows do not offer yet.
+    #[error(transparent)]
+    Unserved(#[from] UnservedField),
+    /// The database did not do its part.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// The commit thread could not be started.
+    #[error("the commit thread could not be started")]
+    Thread(#[source] std::io::Error),
+}

@@ -1,0 +1,152 @@
+//! Holding a row still: where it stands, and what somebody lacks of it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use corella_rowdoc::Version;
+use tokio::sync::OwnedMutexGuard;
+
+use crate::{
+    error::ReadError,
+    port::{Seq, StoredRow},
+    resident::{Loaded, Resident, Slot},
+    store::Inner,
+};
+
+/// What somebody who follows a row lacks.
+#[derive(Debug, Clone)]
+pub struct Backfill {
+    /// Loro blobs, to be imported in this order; none when nothing is lacking.
+    pub updates: Vec<Bytes>,
+    /// The version that the row has, which is reached by importing them.
+    pub version: Arc<Version>,
+    /// The row's last change; [`Seq::ZERO`] when it was never written.
+    pub seq: Seq,
+    /// Whether the row is out of its table.
+    pub deleted: bool,
+}
+
+/// What somebody lacks of a row, as one blob.
+#[derive(Debug, Clone)]
+pub struct Export {
+    /// A Loro blob; `None` when nothing is lacking.
+    pub update: Option<Bytes>,
+    /// The version that the row has.
+    pub version: Arc<Version>,
+    /// The row's last change; [`Seq::ZERO`] when it was never written.
+    pub seq: Seq,
+    /// Whether the row is out of its table.
+    pub deleted: bool,
+}
+
+/// A row that is held still: while the guard lives, no change of the row is announced.
+pub struct RowGuard {
+    store: Arc<Inner>,
+    /// `None` only while it is dropped.
+    slot: Option<Arc<Slot>>,
+    resident: Option<OwnedMutexGuard<Resident>>,
+}
+
+impl RowGuard {
+    pub(crate) fn new(store: Arc<Inner>, slot: Arc<Slot>, resident: OwnedMutexGuard<Resident>) -> Self {
+        Self { store, slot: Some(slot), resident: Some(resident) }
+    }
+
+    /// What somebody at `since` lacks.
+    ///
+    /// A row that is not in memory is served from its stored bytes, without making a document of them, whenever
+    /// `since` has nothing of the row, or all of it.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the row's bytes are damaged or the database fails.
+    pub async fn backfill(&mut self, since: &Version) -> Result<Backfill, ReadError> {
+        let (Some(slot), Some(resident)) = (self.slot.as_ref(), self.resident.as_mut()) else {
+            return Err(ReadError::Internal("the guard was used while it was dropped"));
+        };
+        self.store.entity(slot.key.entity.as_str())?;
+        if resident.loaded.is_none()
+            && let Some(backfill) = cold(&self.store, slot, since).await?
+        {
+            return Ok(backfill);
+        }
+        let loaded = self.store.loaded(slot, resident).await?;
+        let updates = if since.includes(&loaded.version) { Vec::new() } else { vec![export(loaded, since)?] };
+        Ok(Backfill {
+            updates,
+            version: Arc::clone(&loaded.version),
+            seq: loaded.head,
+            deleted: loaded.projection.deleted,
+        })
+    }
+}
+
+impl RowGuard {
+    /// What somebody at `since` lacks, as one blob.
+    ///
+    /// # Errors
+    /// As [`RowGuard::backfill`].
+    pub async fn export(&mut self, since: &Version) -> Result<Export, ReadError> {
+        let Backfill { mut updates, version, seq, deleted } = self.backfill(since).await?;
+        if updates.len() < 2 {
+            return Ok(Export { update: updates.pop(), version, seq, deleted });
+        }
+        let loaded = self.loaded().await?;
+        let update = Some(export(loaded, since)?);
+        Ok(Export { update, version: Arc::clone(&loaded.version), seq: loaded.head, deleted })
+    }
+
+    async fn loaded(&mut self) -> Result<&mut Loaded, ReadError> {
+        match (&self.slot, &mut self.resident) {
+            (Some(slot), Some(resident)) => self.store.loaded(slot, resident).await,
+            (_, _) => Err(ReadError::Internal("the guard was used while it was dropped")),
+        }
+    }
+}
+
+fn export(loaded: &Loaded, since: &Version) -> Result<Bytes, ReadError> {
+    loaded.doc.export_since(since).map(Bytes::from).map_err(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "an export failed");
+        ReadError::Internal("the row could not be exported")
+    })
+}
+
+impl Drop for RowGuard {
+    fn drop(&mut self) {
+        let bytes = self.resident.take().map_or(0, |mut resident| {
+            resident.forget_unwritten();
+            resident.bytes()
+        });
+        if let Some(slot) = self.slot.take() {
+            self.store.cache.settle(slot, bytes);
+        }
+    }
+}
+
+/// A backfill from stored bytes, or nothing when only a document can tell.
+async fn cold(store: &Inner, slot: &Slot, since: &Version) -> Result<Option<Backfill>, ReadError> {
+    if since.is_empty() {
+        let Some(row) = store.backend.load(&slot.key).await? else { return Ok(Some(never_written())) };
+        let version = version(slot, &row.head.head_version)?;
+        let (seq, deleted) = (row.head.head, row.head.deleted);
+        return Ok(Some(Backfill { updates: blobs(row), version, seq, deleted }));
+    }
+    let Some(head) = store.backend.head(&slot.key).await? else { return Ok(Some(never_written())) };
+    let version = version(slot, &head.head_version)?;
+    let up_to_date = since.includes(&version);
+    Ok(up_to_date.then(|| Backfill { updates: Vec::new(), version, seq: head.head, deleted: head.deleted }))
+}
+
+fn never_written() -> Backfill {
+    Backfill { updates: Vec::new(), version: Arc::new(Version::empty()), seq: Seq::ZERO, deleted: false }
+}
+
+fn blobs(row: StoredRow) -> Vec<Bytes> {
+    row.snapshot.into_iter().chain(row.tail.into_iter().map(|entry| entry.delta)).collect()
+}
+
+fn version(slot: &Slot, encoded: &[u8]) -> Result<Arc<Version>, ReadError> {
+    Version::decode(encoded).map(Arc::new).map_err(|error| {
+        tracing::error!(row = %slot.key, error = &error as &dyn std::error::Error, "a stored version is damaged");
+        ReadError::Quarantined(slot.key.to_string())
+    })
+}

@@ -1,0 +1,117 @@
+//! A write on its way into a row.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use corella_rowdoc::{RowKey, Version};
+use serde_json::{Map, Value as Json};
+
+use crate::{
+    error::WriteError,
+    port::{OutcomeKey, Seq},
+};
+
+/// What to change in one row.
+#[derive(Debug, Clone)]
+pub enum RowChange {
+    /// Merge a Loro update; the row comes to be if it is not there.
+    Update(Bytes),
+    /// Make a row with these fields.
+    Insert(Map<String, Json>),
+    /// Set these fields.
+    Patch(Map<String, Json>),
+    /// Take the row out of its table.
+    Delete,
+    /// Bring the row back.
+    Restore,
+}
+
+impl RowChange {
+    /// How much of the caller's bytes it carries, in bytes; nothing for JSON, which is bounded by its request.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Update(update) => update.len(),
+            Self::Insert(_) | Self::Patch(_) | Self::Delete | Self::Restore => 0,
+        }
+    }
+}
+
+/// Where a write came from: one id per connection, so that a watcher is not sent what it wrote itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SourceId(pub u64);
+
+/// Who writes.
+#[derive(Debug, Clone)]
+pub struct Author {
+    /// The user's id.
+    pub user: Arc<str>,
+    /// The connection, when there is one that may watch the row itself.
+    pub source: Option<SourceId>,
+}
+
+/// A promise to answer the same request in the same way.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    /// Whose key.
+    pub key: OutcomeKey,
+    /// A hash of the request.
+    pub request: Bytes,
+}
+
+/// A write of one row.
+pub struct Write {
+    /// The row.
+    pub key: RowKey,
+    /// The change.
+    pub change: RowChange,
+    /// Who writes.
+    pub author: Author,
+    /// Whether the writer wants to see the row afterwards.
+    pub wants_row: bool,
+    /// The promise that was asked for.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// A write that is durable.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// Its place in the order of all changes; for a write that changed nothing, the row's last change.
+    pub seq: Seq,
+    /// The document's version afterwards.
+    pub version: Arc<Version>,
+    /// The row afterwards, if the writer wanted to see it.
+    pub row: Option<Map<String, Json>>,
+}
+
+/// What to call once a write is durable or refused; called once, whatever happens.
+pub struct Reply(Option<Box<dyn FnOnce(Result<Written, WriteError>) + Send>>);
+
+impl Reply {
+    /// Calls `then` with what became of the write.
+    pub fn new(then: impl FnOnce(Result<Written, WriteError>) + Send + 'static) -> Self {
+        Self(Some(Box::new(then)))
+    }
+
+    pub(crate) fn send(mut self, result: Result<Written, WriteError>) {
+        if let Some(then) = self.0.take() {
+            then(result);
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if let Some(then) = self.0.take() {
+            then(Err(WriteError::Internal("the write was given up half-way; whether it is durable is unknown")));
+        }
+    }
+}
+
+/// A write in its row's queue.
+pub(crate) struct Job {
+    pub(crate) change: RowChange,
+    pub(crate) author: Author,
+    pub(crate) wants_row: bool,
+    pub(crate) idempotency: Option<Idempotency>,
+    pub(crate) reply: Reply,
+}

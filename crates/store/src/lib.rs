@@ -1,0 +1,34 @@
+//! Rows at rest and in memory.
+//!
+//! A [`Store`] holds every row of one database. Whatever changes a row goes through [`Store::write`]: it is
+//! applied to the row's document, checked, committed together with whatever else is waiting, and announced to
+//! the [`CommitSink`] once it is durable; only then does the writer hear of it. Whoever wants to follow a row
+//! takes its [`RowGuard`]: while that is held, nothing about the row is announced.
+//!
+//! The database behind it is a [`port::Backend`]; [`sqlite`] is one.
+//!
+//! This crate does not know sockets or users.
+
+mod audit;
+mod batch;
+mod cache;
+mod committer;
+mod error;
+mod fold;
+mod guard;
+mod job;
+mod json;
+mod model;
+pub mod port;
+mod resident;
+pub mod sqlite;
+mod store;
+
+pub use audit::{CheckReport, Difference, check};
+pub use cache::CacheBudget;
+pub use committer::{CommitSink, Committed, RowEvent};
+pub use error::{ReadError, StartError, WriteError};
+pub use guard::{Backfill, Export, RowGuard};
+pub use job::{Author, Idempotency, Reply, RowChange, SourceId, Write, Written};
+pub use json::row_json;
+pub use store::{Page, Store, StoreOptions};

@@ -1,0 +1,334 @@
+//! What the store asks of a database.
+//!
+//! A [`Backend`] keeps rows at rest. It speaks of load and of failure only: it never sees a document, never
+//! decides whether a write is allowed, and never tells anybody about one. SQLite implements it in
+//! [`crate::sqlite`].
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use corella_manifest::{Entity, Manifest, Value};
+use corella_query::{Dialect, Statement};
+use corella_rowdoc::{PeerId, Projection, RowId, RowKey, Tenant};
+use jiff::Timestamp;
+
+/// The place of a change in the order of all changes of one database; the first is 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seq(pub i64);
+
+impl Seq {
+    /// Before the first change.
+    pub const ZERO: Self = Self(0);
+}
+
+/// Where a stored document stands, without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredHead {
+    /// The last change of it.
+    pub head: Seq,
+    /// Its version then, encoded.
+    pub head_version: Bytes,
+    /// The last change that its snapshot has; [`Seq::ZERO`] without a snapshot.
+    pub snapshot: Seq,
+    /// The snapshot's version, encoded.
+    pub snapshot_version: Bytes,
+    /// Whether the row is out of its table.
+    pub deleted: bool,
+}
+
+/// A stored document: its snapshot and what was written since.
+#[derive(Debug, Clone)]
+pub struct StoredRow {
+    /// Where it stands.
+    pub head: StoredHead,
+    /// The snapshot, if one was made yet.
+    pub snapshot: Option<Bytes>,
+    /// The deltas since, oldest first.
+    pub tail: Vec<TailEntry>,
+}
+
+/// One delta of a document's tail.
+#[derive(Debug, Clone)]
+pub struct TailEntry {
+    /// The change that brought it.
+    pub seq: Seq,
+    /// A Loro update.
+    pub delta: Bytes,
+}
+
+/// What kind of change a write is, as the change log names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// The row's first write.
+    Insert,
+    /// A write to a row that was there.
+    Update,
+    /// The row left its table.
+    Delete,
+    /// The row came back.
+    Restore,
+}
+
+impl ChangeKind {
+    /// The word in the change log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Insert => "insert",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Restore => "restore",
+        }
+    }
+}
+
+/// One row's part of a commit.
+#[derive(Debug, Clone)]
+pub struct RowWrite {
+    /// The row.
+    pub key: RowKey,
+    /// The last change that the writer has seen; the backend refuses the unit when there is a later one.
+    pub known_head: Seq,
+    /// What to append to the tail.
+    pub delta: Bytes,
+    /// The document's version afterwards, encoded.
+    pub version: Bytes,
+    /// The row's columns afterwards.
+    pub projection: Arc<Projection>,
+    /// How the change log names it.
+    pub kind: ChangeKind,
+    /// Who wrote it, if known.
+    pub author: Option<Arc<str>>,
+}
+
+/// The answer to keep for an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct OutcomeKey {
+    /// The author's tenant.
+    pub tenant: Tenant,
+    /// The author's user id.
+    pub author: Arc<str>,
+    /// The key that the author chose.
+    pub key: Arc<str>,
+}
+
+/// An answer that was given under an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// A hash of the request that the key was first used with.
+    pub request: Bytes,
+    /// The change that it made.
+    pub seq: Seq,
+    /// The answer, as JSON text.
+    pub answer: String,
+}
+
+/// An answer to be kept with a commit; its seq is the commit's.
+#[derive(Debug, Clone)]
+pub struct OutcomeWrite {
+    /// Whose key.
+    pub key: OutcomeKey,
+    /// A hash of the request.
+    pub request: Bytes,
+    /// The answer, as JSON text.
+    pub answer: String,
+}
+
+/// Rows that are committed together or not at all.
+#[derive(Debug, Clone)]
+pub struct Unit {
+    /// The rows' writes, in key order.
+    pub writes: Vec<RowWrite>,
+    /// Answers to keep.
+    pub outcomes: Vec<OutcomeWrite>,
+    /// When it was accepted.
+    pub at: Timestamp,
+}
+
+/// What became of one unit of a commit.
+#[derive(Debug)]
+pub enum UnitOutcome {
+    /// Durable; the changes' places in the order, one per write.
+    Committed(Vec<Seq>),
+    /// Nothing was written: another node has written to these rows. Merge what it wrote, then try again.
+    Stale(Vec<(RowKey, Vec<TailEntry>)>),
+    /// Nothing was written: another row holds a value that must be unique.
+    NotUnique {
+        /// The fields that clash.
+        fields: Vec<String>,
+        /// The row that holds the value.
+        holder: Option<RowId>,
+    },
+    /// Nothing was written: one of the idempotency keys has been used before.
+    KeyUsed,
+}
+
+/// Why a backend could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// There is no room left; what was stored before is intact.
+    #[error("the storage is full; free some space, then try again")]
+    Full(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A commit failed in a way that leaves open whether it is durable.
+    #[error("the commit failed, and whether it is durable is unknown; read the row again before repeating")]
+    Unknown(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Stored bytes are not what was written.
+    #[error("the stored bytes of {key} are damaged: {what}")]
+    Damaged {
+        /// The row.
+        key: RowKey,
+        /// What is wrong with them.
+        what: String,
+    },
+    /// The database did not do its part.
+    #[error("the database failed")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A document's new snapshot, which takes the place of the old one and of a part of the tail.
+#[derive(Debug, Clone)]
+pub struct Fold {
+    /// The row.
+    pub key: RowKey,
+    /// The last change that the snapshot has.
+    pub upto: Seq,
+    /// The snapshot.
+    pub snapshot: Bytes,
+    /// Its version, encoded.
+    pub version: Bytes,
+}
+
+/// One line of the change log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeEntry {
+    /// Its place in the order.
+    pub seq: Seq,
+    /// The row.
+    pub key: RowKey,
+    /// What happened, as [`ChangeKind::as_str`] says it.
+    pub kind: String,
+}
+
+/// A row of an app's table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableRow {
+    /// The row's id, then its columns in the order of the entity's fields, then `value` when the entity is open.
+    pub cells: Vec<Value>,
+}
+
+impl TableRow {
+    /// The row's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self.cells.first() {
+            Some(Value::Text(id)) => id,
+            _ => "",
+        }
+    }
+
+    /// The columns without the id.
+    #[must_use]
+    pub fn values(&self) -> &[Value] {
+        self.cells.get(1..).unwrap_or_default()
+    }
+}
+
+/// What opening a database found and did.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// The entities whose tables have to be filled again from their documents.
+    pub rebuild: Vec<String>,
+}
+
+/// Rows at rest.
+///
+/// Every method may be called from any task at any time, [`Backend::commit`] from one task only.
+#[async_trait]
+pub trait Backend: Send + Sync + 'static {
+    /// The SQL that [`Backend::select`] takes.
+    fn dialect(&self) -> Dialect;
+
+    /// The peer id under which this server writes; new after a restore.
+    fn server_peer(&self) -> PeerId;
+
+    /// The epoch of this database; new after a restore.
+    fn epoch(&self) -> &str;
+
+    /// Brings the tables to the shape that `manifest` declares.
+    async fn shape(&self, manifest: &Manifest) -> Result<Opened, BackendError>;
+
+    /// Learns the tables that `manifest` declares without touching the database, for a reader beside a server.
+    fn describe(&self, manifest: &Manifest);
+
+    /// Where a row stands, without its bytes; `None` when it was never written.
+    async fn head(&self, key: &RowKey) -> Result<Option<StoredHead>, BackendError>;
+
+    /// A row's bytes, all from one moment; `None` when it was never written.
+    async fn load(&self, key: &RowKey) -> Result<Option<StoredRow>, BackendError>;
+
+    /// Commits `units` in one transaction, each all or nothing.
+    ///
+    /// What comes back is one outcome per unit, durable when it says so.
+    ///
+    /// # Errors
+    /// [`BackendError::Unknown`] when the transaction's end was not seen; then any of the units may be there.
+    async fn commit(&self, units: &[Unit]) -> Result<Vec<UnitOutcome>, BackendError>;
+
+    /// Puts a new snapshot in the place of the tail up to `fold.upto`, unless a later snapshot is there.
+    async fn fold(&self, fold: Fold) -> Result<(), BackendError>;
+
+    /// Runs a query over one entity's table.
+    async fn select(&self, entity: &Entity, statement: Statement) -> Result<Selected, BackendError>;
+
+    /// Up to `limit` rows of one entity after `after` in key order, each with its bytes and with what stands in
+    /// its table, both from one moment.
+    async fn scan(
+        &self,
+        entity: &Entity,
+        after: Option<&RowKey>,
+        limit: usize,
+    ) -> Result<Vec<ScannedRow>, BackendError>;
+
+    /// The keys of an entity's table that no document stands behind.
+    async fn orphans(&self, entity: &Entity) -> Result<Vec<RowKey>, BackendError>;
+
+    /// Writes these rows' columns again, without a change in the log.
+    async fn reproject(
+        &self,
+        entity: &Entity,
+        rows: Vec<(RowKey, Seq, Projection)>,
+    ) -> Result<(), BackendError>;
+
+    /// Records that an entity's table has been filled again after [`Backend::shape`] asked for it.
+    async fn rebuilt(&self, entity: &Entity) -> Result<(), BackendError>;
+
+    /// The changes after `since`, oldest first, at most `limit`.
+    async fn changes(&self, since: Seq, limit: usize) -> Result<Vec<ChangeEntry>, BackendError>;
+
+    /// The answer that was given under an idempotency key.
+    async fn outcome(&self, key: &OutcomeKey) -> Result<Option<Outcome>, BackendError>;
+
+    /// The last change of all.
+    async fn last_seq(&self) -> Result<Seq, BackendError>;
+}
+
+/// One row as [`Backend::scan`] finds it.
+#[derive(Debug, Clone)]
+pub struct ScannedRow {
+    /// The row.
+    pub key: RowKey,
+    /// Its document, or what is wrong with its bytes.
+    pub stored: Result<StoredRow, String>,
+    /// Its line in the app's table, if there is one.
+    pub table: Option<TableRow>,
+}
+
+/// What a query found, and the moment it speaks of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selected {
+    /// The rows.
+    pub rows: Vec<TableRow>,
+    /// The last change that the rows have in them.
+    pub seq: Seq,
+}

@@ -1,0 +1,69 @@
+//! The sidecar tables' numbered versions.
+
+use std::path::Path;
+
+use corella_rowdoc::PeerId;
+use rusqlite::{Connection, TransactionBehavior};
+use uuid::Uuid;
+
+use super::OpenError;
+
+/// Every version in its order; a step is never edited once it has been released.
+const STEPS: &[&str] = &[include_str!("../../../../schema/sql/sqlite/0001_sidecar.sql")];
+
+const KNOWN: i64 = STEPS.len() as i64;
+
+/// Brings the sidecar tables up to date, each step in a transaction of its own.
+pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let found = version(connection, path)?;
+    let database_error = |source| OpenError::Database { path: path.to_owned(), source };
+    for (step, number) in STEPS.iter().zip(1_i64..).filter(|(_, number)| *number > found) {
+        let mut work = || -> Result<(), rusqlite::Error> {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute_batch(step)?;
+            if number == 1 {
+                name_database(&transaction)?;
+            }
+            transaction.pragma_update(None, "user_version", number)?;
+            transaction.commit()
+        };
+        work().map_err(database_error)?;
+    }
+    Ok(())
+}
+
+/// Refuses a database that this binary cannot read as it is.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    version(connection, path).map(drop)
+}
+
+fn version(connection: &Connection, path: &Path) -> Result<i64, OpenError> {
+    let found: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|source| OpenError::Database { path: path.to_owned(), source })?;
+    if found > KNOWN {
+        return Err(OpenError::Newer { found, known: KNOWN });
+    }
+    Ok(found)
+}
+
+/// Gives a new database its epoch and the peer id under which the server writes.
+fn name_database(connection: &Connection) -> Result<(), rusqlite::Error> {
+    let peer = u64::from_le_bytes(*Uuid::new_v4().as_bytes().first_chunk().expect("a UUID has 16 bytes"));
+    let mut insert = connection.prepare("INSERT INTO corella_meta (name, value) VALUES (?1, ?2)")?;
+    insert.execute(("epoch", Uuid::now_v7().simple().to_string()))?;
+    // Loro keeps the largest id for itself.
+    insert.execute(("server_peer", (peer >> 1).to_string()))?;
+    Ok(())
+}
+
+/// The database's epoch and server peer.
+pub(super) fn identity(connection: &mut Connection) -> Result<(String, PeerId), rusqlite::Error> {
+    let mut meta = connection.prepare("SELECT value FROM corella_meta WHERE name = ?1")?;
+    let epoch = meta.query_row(["epoch"], |row| row.get(0))?;
+    let peer: String = meta.query_row(["server_peer"], |row| row.get(0))?;
+    let peer = peer.parse().map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
+    })?;
+    Ok((epoch, PeerId(peer)))
+}

@@ -1,0 +1,289 @@
+//! Rows at rest in SQLite: one file, one writer, several readers.
+
+mod bind;
+mod commit;
+mod connect;
+mod migrate;
+mod read;
+mod tables;
+
+use std::{
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use corella_manifest::{Entity, Manifest};
+use corella_query::{Dialect, Statement};
+use corella_rowdoc::{PeerId, Projection, RowKey};
+use rusqlite::Connection;
+
+use self::{connect::Readers, tables::Tables};
+use crate::port::{
+    Backend, BackendError, ChangeEntry, Fold, Opened, Outcome, OutcomeKey, ScannedRow, Selected, Seq, StoredHead,
+    StoredRow, Unit, UnitOutcome,
+};
+
+/// When a commit counts as durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// Once the disk has confirmed it (`synchronous=FULL`).
+    #[default]
+    Full,
+    /// Once the operating system has it (`synchronous=NORMAL`): a crash of the process loses nothing, a power cut
+    /// may lose the last moments.
+    Relaxed,
+}
+
+/// Why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error("the data folder {} is in use by another Corella process; stop that one first", .0.display())]
+    InUse(PathBuf),
+    /// A newer Corella wrote it.
+    #[error("the database was written by a newer Corella (sidecar version {found}, this binary knows {known}); use that one")]
+    Newer {
+        /// The version in the database.
+        found: i64,
+        /// The last version that this binary knows.
+        known: i64,
+    },
+    /// The folder or the file cannot be used.
+    #[error("the data folder {} cannot be used", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// SQLite refused.
+    #[error("the database {} cannot be opened", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+}
+
+/// A SQLite database of rows.
+pub struct SqliteBackend {
+    path: PathBuf,
+    durability: Durability,
+    /// The one connection that writes; `None` after a failed commit, until the next one opens it again. A plain
+    /// mutex, held for one transaction, because only the commit thread and background folds ever take it.
+    writer: Arc<Mutex<Option<Connection>>>,
+    readers: Arc<Readers>,
+    tables: Arc<ArcSwap<Tables>>,
+    server_peer: PeerId,
+    epoch: String,
+    /// Keeps other processes out for as long as this one lives.
+    _lock: Option<File>,
+}
+
+impl SqliteBackend {
+    /// The database's file in a data folder.
+    #[must_use]
+    pub fn file(folder: &Path) -> PathBuf {
+        folder.join("corella.db")
+    }
+
+    /// Opens the database in `folder`, making both if they are not there, and brings its sidecar tables up to
+    /// date.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the folder cannot be used, is used by another process, or holds a newer database.
+    pub fn open(folder: &Path, durability: Durability) -> Result<Self, OpenError> {
+        let folder_error = |source| OpenError::Folder { path: folder.to_owned(), source };
+        std::fs::create_dir_all(folder).map_err(folder_error)?;
+        let lock = File::create(folder.join("corella.lock")).map_err(folder_error)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(folder.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(folder_error(source)),
+        }
+        let path = Self::file(folder);
+        let database_error = |source| OpenError::Database { path: path.clone(), source };
+        let mut writer = connect::writer(&path, durability).map_err(database_error)?;
+        migrate::run(&mut writer, &path)?;
+        Self::assemble(path.clone(), durability, Some(writer), Some(lock)).map_err(database_error)
+    }
+
+    /// Opens the database in `folder` for reading, beside a server that may be running.
+    ///
+    /// # Errors
+    /// [`OpenError`] when there is none, or a newer one.
+    pub fn open_read_only(folder: &Path) -> Result<Self, OpenError> {
+        let path = Self::file(folder);
+        if !path.is_file() {
+            let source = std::io::Error::new(std::io::ErrorKind::NotFound, "there is no corella.db in it");
+            return Err(OpenError::Folder { path: folder.to_owned(), source });
+        }
+        let database_error = |source| OpenError::Database { path: path.clone(), source };
+        let reader = connect::reader(&path).map_err(database_error)?;
+        migrate::check(&reader, &path)?;
+        drop(reader);
+        Self::assemble(path.clone(), Durability::Full, None, None).map_err(database_error)
+    }
+
+    fn assemble(
+        path: PathBuf,
+        durability: Durability,
+        writer: Option<Connection>,
+        lock: Option<File>,
+    ) -> Result<Self, rusqlite::Error> {
+        let readers = Readers::new(path.clone());
+        let (epoch, server_peer) = readers.with_now(migrate::identity)?;
+        Ok(Self {
+            path,
+            durability,
+            writer: Arc::new(Mutex::new(writer)),
+            readers: Arc::new(readers),
+            tables: Arc::new(ArcSwap::from_pointee(Tables::default())),
+            server_peer,
+            epoch,
+            _lock: lock,
+        })
+    }
+
+    /// Runs `work` on the writing connection, off the async threads.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection, &Tables) -> Result<T, BackendError> + Send + 'static,
+    ) -> Result<T, BackendError> {
+        let writer = Arc::clone(&self.writer);
+        let tables = self.tables.load_full();
+        let (path, durability) = (self.path.clone(), self.durability);
+        let job = move || with_writer(&writer, &path, durability, |connection| work(connection, &tables));
+        tokio::task::spawn_blocking(job).await.map_err(|error| BackendError::Unavailable(error.into()))?
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error> + Send + 'static,
+    ) -> Result<T, BackendError> {
+        self.readers.with(work).await
+    }
+}
+
+/// Lends the writing connection to `work`, opening it first if the last commit broke it.
+fn with_writer<T>(
+    writer: &Mutex<Option<Connection>>,
+    path: &Path,
+    durability: Durability,
+    work: impl FnOnce(&mut Connection) -> Result<T, BackendError>,
+) -> Result<T, BackendError> {
+    let mut slot = writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let connection = match &mut *slot {
+        Some(connection) => connection,
+        empty => empty.insert(connect::writer(path, durability).map_err(bind::unavailable)?),
+    };
+    let result = work(connection);
+    if matches!(result, Err(BackendError::Unknown(_))) {
+        *slot = None;
+    }
+    result
+}
+
+#[async_trait]
+impl Backend for SqliteBackend {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    fn server_peer(&self) -> PeerId {
+        self.server_peer
+    }
+
+    fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    async fn shape(&self, manifest: &Manifest) -> Result<Opened, BackendError> {
+        let tables = Tables::new(manifest);
+        let wanted = tables.clone();
+        let opened = self.write(move |connection, _| tables::bring_to(connection, &wanted)).await?;
+        self.tables.store(Arc::new(tables));
+        Ok(opened)
+    }
+
+    fn describe(&self, manifest: &Manifest) {
+        self.tables.store(Arc::new(Tables::new(manifest)));
+    }
+
+    async fn head(&self, key: &RowKey) -> Result<Option<StoredHead>, BackendError> {
+        let key = key.clone();
+        self.read(move |connection| read::head(connection, &key)).await
+    }
+
+    async fn load(&self, key: &RowKey) -> Result<Option<StoredRow>, BackendError> {
+        let wanted = key.clone();
+        match self.read(move |connection| read::row(connection, &wanted)).await? {
+            None => Ok(None),
+            Some(Ok(row)) => Ok(Some(row)),
+            Some(Err(what)) => Err(BackendError::Damaged { key: key.clone(), what }),
+        }
+    }
+
+    /// Runs on the caller's thread: the store has a thread of its own for commits.
+    async fn commit(&self, units: &[Unit]) -> Result<Vec<UnitOutcome>, BackendError> {
+        let tables = self.tables.load();
+        with_writer(&self.writer, &self.path, self.durability, |connection| {
+            commit::commit(connection, &tables, units)
+        })
+    }
+
+    async fn fold(&self, fold: Fold) -> Result<(), BackendError> {
+        self.write(move |connection, _| commit::fold(connection, &fold)).await
+    }
+
+    async fn select(&self, entity: &Entity, statement: Statement) -> Result<Selected, BackendError> {
+        let entity = entity.clone();
+        self.read(move |connection| read::select(connection, &entity, &statement)).await
+    }
+
+    async fn scan(
+        &self,
+        entity: &Entity,
+        after: Option<&RowKey>,
+        limit: usize,
+    ) -> Result<Vec<ScannedRow>, BackendError> {
+        let (entity, after, tables) = (entity.clone(), after.cloned(), self.tables.load_full());
+        self.read(move |connection| read::scan(connection, &tables, &entity, after.as_ref(), limit)).await
+    }
+
+    async fn orphans(&self, entity: &Entity) -> Result<Vec<RowKey>, BackendError> {
+        let entity = entity.clone();
+        self.read(move |connection| read::orphans(connection, &entity)).await
+    }
+
+    async fn reproject(
+        &self,
+        entity: &Entity,
+        rows: Vec<(RowKey, Seq, Projection)>,
+    ) -> Result<(), BackendError> {
+        let entity = entity.name.clone();
+        self.write(move |connection, tables| commit::reproject(connection, tables, &entity, &rows)).await
+    }
+
+    async fn rebuilt(&self, entity: &Entity) -> Result<(), BackendError> {
+        let entity = entity.name.clone();
+        self.write(move |connection, tables| tables::rebuilt(connection, tables, &entity)).await
+    }
+
+    async fn changes(&self, since: Seq, limit: usize) -> Result<Vec<ChangeEntry>, BackendError> {
+        self.read(move |connection| read::changes(connection, since, limit)).await
+    }
+
+    async fn outcome(&self, key: &OutcomeKey) -> Result<Option<Outcome>, BackendError> {
+        let key = key.clone();
+        self.read(move |connection| read::outcome(connection, &key)).await
+    }
+
+    async fn last_seq(&self) -> Result<Seq, BackendError> {
+        self.read(read::last_seq).await
+    }
+}

@@ -1,0 +1,316 @@
+//! The store: every row of one database.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use corella_manifest::{Default as FieldDefault, Entity, Manifest, time_text};
+use corella_query::Query;
+use corella_rowdoc::{PeerId, RowDoc, RowKey, Tenant, Version};
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json};
+use tokio::sync::{Semaphore, oneshot};
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    batch,
+    cache::{Cache, CacheBudget},
+    committer::{CommitSink, Committer},
+    error::{ReadError, StartError, WriteError},
+    guard::RowGuard,
+    job::{Author, Idempotency, Job, Reply, Write, Written},
+    model::{EntityModel, Model},
+    port::{Backend, Seq, StoredRow, TableRow},
+    resident::{Loaded, Queued, Resident, Slot, Tail},
+};
+
+/// Folds that run at the same time.
+const FOLDS: usize = 1;
+
+/// How a store is to run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StoreOptions {
+    /// How much memory documents may take.
+    pub cache: CacheBudget,
+}
+
+/// Every row of one database; cheap to clone.
+#[derive(Clone)]
+pub struct Store(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) model: ArcSwap<Model>,
+    pub(crate) cache: Cache,
+    pub(crate) committer: Committer,
+    pub(crate) folds: Arc<Semaphore>,
+    /// The tasks that work off rows; closed at shutdown, and waited for.
+    pub(crate) tasks: TaskTracker,
+}
+
+/// A page of rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// The rows.
+    pub rows: Vec<TableRow>,
+    /// Where the next page starts; `None` at the end.
+    pub cursor: Option<String>,
+    /// The last change that the page has in it.
+    pub seq: Seq,
+}
+
+impl Store {
+    /// Starts a store over `backend`, with the tables that `manifest` declares; a table whose shape has changed
+    /// is filled again from its documents first.
+    ///
+    /// # Errors
+    /// [`StartError`] when the manifest asks for what rows do not offer, or the database fails.
+    pub async fn start(
+        backend: Arc<dyn Backend>,
+        manifest: Arc<Manifest>,
+        sink: Arc<dyn CommitSink>,
+        options: StoreOptions,
+    ) -> Result<Self, StartError> {
+        let model = Model::new(manifest, 0)?;
+        let committer = Committer::start(Arc::clone(&backend), sink).map_err(StartError::Thread)?;
+        let inner = Inner {
+            backend,
+            model: ArcSwap::from_pointee(model),
+            cache: Cache::new(options.cache),
+            committer,
+            folds: Arc::new(Semaphore::new(FOLDS)),
+            tasks: TaskTracker::new(),
+        };
+        let store = Self(Arc::new(inner));
+        store.bring_tables().await?;
+        Ok(store)
+    }
+
+    /// Serves another manifest from now on.
+    ///
+    /// # Errors
+    /// As [`Store::start`]; then the old one goes on being served.
+    pub async fn replace_manifest(&self, manifest: Arc<Manifest>) -> Result<(), StartError> {
+        let old = self.0.model.load_full();
+        self.0.model.store(Arc::new(Model::new(manifest, old.generation + 1)?));
+        if let Err(error) = self.bring_tables().await {
+            self.0.model.store(old);
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    async fn bring_tables(&self) -> Result<(), StartError> {
+        let manifest = self.manifest();
+        let opened = self.0.backend.shape(&manifest).await?;
+        for name in opened.rebuild {
+            if let Ok(model) = self.0.entity(&name) {
+                crate::audit::rebuild(&*self.0.backend, &model).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The manifest that is served.
+    #[must_use]
+    pub fn manifest(&self) -> Arc<Manifest> {
+        Arc::clone(&self.0.model.load().manifest)
+    }
+
+    /// The entity of that name.
+    ///
+    /// # Errors
+    /// [`ReadError::UnknownEntity`] when the manifest has none.
+    pub fn entity(&self, name: &str) -> Result<Arc<Entity>, ReadError> {
+        self.0.entity(name).map(|model| model.entity)
+    }
+
+    /// Puts a write into its row's queue; `reply` hears what became of it once that is durable.
+    ///
+    /// Writes of one row are applied in the order in which they were put. An idempotency key is looked up first
+    /// by [`Store::write`] only.
+    pub fn submit(&self, write: Write, reply: Reply) {
+        if self.0.tasks.is_closed() {
+            return reply.send(Err(WriteError::ShuttingDown));
+        }
+        let Write { key, change, author, wants_row, idempotency } = write;
+        let slot = self.0.cache.slot(&key);
+        match slot.push(Job { change, author, wants_row, idempotency, reply }) {
+            Queued::Worked => {}
+            Queued::Idle => {
+                self.0.tasks.spawn(batch::work(Arc::clone(&self.0), slot));
+            }
+            Queued::Full(job) => job.reply.send(Err(WriteError::Busy)),
+        }
+    }
+
+    /// Makes one write; resolves once it is durable, or has been refused and left nothing behind.
+    ///
+    /// # Errors
+    /// [`WriteError`] says what stood in the way.
+    pub async fn write(&self, write: Write) -> Result<Written, WriteError> {
+        if let Some(idempotency) = &write.idempotency
+            && let Some(written) = self.0.replay(idempotency).await?
+        {
+            return Ok(written);
+        }
+        let (send, receive) = oneshot::channel();
+        let reply = Reply::new(move |result| {
+            send.send(result).ok();
+        });
+        self.submit(write, reply);
+        receive.await.unwrap_or(Err(WriteError::Internal("the write was dropped")))
+    }
+
+    /// Takes hold of a row: until the guard is dropped, no change of it is announced.
+    pub async fn lock(&self, key: &RowKey) -> RowGuard {
+        let slot = self.0.cache.slot(key);
+        let resident = Arc::clone(&slot.resident).lock_owned().await;
+        RowGuard::new(Arc::clone(&self.0), slot, resident)
+    }
+
+    /// Runs a query over one entity's table.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the database fails.
+    pub async fn select(&self, tenant: &Tenant, query: &Query) -> Result<Page, ReadError> {
+        let entity = self.entity(query.entity().as_str())?;
+        let statement = query.to_statement(self.0.backend.dialect(), tenant.as_str());
+        let mut selected = self.0.backend.select(&entity, statement).await?;
+        let limit = usize::try_from(query.limit().get()).unwrap_or(usize::MAX);
+        let more = selected.rows.len() > limit;
+        selected.rows.truncate(limit);
+        let last = selected.rows.last().filter(|_| more);
+        let cursor = last.map(|row| query.cursor_after(&row.cells).to_string());
+        Ok(Page { rows: selected.rows, cursor, seq: selected.seq })
+    }
+
+    /// The last change of all.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the database fails.
+    pub async fn last_seq(&self) -> Result<Seq, ReadError> {
+        Ok(self.0.backend.last_seq().await?)
+    }
+
+    /// The epoch of the database; a cursor of another epoch means nothing here.
+    #[must_use]
+    pub fn epoch(&self) -> &str {
+        self.0.backend.epoch()
+    }
+
+    /// Sets the gauges of what is in memory.
+    pub fn report(&self) {
+        self.0.cache.report();
+    }
+
+    /// Refuses new writes and waits until those that were accepted are durable or refused.
+    pub async fn close(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+}
+
+impl Inner {
+    pub(crate) fn entity(&self, name: &str) -> Result<EntityModel, ReadError> {
+        let model = self.model.load();
+        model.entity(name).cloned().ok_or_else(|| ReadError::UnknownEntity(name.to_owned()))
+    }
+
+    /// The row's document, loaded if it was not.
+    pub(crate) async fn loaded<'a>(
+        &self,
+        slot: &Slot,
+        resident: &'a mut Resident,
+    ) -> Result<&'a mut Loaded, ReadError> {
+        let generation = self.model.load().generation;
+        if resident.loaded.as_ref().is_some_and(|loaded| loaded.generation != generation) {
+            resident.loaded = None;
+        }
+        match &mut resident.loaded {
+            Some(loaded) => {
+                metrics::counter!("corella_cache_hits_total").increment(1);
+                Ok(loaded)
+            }
+            empty => {
+                metrics::counter!("corella_cache_loads_total").increment(1);
+                let model = self.entity(slot.key.entity.as_str())?;
+                let stored = self.backend.load(&slot.key).await?;
+                Ok(empty.insert(load(&model, &slot.key, stored, self.backend.server_peer(), generation)?))
+            }
+        }
+    }
+
+    /// The answer that was given under this key, if it was used before.
+    pub(crate) async fn replay(&self, idempotency: &Idempotency) -> Result<Option<Written>, WriteError> {
+        let Some(outcome) = self.backend.outcome(&idempotency.key).await? else { return Ok(None) };
+        if outcome.request != idempotency.request {
+            return Err(WriteError::KeyConflict);
+        }
+        let row = serde_json::from_str(&outcome.answer).ok();
+        Ok(Some(Written { seq: outcome.seq, version: Arc::new(Version::empty()), row }))
+    }
+}
+
+/// Makes a document of stored bytes.
+fn load(
+    model: &EntityModel,
+    key: &RowKey,
+    stored: Option<StoredRow>,
+    peer: PeerId,
+    generation: u64,
+) -> Result<Loaded, ReadError> {
+    let Some(stored) = stored else {
+        let doc = RowDoc::new(Arc::clone(&model.shape), peer);
+        let projection = project(&doc, key)?;
+        let version = Arc::new(doc.version());
+        return Ok(Loaded { doc, generation, head: Seq::ZERO, version, projection, tail: Tail::default() });
+    };
+    let deltas: Vec<&[u8]> = stored.tail.iter().map(|entry| &entry.delta[..]).collect();
+    let doc = RowDoc::load(Arc::clone(&model.shape), peer, stored.snapshot.as_deref(), &deltas)
+        .map_err(|error| quarantined(key, &error))?;
+    let projection = project(&doc, key)?;
+    let tail = Tail {
+        deltas: deltas.len(),
+        bytes: deltas.iter().map(|delta| delta.len()).sum(),
+        snapshot_bytes: stored.snapshot.as_ref().map_or(0, bytes::Bytes::len),
+    };
+    let version = Arc::new(doc.version());
+    Ok(Loaded { doc, generation, head: stored.head.head, version, projection, tail })
+}
+
+fn project(doc: &RowDoc, key: &RowKey) -> Result<Arc<corella_rowdoc::Projection>, ReadError> {
+    doc.project().map(Arc::new).map_err(|error| quarantined(key, &error))
+}
+
+fn quarantined(key: &RowKey, error: &(dyn std::error::Error + 'static)) -> ReadError {
+    tracing::error!(row = %key, error, "stored bytes are damaged, the row is set aside");
+    metrics::counter!("corella_rows_quarantined_total").increment(1);
+    ReadError::Quarantined(key.to_string())
+}
+
+/// A new row's fields: those that were given, and the defaults of the others.
+pub(crate) fn with_defaults(
+    entity: &Entity,
+    given: &Map<String, Json>,
+    author: &Author,
+) -> Result<Map<String, Json>, WriteError> {
+    let mut fields = given.clone();
+    // A misspelt field is reported as such, not as the lack of the one that was meant.
+    let misspelt = fields.keys().any(|name| entity.field(name).is_none());
+    for field in &entity.fields {
+        let name = field.name.as_str();
+        if fields.get(name).is_some_and(|value| !value.is_null()) {
+            continue;
+        }
+        let value = match &field.default {
+            Some(FieldDefault::Literal(value)) => value.to_json(),
+            Some(FieldDefault::Now) => Json::from(time_text(Timestamp::now())),
+            Some(FieldDefault::Uuid) => Json::from(uuid::Uuid::now_v7().to_string()),
+            Some(FieldDefault::AuthUserId) => Json::from(&*author.user),
+            None if misspelt || field.optional || field.crdt != corella_manifest::Crdt::Lww => continue,
+            None => return Err(WriteError::RequiredField { field: name.to_owned() }),
+        };
+        fields.insert(name.to_owned(), value);
+    }
+    Ok(fields)
+}
