@@ -1,0 +1,19 @@
+//! Who watches what, and how they hear of it.
+//!
+//! A [`Hub`] is told of every change that became durable, and of every presence update. Each connection has an
+//! [`Outbox`]: a bounded queue of frames. Those who watch a row get each change of it as one frame, encoded once
+//! for all of them. A watcher whose outbox is full misses nothing: the row is only marked as behind, and once the
+//! outbox has drained, the watcher gets one update from the version that it was last sent to the present one.
+//!
+//! In reading order: [`Outbox`], [`Hub`], [`Presence`].
+//!
+//! This crate does not know HTTP or SQL text.
+
+mod hub;
+mod outbox;
+mod presence;
+mod rooms;
+
+pub use hub::{Hub, JoinError, Joined};
+pub use outbox::{Outbox, OutboxLimits, Work};
+pub use presence::{Presence, PresenceError, PresenceLimits};

@@ -1,0 +1,221 @@
+//! A connection's outgoing queue: bounded, and never waited for.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use corella_rowdoc::{RowKey, Version};
+use corella_store::SourceId;
+use corella_wire::RoomName;
+use tokio::sync::Notify;
+
+/// How much may wait in an outbox.
+#[derive(Debug, Clone, Copy)]
+pub struct OutboxLimits {
+    /// Bytes of changes; a change beyond them marks its row as behind. Presence gets half of it.
+    pub bytes: usize,
+    /// Frames of changes, likewise.
+    pub frames: usize,
+}
+
+impl Default for OutboxLimits {
+    /// 1 MiB in 4,096 frames.
+    fn default() -> Self {
+        Self { bytes: 1024 * 1024, frames: 4_096 }
+    }
+}
+
+/// What a connection's writer is to do next.
+#[derive(Debug)]
+pub enum Work {
+    /// Send these frames.
+    Frames(Vec<Bytes>),
+    /// Let the connection join a row that it asked for.
+    Join {
+        /// The row.
+        key: RowKey,
+        /// Under which name it is watched.
+        room: RoomName,
+        /// What the connection has of it.
+        since: Version,
+    },
+    /// Bring the connection up to date with a row that it fell behind of.
+    CatchUp(RowKey),
+    /// Send this text.
+    Text(String),
+}
+
+/// A connection's outgoing queue.
+pub struct Outbox {
+    source: SourceId,
+    limits: OutboxLimits,
+    /// A plain mutex, held to push or to take; nothing is awaited or locked meanwhile.
+    queue: Mutex<Queue>,
+    /// Wakes the writer.
+    filled: Notify,
+    /// Wakes a reader that waits for the queue to shrink.
+    drained: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    frames: VecDeque<Bytes>,
+    bytes: usize,
+    texts: VecDeque<String>,
+    joins: VecDeque<Work>,
+    behind: VecDeque<RowKey>,
+    closed: bool,
+}
+
+impl Outbox {
+    /// An empty outbox for one connection.
+    #[must_use]
+    pub fn new(source: SourceId, limits: OutboxLimits) -> Self {
+        Self {
+            source,
+            limits,
+            queue: Mutex::default(),
+            filled: Notify::new(),
+            drained: Notify::new(),
+        }
+    }
+
+    /// The connection, as writes name it.
+    #[must_use]
+    pub fn source(&self) -> SourceId {
+        self.source
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Queue) -> T) -> T {
+        work(&mut self.queue.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Queues an answer to the connection itself, whatever is waiting; the reader must not take in more while
+    /// the queue is full (see [`Outbox::has_room`]).
+    pub fn push_answer(&self, frame: Bytes) {
+        self.with(|queue| {
+            queue.bytes += frame.len();
+            queue.frames.push_back(frame);
+        });
+        self.filled.notify_one();
+    }
+
+    /// Queues a text for the connection itself, as [`Outbox::push_answer`] does a frame.
+    pub fn push_text(&self, text: String) {
+        self.with(|queue| queue.texts.push_back(text));
+        self.filled.notify_one();
+    }
+
+    /// Queues the frames of one change, or none of them when they do not fit; says whether they did.
+    pub(crate) fn push_change(&self, frames: &[Bytes]) -> bool {
+        let bytes: usize = frames.iter().map(Bytes::len).sum();
+        let fits = self.with(|queue| {
+            let is_full =
+                queue.bytes + bytes > self.limits.bytes || queue.frames.len() + frames.len() > self.limits.frames;
+            if queue.closed || (is_full && !queue.frames.is_empty()) {
+                return false;
+            }
+            queue.bytes += bytes;
+            queue.frames.extend(frames.iter().cloned());
+            true
+        });
+        if fits {
+            self.filled.notify_one();
+        }
+        fits
+    }
+
+    /// Queues a presence frame, unless the queue is half full: presence is the first to go.
+    pub(crate) fn push_presence(&self, frame: Bytes) {
+        let fits = self.with(|queue| {
+            let fits = !queue.closed && queue.bytes + frame.len() <= self.limits.bytes / 2;
+            if fits {
+                queue.bytes += frame.len();
+                queue.frames.push_back(frame);
+            }
+            fits
+        });
+        if fits {
+            self.filled.notify_one();
+        } else {
+            metrics::counter!("corella_presence_dropped_total").increment(1);
+        }
+    }
+
+    /// Queues the connection's wish to join a row.
+    pub fn push_join(&self, key: RowKey, room: RoomName, since: Version) {
+        self.with(|queue| queue.joins.push_back(Work::Join { key, room, since }));
+        self.filled.notify_one();
+    }
+
+    /// Queues a row that the connection fell behind of, to be caught up with once everything else is sent.
+    pub(crate) fn push_behind(&self, key: RowKey) {
+        self.with(|queue| queue.behind.push_back(key));
+        self.filled.notify_one();
+    }
+
+    /// What to do next, if anything: texts and joins first, then frames up to about `most_bytes`, then rows that
+    /// are behind. No order between them is needed: an update that comes twice or late changes nothing.
+    #[must_use]
+    pub fn take(&self, most_bytes: usize) -> Option<Work> {
+        let work = self.with(|queue| {
+            if let Some(text) = queue.texts.pop_front() {
+                return Some(Work::Text(text));
+            }
+            if let Some(join) = queue.joins.pop_front() {
+                return Some(join);
+            }
+            if queue.frames.is_empty() {
+                return queue.behind.pop_front().map(Work::CatchUp);
+            }
+            let mut frames = Vec::new();
+            let mut bytes = 0;
+            while bytes < most_bytes
+                && let Some(frame) = queue.frames.pop_front()
+            {
+                bytes += frame.len();
+                frames.push(frame);
+            }
+            queue.bytes -= bytes;
+            Some(Work::Frames(frames))
+        });
+        if work.is_some() {
+            self.drained.notify_waiters();
+        }
+        work
+    }
+
+    /// Resolves when something may have been queued since the last [`Outbox::take`].
+    pub async fn filled(&self) {
+        self.filled.notified().await;
+    }
+
+    /// Whether more may be taken in from the connection.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.with(|queue| {
+            queue.bytes <= self.limits.bytes * 2
+                && queue.frames.len() + queue.texts.len() <= self.limits.frames * 2
+                && queue.joins.len() <= self.limits.frames
+        })
+    }
+
+    /// Resolves once [`Outbox::has_room`].
+    pub async fn wait_for_room(&self) {
+        loop {
+            let drained = self.drained.notified();
+            if self.has_room() {
+                return;
+            }
+            drained.await;
+        }
+    }
+
+    /// Drops what waits; from now on nothing is queued for others' changes.
+    pub fn close(&self) {
+        self.with(|queue| *queue = Queue { closed: true, ..Queue::default() });
+        self.drained.notify_waiters();
+    }
+}

@@ -1,0 +1,248 @@
+//! Who is where: presence entries, each owned by the connection that set it.
+//!
+//! Loro's presence store decides by the clocks of clients, and nobody owns a key. So the server keeps the entries
+//! itself: it stamps each with its own clock, lets only the owner change it, refreshes what is still there, and
+//! takes away what belonged to a connection that is gone.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use corella_rowdoc::{
+    RowKey,
+    presence::{PresenceEntry, PresenceValue, decode_presence, encode_presence},
+};
+use corella_store::SourceId;
+use corella_wire::{BatchId, Magic, RoomName, encode_update};
+use dashmap::DashMap;
+
+use crate::outbox::Outbox;
+
+/// How much presence may be kept.
+#[derive(Debug, Clone, Copy)]
+pub struct PresenceLimits {
+    /// Bytes of one update.
+    pub update_bytes: usize,
+    /// Keys that one connection may hold in one room.
+    pub keys_per_connection: usize,
+}
+
+impl Default for PresenceLimits {
+    /// 16 KiB and 16 keys.
+    fn default() -> Self {
+        Self { update_bytes: 16 * 1024, keys_per_connection: 16 }
+    }
+}
+
+/// Why a presence update was refused.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum PresenceError {
+    /// It is too large.
+    #[error("expected a presence update of at most {most} bytes, found {found}")]
+    TooLarge {
+        /// The limit.
+        most: usize,
+        /// What came.
+        found: usize,
+    },
+    /// It does not decode.
+    #[error("expected a presence update, found bytes that are none: {0}")]
+    Invalid(String),
+    /// A key belongs to somebody else.
+    #[error("the presence key {0:?} belongs to somebody else; choose a key of your own, such as your peer id")]
+    NotYours(String),
+    /// The connection holds too many keys.
+    #[error("expected at most {0} presence keys per connection")]
+    TooManyKeys(usize),
+    /// The connection is not in the room.
+    #[error("the presence room was not joined; join it first")]
+    NotJoined,
+}
+
+/// The presence of every row.
+///
+/// Each room behind its map's lock, held while one update is handed out, never across an await.
+pub struct Presence {
+    limits: PresenceLimits,
+    rooms: DashMap<RowKey, Room>,
+    /// Counts up the ids of the batches that are sent.
+    batches: Mutex<u64>,
+}
+
+#[derive(Default)]
+struct Room {
+    members: Vec<Member>,
+    entries: BTreeMap<String, Entry>,
+    /// The last stamp that was given; the next is later, because receivers drop what is not.
+    last_stamp: i64,
+}
+
+struct Member {
+    outbox: Arc<Outbox>,
+    room: RoomName,
+    user: Arc<str>,
+}
+
+struct Entry {
+    owner: SourceId,
+    user: Arc<str>,
+    value: PresenceValue,
+}
+
+impl Presence {
+    pub(crate) fn new(limits: PresenceLimits) -> Self {
+        Self { limits, rooms: DashMap::new(), batches: Mutex::new(0) }
+    }
+
+    fn next_batch(&self) -> BatchId {
+        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        *batches += 1;
+        BatchId(batches.to_be_bytes())
+    }
+
+    fn frames(&self, room: &RoomName, update: &[u8]) -> Vec<Bytes> {
+        encode_update(Magic::Ephemeral, room, &[update], || self.next_batch())
+    }
+
+    /// Lets a connection of `user` see and take part in a row's presence; what comes back is to be sent to it.
+    pub fn join(
+        &self,
+        outbox: &Arc<Outbox>,
+        key: &RowKey,
+        name: RoomName,
+        user: Arc<str>,
+        now_ms: i64,
+    ) -> Vec<Bytes> {
+        let mut room = self.rooms.entry(key.clone()).or_default();
+        room.members.retain(|member| member.outbox.source() != outbox.source());
+        let frames = match room.everything(now_ms) {
+            Some(update) => self.frames(&name, &update),
+            None => Vec::new(),
+        };
+        room.members.push(Member { outbox: Arc::clone(outbox), room: name, user });
+        frames
+    }
+
+    /// Takes in what a connection says of itself and hands it to the others.
+    ///
+    /// # Errors
+    /// [`PresenceError`] says what is wrong with it; then nothing of it is kept.
+    pub fn update(&self, source: SourceId, key: &RowKey, update: &[u8], now_ms: i64) -> Result<(), PresenceError> {
+        if update.len() > self.limits.update_bytes {
+            return Err(PresenceError::TooLarge { most: self.limits.update_bytes, found: update.len() });
+        }
+        let entries = decode_presence(update).map_err(|error| PresenceError::Invalid(error.to_string()))?;
+        let mut room = self.rooms.get_mut(key).ok_or(PresenceError::NotJoined)?;
+        let room = &mut *room;
+        let user = room.user_of(source).ok_or(PresenceError::NotJoined)?;
+        room.check(&entries, source, &user, self.limits)?;
+        let told: Vec<PresenceEntry> =
+            entries.into_iter().map(|entry| room.set(entry, source, &user, now_ms)).collect();
+        self.hand_out(room, &told, Some(source));
+        Ok(())
+    }
+
+    fn hand_out(&self, room: &Room, entries: &[PresenceEntry], but: Option<SourceId>) {
+        if entries.is_empty() {
+            return;
+        }
+        let update = encode_presence(entries);
+        let mut encoded: Option<(&RoomName, Vec<Bytes>)> = None;
+        for member in room.members.iter().filter(|member| Some(member.outbox.source()) != but) {
+            let frames = match &encoded {
+                Some((name, frames)) if **name == member.room => frames,
+                Some(_) | None => &encoded.insert((&member.room, self.frames(&member.room, &update))).1,
+            };
+            for frame in frames {
+                member.outbox.push_presence(frame.clone());
+            }
+        }
+    }
+
+    /// Takes a connection out of a row's presence, with everything that it said of itself.
+    pub fn leave(&self, source: SourceId, key: &RowKey, now_ms: i64) {
+        if let Some(mut room) = self.rooms.get_mut(key) {
+            room.members.retain(|member| member.outbox.source() != source);
+            let gone = room.remove_all_of(source, now_ms);
+            self.hand_out(&room, &gone, None);
+        }
+        self.rooms.remove_if(key, |_, room| room.members.is_empty());
+    }
+
+    /// Tells everybody again what is still true, so that receivers do not take the idle for gone.
+    pub fn refresh(&self, now_ms: i64) {
+        for mut room in self.rooms.iter_mut() {
+            let room = &mut *room;
+            let entries = room.restamped(now_ms);
+            self.hand_out(room, &entries, None);
+        }
+    }
+}
+
+impl Room {
+    fn user_of(&self, source: SourceId) -> Option<Arc<str>> {
+        self.members.iter().find(|member| member.outbox.source() == source).map(|member| Arc::clone(&member.user))
+    }
+
+    fn check(
+        &self,
+        entries: &[PresenceEntry],
+        source: SourceId,
+        user: &Arc<str>,
+        limits: PresenceLimits,
+    ) -> Result<(), PresenceError> {
+        // A user who reconnects takes over the keys of the connection that is still dying.
+        let foreign = entries.iter().find(|entry| {
+            self.entries.get(&entry.key).is_some_and(|held| held.owner != source && held.user != *user)
+        });
+        if let Some(foreign) = foreign {
+            return Err(PresenceError::NotYours(foreign.key.clone()));
+        }
+        let held = self.entries.values().filter(|entry| entry.owner == source).count();
+        let fresh = entries.iter().filter(|entry| {
+            entry.value.is_some() && self.entries.get(&entry.key).is_none_or(|held| held.owner != source)
+        });
+        if held + fresh.count() > limits.keys_per_connection {
+            return Err(PresenceError::TooManyKeys(limits.keys_per_connection));
+        }
+        Ok(())
+    }
+
+    fn stamp(&mut self, now_ms: i64) -> i64 {
+        self.last_stamp = now_ms.max(self.last_stamp + 1);
+        self.last_stamp
+    }
+
+    fn set(&mut self, entry: PresenceEntry, source: SourceId, user: &Arc<str>, now_ms: i64) -> PresenceEntry {
+        let stamp = self.stamp(now_ms);
+        match &entry.value {
+            Some(value) => {
+                let kept = Entry { owner: source, user: Arc::clone(user), value: value.clone() };
+                self.entries.insert(entry.key.clone(), kept);
+            }
+            None => {
+                self.entries.remove(&entry.key);
+            }
+        }
+        PresenceEntry { stamp, ..entry }
+    }
+
+    fn remove_all_of(&mut self, source: SourceId, now_ms: i64) -> Vec<PresenceEntry> {
+        let stamp = self.stamp(now_ms);
+        let gone = self.entries.extract_if(.., |_, entry| entry.owner == source);
+        gone.map(|(key, _)| PresenceEntry { key, value: None, stamp }).collect()
+    }
+
+    fn restamped(&mut self, now_ms: i64) -> Vec<PresenceEntry> {
+        let stamp = self.stamp(now_ms);
+        let all = self.entries.iter();
+        all.map(|(key, entry)| PresenceEntry { key: key.clone(), value: Some(entry.value.clone()), stamp }).collect()
+    }
+
+    fn everything(&mut self, now_ms: i64) -> Option<Vec<u8>> {
+        let entries = self.restamped(now_ms);
+        (!entries.is_empty()).then(|| encode_presence(&entries))
+    }
+}
