@@ -1,0 +1,106 @@
+//! What every request and every connection share.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use corella_live::{Hub, OutboxLimits};
+use corella_manifest::{EntityName, Manifest};
+use corella_rowdoc::{RowId, RowKey, Tenant};
+use corella_store::{SourceId, Store};
+use corella_wire::{ErrorCode, RoomName};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{auth::Authority, failure::Failure};
+
+/// For whom the server runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// For users.
+    #[default]
+    Production,
+    /// For a developer: `POST /dev/token` signs anybody in.
+    Development,
+}
+
+/// How a server is to run.
+#[derive(Debug, Clone, Default)]
+pub struct AppOptions {
+    /// For whom.
+    pub mode: Mode,
+    /// How much may wait for a slow connection.
+    pub outbox: OutboxLimits,
+    /// What `GET /metrics` shows; without it the path is not found.
+    pub metrics: Option<PrometheusHandle>,
+}
+
+/// Everything that requests and connections share.
+pub struct App {
+    pub(crate) store: Store,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) authority: Authority,
+    pub(crate) options: AppOptions,
+    /// Cancelled when the server is to stop.
+    pub(crate) stop: CancellationToken,
+    /// The connections that are open.
+    pub(crate) connections: TaskTracker,
+    next_source: AtomicU64,
+}
+
+impl App {
+    /// A server's shared state.
+    #[must_use]
+    pub fn new(store: Store, hub: Arc<Hub>, authority: Authority, options: AppOptions) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            hub,
+            authority,
+            options,
+            stop: CancellationToken::new(),
+            connections: TaskTracker::new(),
+            next_source: AtomicU64::new(1),
+        })
+    }
+
+    pub(crate) fn next_source(&self) -> SourceId {
+        SourceId(self.next_source.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn manifest(&self) -> Arc<Manifest> {
+        self.store.manifest()
+    }
+
+    /// The row of an entity, both named by a caller.
+    pub(crate) fn row_key(&self, tenant: &Tenant, entity: &str, id: &str) -> Result<RowKey, Failure> {
+        let entity = self.entity_name(entity)?;
+        let id = RowId::new(id).map_err(|error| Failure::new(ErrorCode::InvalidRowId, error.to_string()))?;
+        Ok(RowKey { tenant: tenant.clone(), entity, id })
+    }
+
+    pub(crate) fn entity_name(&self, name: &str) -> Result<EntityName, Failure> {
+        self.store.entity(name).map(|entity| entity.name.clone()).map_err(|error| {
+            let manifest = self.manifest();
+            let known: Vec<&str> = manifest.entities.iter().map(|entity| entity.name.as_str()).collect();
+            Failure::new(ErrorCode::UnknownEntity, format!("{error}; there are {}", known.join(", ")))
+        })
+    }
+
+    /// The row that a room name leads to: `Entity/rowid`, or an id of the default entity.
+    pub(crate) fn room_key(&self, tenant: &Tenant, room: &RoomName) -> Result<RowKey, Failure> {
+        match room.as_str().split_once('/') {
+            Some((entity, id)) => self.row_key(tenant, entity, id),
+            None => {
+                let manifest = self.manifest();
+                let entity = manifest.default_entity.as_ref().ok_or_else(|| {
+                    Failure::new(
+                        ErrorCode::UnknownRoom,
+                        format!("expected a room name such as Entity/rowid, found {room}; the manifest has no defaultEntity"),
+                    )
+                })?;
+                self.row_key(tenant, entity.as_str(), room.as_str())
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What requests have in common: who calls, what the body says.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
+    http::{HeaderMap, StatusCode, header, request::Parts},
+};
+use bytes::Bytes;
+use corella_store::{Author, Idempotency, port::OutcomeKey};
+use corella_wire::ErrorCode;
+use serde_json::{Map, Value as Json};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::{App, Failure, Principal, auth::AuthError};
+
+/// Longest idempotency key, in bytes.
+const MOST_KEY: usize = 255;
+
+/// Whoever makes the request.
+pub(crate) struct Caller(pub(crate) Principal);
+
+impl Caller {
+    pub(super) fn author(&self) -> Author {
+        Author { user: Arc::clone(&self.0.user), source: None }
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Caller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
+        let token = token(parts)?;
+        Ok(Self(caller(app, token.as_deref())?))
+    }
+}
+
+/// Who calls with this token, or with none.
+pub(crate) fn caller(app: &App, token: Option<&str>) -> Result<Principal, AuthError> {
+    let manifest = app.manifest();
+    let claim = manifest.tenancy.as_ref().map(|tenancy| tenancy.claim.as_str());
+    app.authority.caller(token, claim)
+}
+
+/// The token of a request: `Authorization: Bearer …` or `?token=…`.
+pub(crate) fn token(parts: &Parts) -> Result<Option<String>, AuthError> {
+    if let Some(value) = parts.headers.get(header::AUTHORIZATION) {
+        let text = value.to_str().ok();
+        let bearer = text.and_then(|text| {
+            let (scheme, token) = text.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+        });
+        return bearer
+            .map(Some)
+            .ok_or_else(|| AuthError::Invalid("expected Authorization: Bearer <token>".into()));
+    }
+    let query = parts.uri.query().unwrap_or_default();
+    let token = query.split('&').find_map(|pair| pair.strip_prefix("token="));
+    Ok(token.filter(|token| !token.is_empty()).map(str::to_owned))
+}
+
+/// A body that is a JSON object.
+pub(crate) struct JsonObject(pub(crate) Map<String, Json>);
+
+/// A body of any bytes.
+pub(crate) struct Body(pub(crate) Bytes);
+
+impl FromRequest<Arc<App>> for Body {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
+        Bytes::from_request(request, app).await.map(Self).map_err(|rejection| unread(&rejection))
+    }
+}
+
+impl FromRequest<Arc<App>> for JsonObject {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
+        let Body(bytes) = Body::from_request(request, app).await?;
+        parse_object(&bytes).map(Self)
+    }
+}
+
+fn unread(rejection: &BytesRejection) -> Failure {
+    let code = match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => ErrorCode::TooLarge,
+        _ => ErrorCode::InvalidJson,
+    };
+    Failure::new(code, rejection.body_text())
+}
+
+fn parse_object(bytes: &[u8]) -> Result<Map<String, Json>, Failure> {
+    let invalid = |detail| Failure::new(ErrorCode::InvalidJson, detail);
+    match serde_json::from_slice(bytes) {
+        Ok(Json::Object(map)) => Ok(map),
+        Ok(_) => Err(invalid("expected a JSON object of fields, found another JSON value".to_owned())),
+        Err(error) => Err(invalid(format!("expected a JSON object of fields: {error}"))),
+    }
+}
+
+/// The promise that a request asks for in `Idempotency-Key`.
+pub(super) fn idempotency(
+    caller: &Principal,
+    headers: &HeaderMap,
+    request: &str,
+    body: &Map<String, Json>,
+) -> Result<Option<Idempotency>, Failure> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().ok().filter(|key| (1..=MOST_KEY).contains(&key.len())).ok_or_else(|| {
+        Failure::new(
+            ErrorCode::InvalidValue,
+            format!("expected an Idempotency-Key of 1 to {MOST_KEY} visible ASCII characters"),
+        )
+    })?;
+    Ok(Some(promise(caller, key, request, body)))
+}
+
+/// The promise to answer a request again as it was answered first.
+pub(crate) fn promise(caller: &Principal, key: &str, request: &str, body: &Map<String, Json>) -> Idempotency {
+    let text = format!("{request}\n{}", Json::Object(body.clone()));
+    Idempotency {
+        key: OutcomeKey { tenant: caller.tenant.clone(), author: Arc::clone(&caller.user), key: key.into() },
+        request: Bytes::copy_from_slice(&xxh3_128(text.as_bytes()).to_be_bytes()),
+    }
+}

@@ -1,0 +1,91 @@
+//! Rows as document bytes.
+
+use std::sync::Arc;
+
+use axum::{
+    Json as JsonBody,
+    extract::{Path, Query as QueryString, State, rejection::QueryRejection},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use corella_rowdoc::Version;
+use corella_store::{RowChange, Write, port::Seq};
+use corella_wire::ErrorCode;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    caller::{Body, Caller},
+    rows::not_found,
+};
+use crate::{App, Failure};
+
+const VERSION: HeaderName = HeaderName::from_static("corella-version");
+const SEQ: HeaderName = HeaderName::from_static("corella-seq");
+
+/// The query string of a document.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Since {
+    since: Option<String>,
+}
+
+/// `GET /api/entities/{entity}/{id}/doc`
+pub(super) async fn read(
+    State(app): State<Arc<App>>,
+    Caller(caller): Caller,
+    Path((entity, id)): Path<(String, String)>,
+    parameters: Result<QueryString<Since>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let QueryString(Since { since }) =
+        parameters.map_err(|error| Failure::new(ErrorCode::InvalidQuery, error.body_text()))?;
+    let key = app.row_key(&caller.tenant, &entity, &id)?;
+    let since = version(since.as_deref().unwrap_or_default())?;
+    let export = app.store.lock(&key).await.export(&since).await?;
+    if export.seq == Seq::ZERO || export.deleted {
+        return Err(not_found(&key));
+    }
+    let status = if export.update.is_some() { StatusCode::OK } else { StatusCode::NO_CONTENT };
+    let mut response = (status, export.update.unwrap_or_default()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(VERSION, version_header(&export.version));
+    headers.insert(SEQ, HeaderValue::from(export.seq.0));
+    Ok(response)
+}
+
+fn version(text: &str) -> Result<Version, Failure> {
+    let unreadable = |what: String| Failure::new(ErrorCode::VersionUnknown, what);
+    let bytes = BASE64
+        .decode(text.trim_end_matches('='))
+        .map_err(|error| unreadable(format!("since: expected a version in base64url: {error}")))?;
+    Version::decode(&bytes).map_err(|error| unreadable(format!("since: {error}")))
+}
+
+fn version_header(version: &Version) -> HeaderValue {
+    let text = BASE64.encode(version.encode());
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// `POST /api/entities/{entity}/{id}/doc`
+pub(super) async fn merge(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path((entity, id)): Path<(String, String)>,
+    Body(update): Body,
+) -> Result<Response, Failure> {
+    let key = app.row_key(&caller.0.tenant, &entity, &id)?;
+    let write = Write {
+        key,
+        change: RowChange::Update(update),
+        author: caller.author(),
+        wants_row: true,
+        idempotency: None,
+    };
+    let written = app.store.write(write).await?;
+    let body = json!({ "id": id, "row": written.row, "seq": written.seq.0 });
+    let mut response = JsonBody(body).into_response();
+    response.headers_mut().insert(VERSION, version_header(&written.version));
+    Ok(response)
+}

@@ -1,0 +1,167 @@
+//! Rows as JSON.
+
+use std::sync::Arc;
+
+use axum::{
+    Json as JsonBody,
+    extract::{Path, Query as QueryString, State, rejection::QueryRejection},
+    http::{HeaderMap, StatusCode},
+    response::IntoResponse,
+};
+use corella_query::{Query, QueryParts, QueryTexts};
+use corella_rowdoc::{RowId, RowKey};
+use corella_store::{Page, RowChange, Write, Written, row_json};
+use corella_wire::ErrorCode;
+use serde::Deserialize;
+use serde_json::{Map, Value as Json, json};
+
+use super::caller::{Caller, JsonObject, idempotency};
+use crate::{App, Failure};
+
+/// The query string of a list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListParameters {
+    #[serde(rename = "where")]
+    filter: Option<String>,
+    order_by: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+/// `GET /api/entities/{entity}`
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Caller(caller): Caller,
+    Path(entity): Path<String>,
+    parameters: Result<QueryString<ListParameters>, QueryRejection>,
+) -> Result<JsonBody<Json>, Failure> {
+    let QueryString(parameters) =
+        parameters.map_err(|error| Failure::new(ErrorCode::InvalidQuery, error.body_text()))?;
+    app.entity_name(&entity)?;
+    let texts = QueryTexts {
+        where_: parameters.filter.as_deref(),
+        order_by: parameters.order_by.as_deref(),
+        limit: parameters.limit.as_deref(),
+        cursor: parameters.cursor.as_deref(),
+    };
+    let parts = texts.read()?;
+    let query = Query::parse(&app.manifest(), &entity, parts)?;
+    let Page { rows, cursor, seq } = app.store.select(&caller.tenant, &query).await?;
+    let entity = app.store.entity(&entity)?;
+    let rows: Vec<Map<String, Json>> = rows.iter().map(|row| row_json(&entity, row.id(), row.values())).collect();
+    Ok(JsonBody(json!({ "rows": rows, "cursor": cursor, "seq": seq.0 })))
+}
+
+/// `GET /api/entities/{entity}/{id}`
+pub(super) async fn read(
+    State(app): State<Arc<App>>,
+    Caller(caller): Caller,
+    Path((entity, id)): Path<(String, String)>,
+) -> Result<JsonBody<Json>, Failure> {
+    let key = app.row_key(&caller.tenant, &entity, &id)?;
+    let parts = QueryParts { where_: Some(json!({ "id": id })), limit: Some(1), ..QueryParts::default() };
+    let query = Query::parse(&app.manifest(), &entity, parts)?;
+    let Page { rows, seq, .. } = app.store.select(&caller.tenant, &query).await?;
+    let row = rows.first().ok_or_else(|| not_found(&key))?;
+    let entity = app.store.entity(&entity)?;
+    Ok(JsonBody(json!({ "id": row.id(), "row": row_json(&entity, row.id(), row.values()), "seq": seq.0 })))
+}
+
+pub(super) fn not_found(key: &RowKey) -> Failure {
+    Failure::new(
+        ErrorCode::RowNotFound,
+        format!("there is no {} with the id {:?}", key.entity, key.id.as_str()),
+    )
+}
+
+/// `POST /api/entities/{entity}`
+pub(super) async fn insert(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(entity): Path<String>,
+    headers: HeaderMap,
+    JsonObject(mut fields): JsonObject,
+) -> Result<impl IntoResponse, Failure> {
+    app.entity_name(&entity)?;
+    let idempotency = idempotency(&caller.0, &headers, &format!("insert {entity}"), &fields)?;
+    let id = new_id(fields.remove("id"))?;
+    let key = app.row_key(&caller.0.tenant, &entity, id.as_str())?;
+    let write = Write {
+        key,
+        change: RowChange::Insert(fields),
+        author: caller.author(),
+        wants_row: true,
+        idempotency,
+    };
+    let written = app.store.write(write).await?;
+    Ok((StatusCode::CREATED, JsonBody(answer(&id, written))))
+}
+
+/// The id that a new row asks for, or a fresh one.
+pub(crate) fn new_id(asked: Option<Json>) -> Result<RowId, Failure> {
+    match asked {
+        None | Some(Json::Null) => Ok(RowId::fresh()),
+        Some(Json::String(id)) => {
+            RowId::new(&id).map_err(|error| Failure::new(ErrorCode::InvalidRowId, error.to_string()))
+        }
+        Some(other) => {
+            Err(Failure::new(ErrorCode::InvalidRowId, format!("expected the id as a string, found {other}")))
+        }
+    }
+}
+
+/// The answer to a write; a repeated one names the row that the first one made.
+fn answer(id: &RowId, written: Written) -> Json {
+    let row = written.row.unwrap_or_default();
+    let id = row.get("id").cloned().unwrap_or_else(|| Json::from(id.as_str()));
+    json!({ "id": id, "row": row, "seq": written.seq.0 })
+}
+
+/// `PATCH /api/entities/{entity}/{id}`
+pub(super) async fn patch(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path((entity, id)): Path<(String, String)>,
+    headers: HeaderMap,
+    JsonObject(fields): JsonObject,
+) -> Result<JsonBody<Json>, Failure> {
+    change(&app, &caller, (&entity, &id), &headers, "patch", fields, RowChange::Patch).await
+}
+
+/// `DELETE /api/entities/{entity}/{id}`
+pub(super) async fn delete(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path((entity, id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<JsonBody<Json>, Failure> {
+    change(&app, &caller, (&entity, &id), &headers, "delete", Map::new(), |_| RowChange::Delete).await
+}
+
+/// `POST /api/entities/{entity}/{id}/restore`
+pub(super) async fn restore(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path((entity, id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<JsonBody<Json>, Failure> {
+    change(&app, &caller, (&entity, &id), &headers, "restore", Map::new(), |_| RowChange::Restore).await
+}
+
+async fn change(
+    app: &App,
+    caller: &Caller,
+    (entity, id): (&str, &str),
+    headers: &HeaderMap,
+    verb: &str,
+    fields: Map<String, Json>,
+    to_change: impl FnOnce(Map<String, Json>) -> RowChange,
+) -> Result<JsonBody<Json>, Failure> {
+    let key = app.row_key(&caller.0.tenant, entity, id)?;
+    let idempotency = idempotency(&caller.0, headers, &format!("{verb} {entity}/{id}"), &fields)?;
+    let id = key.id.clone();
+    let write =
+        Write { key, change: to_change(fields), author: caller.author(), wants_row: true, idempotency };
+    Ok(JsonBody(answer(&id, app.store.write(write).await?)))
+}

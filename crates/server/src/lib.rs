@@ -1,0 +1,21 @@
+//! Corella over HTTP and WebSocket.
+//!
+//! [`serve`] takes a listener and an [`App`]: the rows, the hub through which they are watched, and the
+//! [`Authority`] that says who is calling. Every refusal, on HTTP as on the socket, is a [`Failure`] with a stable
+//! code.
+//!
+//! In reading order: [`App`], [`Authority`], [`Failure`], the routes in `http`, the conversation in `socket`.
+//!
+//! This crate does not know SQL or Loro.
+
+mod app;
+mod auth;
+mod failure;
+mod http;
+mod serve;
+mod socket;
+
+pub use app::{App, AppOptions, Mode};
+pub use auth::{AuthError, Authority, Grant, Principal};
+pub use failure::Failure;
+pub use serve::serve;

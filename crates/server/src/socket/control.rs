@@ -1,0 +1,134 @@
+//! Control messages.
+
+use std::sync::Arc;
+
+use corella_store::{Author, Reply, RowChange, Write};
+use corella_wire::{
+    ErrorCode,
+    control::{
+        Auth, AuthReply, CONTROL_PROTOCOL, ClientMessage, ErrorReply, Hello, HelloReply, Mutate, MutateReply,
+        Operation, PONG, ServerMessage, TextFrame,
+    },
+};
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json};
+
+use super::inbound::Inbound;
+use crate::{
+    Failure,
+    http::{caller::caller, caller::promise, rows::new_id},
+};
+
+/// Takes in a text frame.
+pub(super) fn text(inbound: &mut Inbound, text: &str) {
+    let outbox = Arc::clone(&inbound.connection.outbox);
+    match TextFrame::decode(text) {
+        Ok(TextFrame::Ping) => outbox.push_text(PONG.to_owned()),
+        Ok(TextFrame::Pong) => {}
+        Ok(TextFrame::Message(ClientMessage::Hello(hello))) => {
+            outbox.push_text(greet(inbound, &hello).encode());
+        }
+        Ok(TextFrame::Message(ClientMessage::Auth(auth))) => {
+            outbox.push_text(authenticate(inbound, auth).encode());
+        }
+        Ok(TextFrame::Message(ClientMessage::Mutate(mutate))) => {
+            let reference = mutate.reference.clone();
+            if let Err(failure) = self::mutate(inbound, mutate) {
+                outbox.push_text(error(failure, Some(reference)).encode());
+            }
+        }
+        Err(wrong) => {
+            let mut reply = ErrorReply::new(wrong.code(), wrong.to_string());
+            reply.reference = wrong.reference().map(str::to_owned);
+            outbox.push_text(ServerMessage::Error(reply).encode());
+        }
+    }
+}
+
+fn error(failure: Failure, reference: Option<String>) -> ServerMessage {
+    let mut reply = ErrorReply::new(failure.code, failure.detail);
+    reply.reference = reference;
+    ServerMessage::Error(reply)
+}
+
+fn greet(inbound: &Inbound, _hello: &Hello) -> ServerMessage {
+    ServerMessage::Hello(HelloReply {
+        server: concat!("corella/", env!("CARGO_PKG_VERSION")).to_owned(),
+        protocol: CONTROL_PROTOCOL,
+        schema: Some(inbound.connection.app.manifest().fingerprint()),
+        now: corella_manifest::time_text(Timestamp::now()),
+        connection: inbound.connection.outbox.source().0.to_string(),
+    })
+}
+
+fn authenticate(inbound: &mut Inbound, auth: Auth) -> ServerMessage {
+    match caller(&inbound.connection.app, Some(&auth.token)) {
+        Ok(principal) => {
+            let user = principal.user.to_string();
+            inbound.principal = Some(principal);
+            ServerMessage::Auth(AuthReply { reference: auth.reference, user })
+        }
+        Err(wrong) => error(wrong.into(), auth.reference),
+    }
+}
+
+/// Starts a mutation; it is answered once it is durable.
+fn mutate(inbound: &Inbound, mutate: Mutate) -> Result<(), Failure> {
+    let Mutate { reference, entity, id, operation, fields, key } = mutate;
+    let app = Arc::clone(&inbound.connection.app);
+    let principal = match &inbound.principal {
+        Some(principal) => principal.clone(),
+        None => caller(&app, None)?,
+    };
+    let fields = fields.unwrap_or_default();
+    let asked = id.clone().map(Json::from);
+    let id = match (operation, &id) {
+        (Operation::Insert, _) => new_id(asked)?,
+        (Operation::Patch | Operation::Delete | Operation::Restore, Some(_)) => new_id(asked)?,
+        (Operation::Patch | Operation::Delete | Operation::Restore, None) => {
+            return Err(Failure::new(ErrorCode::InvalidRowId, "expected the id of the row, found none"));
+        }
+    };
+    let row = app.row_key(&principal.tenant, &entity, id.as_str())?;
+    let request = match operation {
+        Operation::Insert => format!("insert {entity}"),
+        Operation::Patch => format!("patch {entity}/{}", id.as_str()),
+        Operation::Delete => format!("delete {entity}/{}", id.as_str()),
+        Operation::Restore => format!("restore {entity}/{}", id.as_str()),
+    };
+    let idempotency = key.map(|key| promise(&principal, &key, &request, &fields));
+    let change = match operation {
+        Operation::Insert => RowChange::Insert(fields),
+        Operation::Patch => RowChange::Patch(fields),
+        Operation::Delete => RowChange::Delete,
+        Operation::Restore => RowChange::Restore,
+    };
+    let author = Author { user: Arc::clone(&principal.user), source: Some(inbound.connection.outbox.source()) };
+    let write = Write { key: row, change, author, wants_row: true, idempotency };
+    let connection = Arc::clone(&inbound.connection);
+    let reply = Reply::new(move |result| {
+        let message = match result {
+            Ok(written) => {
+                let row = written.row.unwrap_or_default();
+                let seq = u64::try_from(written.seq.0).unwrap_or(0);
+                result_of(reference, id.as_str(), row, seq, operation)
+            }
+            Err(wrong) => error(wrong.into(), Some(reference)),
+        };
+        connection.outbox.push_text(message.encode());
+    });
+    app.store.submit(write, reply);
+    Ok(())
+}
+
+fn result_of(
+    reference: String,
+    id: &str,
+    row: Map<String, Json>,
+    seq: u64,
+    operation: Operation,
+) -> ServerMessage {
+    let id = row.get("id").and_then(Json::as_str).unwrap_or(id).to_owned();
+    let row = (operation != Operation::Delete).then_some(row);
+    ServerMessage::Result(MutateReply { reference, id, row, seq })
+}

@@ -1,0 +1,77 @@
+//! One connection, from its first frame to its last.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::extract::ws::{CloseFrame, WebSocket, close_code};
+use corella_live::Outbox;
+use futures_util::StreamExt as _;
+use tokio::sync::Semaphore;
+
+use super::{inbound::Inbound, rooms::JoinedRooms, updates::IN_FLIGHT, writer::Writer};
+use crate::{App, Principal};
+
+/// How long a closing connection may take to send what it still owes.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// What a connection's parts share.
+pub(super) struct Connection {
+    pub(super) app: Arc<App>,
+    pub(super) outbox: Arc<Outbox>,
+    /// Permits for the writes that are under way; the reader waits for one before it takes in more.
+    pub(super) in_flight: Arc<Semaphore>,
+}
+
+/// Why a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The client has gone.
+    Gone,
+    /// The client was silent for too long.
+    Silent,
+    /// The server stops.
+    Stopping,
+    /// The client said something that no client of this protocol says.
+    Violation,
+}
+
+impl End {
+    fn close_frame(self) -> Option<CloseFrame> {
+        let (code, reason) = match self {
+            Self::Gone => return None,
+            Self::Silent => (close_code::AWAY, "nothing was heard for too long"),
+            Self::Stopping => (close_code::RESTART, "the server is restarting; come back"),
+            Self::Violation => (close_code::PROTOCOL, "expected the Loro Syncing Protocol v1"),
+        };
+        Some(CloseFrame { code, reason: reason.into() })
+    }
+}
+
+/// Serves one connection until it ends.
+pub(super) async fn run(app: Arc<App>, socket: WebSocket, principal: Option<Principal>) {
+    metrics::counter!("corella_connections_total").increment(1);
+    let outbox = Arc::new(Outbox::new(app.next_source(), app.options.outbox));
+    let connection = Arc::new(Connection {
+        app: Arc::clone(&app),
+        outbox: Arc::clone(&outbox),
+        in_flight: Arc::new(Semaphore::new(IN_FLIGHT)),
+    });
+    let (sink, stream) = socket.split();
+    let mut writer = Writer::new(Arc::clone(&connection), sink);
+    let mut inbound = Inbound::new(Arc::clone(&connection), principal, JoinedRooms::default());
+    let end = tokio::select! {
+        end = inbound.run(stream) => end,
+        () = writer.run() => End::Gone,
+        () = app.stop.cancelled() => End::Stopping,
+    };
+    inbound.leave_all();
+    if let Some(close) = end.close_frame() {
+        let farewell = async {
+            // Whatever was taken in is answered first.
+            let _all = connection.in_flight.acquire_many(u32::try_from(IN_FLIGHT).unwrap_or(u32::MAX)).await;
+            writer.finish(close).await;
+        };
+        tokio::time::timeout(FAREWELL, farewell).await.ok();
+    }
+    outbox.close();
+    tracing::debug!(connection = outbox.source().0, ?end, "a connection ended");
+}

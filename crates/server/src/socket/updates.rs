@@ -1,0 +1,106 @@
+//! A batch of updates on its way into a row, and its acknowledgement.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use bytes::Bytes;
+use corella_rowdoc::RowKey;
+use corella_store::{Author, Reply, RowChange, Write};
+use corella_wire::{
+    AckStatus, BatchId, Envelope, Frame, Magic, RoomName, ack_status,
+    control::{ErrorReply, ServerMessage},
+    encode,
+};
+
+use super::session::Connection;
+use crate::{Failure, Principal};
+
+/// Updates of one connection that may be under way at the same time.
+pub(super) const IN_FLIGHT: usize = 256;
+
+/// A batch whose updates are on their way.
+pub(super) struct Batch {
+    pub(super) magic: Magic,
+    pub(super) room: RoomName,
+    pub(super) id: BatchId,
+}
+
+impl Batch {
+    /// Tells the connection what became of the batch; a refusal is preceded by its reason in a control
+    /// message.
+    pub(super) fn acknowledge(&self, connection: &Connection, result: Result<(), &Failure>) {
+        let status = match result {
+            Ok(()) => AckStatus::Ok,
+            Err(failure) => ack_status(failure.code),
+        };
+        if let Err(failure) = result {
+            metrics::counter!("corella_updates_refused_total", "code" => failure.code.as_str()).increment(1);
+            let mut error = ErrorReply::new(failure.code, failure.detail.clone());
+            error.room = Some(self.room.as_str().to_owned());
+            error.batch = Some(self.id);
+            connection.outbox.push_text(ServerMessage::Error(error).encode());
+        }
+        let frame = Frame::Ack { batch: self.id, status };
+        let ack = encode(&Envelope { magic: self.magic, room: self.room.clone(), frame });
+        connection.outbox.push_answer(ack);
+    }
+}
+
+/// What the updates of one batch have in common until the last is answered.
+struct Pending {
+    batch: Batch,
+    connection: Arc<Connection>,
+    remaining: AtomicUsize,
+    /// The first refusal; a plain mutex, held to note it.
+    failure: Mutex<Option<Failure>>,
+}
+
+impl Pending {
+    fn note(&self, result: Result<(), Failure>) {
+        if let Err(failure) = result {
+            self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
+        }
+        if self.remaining.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            self.batch.acknowledge(&self.connection, failure.as_ref().map_or(Ok(()), Err));
+        }
+    }
+}
+
+/// Puts a batch's updates into their row's queue; the batch is acknowledged once all are durable, or with the first
+/// refusal.
+pub(super) async fn submit(
+    connection: &Arc<Connection>,
+    key: &RowKey,
+    principal: &Principal,
+    batch: Batch,
+    updates: Vec<Bytes>,
+) {
+    if updates.is_empty() {
+        return batch.acknowledge(connection, Ok(()));
+    }
+    let pending = Arc::new(Pending {
+        batch,
+        connection: Arc::clone(connection),
+        remaining: AtomicUsize::new(updates.len()),
+        failure: Mutex::default(),
+    });
+    for update in updates {
+        let Ok(permit) = Arc::clone(&connection.in_flight).acquire_owned().await else { return };
+        let write = Write {
+            key: key.clone(),
+            change: RowChange::Update(update),
+            author: Author { user: Arc::clone(&principal.user), source: Some(connection.outbox.source()) },
+            wants_row: false,
+            idempotency: None,
+        };
+        let pending = Arc::clone(&pending);
+        let reply = Reply::new(move |result| {
+            pending.note(result.map(drop).map_err(Failure::from));
+            drop(permit);
+        });
+        connection.app.store.submit(write, reply);
+    }
+}
