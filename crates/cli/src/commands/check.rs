@@ -1,0 +1,44 @@
+//! `corella check`: whether the tables are what the documents say.
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+use clap::Args;
+use corella_store::sqlite::SqliteBackend;
+use tokio::runtime::Runtime;
+
+use crate::{failure::Failure, manifest_file};
+
+/// Compare every document with its line in the table.
+///
+/// It reads only, and may run beside a server. Exit code 0 when all agree, 1 with a list when some do not.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The manifest of the app.
+    #[arg(long, value_name = "FILE", env = "CORELLA_MANIFEST")]
+    manifest: PathBuf,
+    /// The data folder of the server.
+    #[arg(long, value_name = "DIR", env = "CORELLA_DATA")]
+    data: PathBuf,
+}
+
+impl Check {
+    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        let manifest = Arc::new(manifest_file::read(&self.manifest)?);
+        let backend = SqliteBackend::open_read_only(&self.data)?;
+        let runtime =
+            Runtime::new().map_err(|source| Failure::Process { what: "start the async threads", source })?;
+        let report = runtime
+            .block_on(corella_store::check(&backend, manifest))
+            .map_err(|source| Failure::Start { path: self.manifest, source })?;
+        for difference in &report.differences {
+            println!("{}: {}", difference.key, difference.what);
+        }
+        let differing = report.differences.len();
+        if differing > 0 {
+            eprintln!("corella: {differing} of {} documents differ from their table", report.documents);
+            return Ok(ExitCode::from(1));
+        }
+        println!("{} documents, all as their tables say.", report.documents);
+        Ok(ExitCode::SUCCESS)
+    }
+}

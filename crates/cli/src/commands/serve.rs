@@ -1,0 +1,154 @@
+//! `corella serve`: the server.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use clap::{Args, ValueEnum};
+use corella_live::{Hub, PresenceLimits};
+use corella_manifest::Manifest;
+use corella_server::{App, AppOptions, Authority, Mode};
+use corella_store::{
+    CacheBudget, Store, StoreOptions,
+    sqlite::{Durability, SqliteBackend},
+};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tokio::{net::TcpListener, runtime::Runtime, signal::unix};
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+use crate::{failure::Failure, manifest_file, secret};
+
+/// Serve an app.
+///
+/// The rows live in DATA/corella.db, an ordinary SQLite database with one table per entity:
+/// `sqlite3 DATA/corella.db 'select * from Note'`. SIGTERM and SIGINT stop the server in good order.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    options: ServeOptions,
+}
+
+/// What `serve` and `dev` have in common.
+#[derive(Debug, Args)]
+pub(crate) struct ServeOptions {
+    /// The manifest: what the app's rows look like.
+    #[arg(long, value_name = "FILE", env = "CORELLA_MANIFEST")]
+    pub(crate) manifest: PathBuf,
+    /// The folder that everything is stored in; made if it is not there.
+    #[arg(long, value_name = "DIR", env = "CORELLA_DATA")]
+    pub(crate) data: PathBuf,
+    /// The address to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4400", env = "CORELLA_LISTEN")]
+    listen: SocketAddr,
+    /// When a write counts as durable.
+    #[arg(long, value_enum, default_value_t, env = "CORELLA_DURABILITY")]
+    durability: DurabilityChoice,
+    /// Memory for documents that are being worked with, in bytes.
+    #[arg(long, value_name = "N", default_value_t = CacheBudget::default().0, env = "CORELLA_CACHE_BYTES")]
+    cache_bytes: usize,
+    /// Let callers without a token in, as the user `anonymous`.
+    #[arg(long, env = "CORELLA_ALLOW_ANONYMOUS")]
+    allow_anonymous: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum DurabilityChoice {
+    /// Once the disk has confirmed it.
+    #[default]
+    Full,
+    /// Once the operating system has it: a power cut may lose the last moments.
+    Relaxed,
+}
+
+impl Serve {
+    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        self.options.run(Mode::Production, |_| {})
+    }
+}
+
+impl ServeOptions {
+    /// Serves until a signal comes; `started` is called once the server listens.
+    pub(crate) fn run(self, mode: Mode, started: impl FnOnce(&Store)) -> Result<ExitCode, Failure> {
+        let manifest = manifest_file::read(&self.manifest)?;
+        start_logging();
+        let runtime =
+            Runtime::new().map_err(|source| Failure::Process { what: "start the async threads", source })?;
+        runtime.block_on(self.serve(manifest, mode, started))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn serve(self, manifest: Manifest, mode: Mode, started: impl FnOnce(&Store)) -> Result<(), Failure> {
+        let signals = Signals::new()?;
+        let durability = match self.durability {
+            DurabilityChoice::Full => Durability::Full,
+            DurabilityChoice::Relaxed => Durability::Relaxed,
+        };
+        let listen = self.listen.to_string();
+        let listener = TcpListener::bind(self.listen)
+            .await
+            .map_err(|source| Failure::Listen { address: listen.clone(), source })?;
+        let address = listener.local_addr().map_err(|source| Failure::Listen { address: listen, source })?;
+        let backend = SqliteBackend::open(&self.data, durability)?;
+        let authority = Authority::new(&secret::load(&self.data)?, self.allow_anonymous);
+        let hub = Arc::new(Hub::new(PresenceLimits::default()));
+        let store = start_store(&self.manifest, backend, manifest, &hub, CacheBudget(self.cache_bytes)).await?;
+        let metrics = PrometheusBuilder::new().install_recorder().ok();
+        let options = AppOptions { mode, metrics, ..AppOptions::default() };
+        let app = App::new(store.clone(), hub, authority, options);
+        println!("Corella is listening on http://{address}");
+        started(&store);
+        corella_server::serve(app, listener, signals.any())
+            .await
+            .map_err(|source| Failure::Process { what: "serve", source })?;
+        println!("Corella has stopped; everything that was accepted is stored.");
+        Ok(())
+    }
+}
+
+async fn start_store(
+    path: &Path,
+    backend: SqliteBackend,
+    manifest: Manifest,
+    hub: &Arc<Hub>,
+    cache: CacheBudget,
+) -> Result<Store, Failure> {
+    let sink = Arc::clone(hub);
+    Store::start(Arc::new(backend), Arc::new(manifest), sink, StoreOptions { cache })
+        .await
+        .map_err(|source| Failure::Start { path: path.to_owned(), source })
+}
+
+fn start_logging() {
+    let filter = EnvFilter::try_from_env("CORELLA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let output = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // A second call in one process keeps the first subscriber.
+    tracing_subscriber::registry().with(filter).with(output).try_init().ok();
+}
+
+/// The signals that stop a server, caught from the start, so that none is missed while it starts.
+struct Signals {
+    terminate: unix::Signal,
+    interrupt: unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let catch = |kind| {
+            unix::signal(kind).map_err(|source| Failure::Process { what: "catch signals", source })
+        };
+        Ok(Self {
+            terminate: catch(unix::SignalKind::terminate())?,
+            interrupt: catch(unix::SignalKind::interrupt())?,
+        })
+    }
+
+    async fn any(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
