@@ -1,0 +1,27 @@
+/** The whole page: the sign-in, then the notes. */
+
+import { SignIn } from "./components/sign-in";
+import { Workspace } from "./components/workspace";
+import { useClient } from "./hooks/use-client";
+import { useSession } from "./hooks/use-session";
+import type { Person } from "./model/person";
+
+export function App() {
+  const [session, actions] = useSession();
+  return session.kind === "signed-in" ? (
+    <SignedIn person={session.person} token={session.token} onSignOut={actions.signOut} />
+  ) : (
+    <SignIn session={session} actions={actions} />
+  );
+}
+
+interface SignedInProps {
+  readonly person: Person;
+  readonly token: () => Promise<string>;
+  readonly onSignOut: () => void;
+}
+
+function SignedIn({ person, token, onSignOut }: SignedInProps) {
+  const client = useClient(token);
+  return client && <Workspace client={client} person={person} onSignOut={onSignOut} />;
+}

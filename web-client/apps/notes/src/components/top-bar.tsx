@@ -1,0 +1,50 @@
+/** The bar at the top: the way back, the connection, the person. */
+
+import type { ClientStatus, RowStatus } from "@corella/client";
+
+import type { Person } from "../model/person";
+import { Avatar } from "./avatar";
+import { Icon, Mark } from "./icons";
+import { OfflineSwitch } from "./offline-switch";
+import { StatusLight } from "./status-light";
+
+interface TopBarProps {
+  readonly client: ClientStatus;
+  readonly row: RowStatus | undefined;
+  readonly offline: boolean;
+  readonly person: Person;
+  readonly onOffline: (offline: boolean) => void;
+  readonly onSignOut: () => void;
+}
+
+export function TopBar({ client, row, offline, person, onOffline, onSignOut }: TopBarProps) {
+  return (
+    <header className="top-bar">
+      <a className="top-bar-back" href="#/">
+        <Icon name="back" />
+        Notes
+      </a>
+      <span className="top-bar-brand">
+        <Mark />
+        Notes
+      </span>
+      <span className="top-bar-gap" />
+      <StatusLight client={client} row={row} />
+      <OfflineSwitch offline={offline} onChange={onOffline} />
+      <button type="button" className="person-button" popoverTarget="person-menu">
+        <Avatar person={person} />
+        <span className="wide-only" data-testid="user-name">
+          {person.name}
+        </span>
+      </button>
+      <div className="person-menu" id="person-menu" popover="auto">
+        <p>
+          Signed in as <strong>{person.name}</strong>
+        </p>
+        <button type="button" className="button-plain" data-testid="sign-out" onClick={onSignOut}>
+          Sign out
+        </button>
+      </div>
+    </header>
+  );
+}

@@ -1,0 +1,96 @@
+/** Everything after the sign-in: the bar, the list, the open note. */
+
+import type { CorellaClient } from "@corella/client";
+import { useCallback, useEffect, useMemo, useState } from "react";
+
+import { useClientStatus } from "../hooks/use-client";
+import { useNoteActions } from "../hooks/use-note-actions";
+import { useNotes } from "../hooks/use-notes";
+import { useNotice } from "../hooks/use-notice";
+import { useOpenNoteId } from "../hooks/use-route";
+import { type LiveNote, useLiveNote, useRow, useRowStatus } from "../hooks/use-row";
+import { compareNotes, type Note, shownTitle } from "../model/note";
+import type { Person } from "../model/person";
+import { NoteList } from "./note-list";
+import { NotePane } from "./note-pane";
+import { Notice } from "./notice";
+import { TopBar } from "./top-bar";
+
+interface WorkspaceProps {
+  readonly client: CorellaClient;
+  readonly person: Person;
+  readonly onSignOut: () => void;
+}
+
+export function Workspace({ client, person, onSignOut }: WorkspaceProps) {
+  const [offline, setOffline] = useState(false);
+  const [notice, announce, dismiss] = useNotice();
+  const warn = useCallback((message: string) => announce({ text: `An edit was refused: ${message}` }), [announce]);
+
+  const openId = useOpenNoteId();
+  const opened = useRow(client, openId, warn);
+  const live = useLiveNote(opened);
+  const rowStatus = useRowStatus(opened);
+  const clientStatus = useClientStatus(client);
+
+  const list = useNotes(client, offline);
+  const notes = useMemo(() => withLiveNote(list.notes, openId, live), [list.notes, openId, live]);
+  const actions = useNoteActions(client, list.refresh, announce);
+
+  const title = live === undefined ? undefined : shownTitle(live.title);
+  useEffect(() => {
+    document.title = title === undefined ? "Notes" : `${title} – Notes`;
+  }, [title]);
+
+  const switchOffline = (next: boolean) => {
+    client.setOffline(next);
+    setOffline(next);
+  };
+
+  return (
+    <div className="workspace" data-view={openId === undefined ? "list" : "note"}>
+      <TopBar
+        client={clientStatus}
+        row={rowStatus}
+        offline={offline}
+        person={person}
+        onOffline={switchOffline}
+        onSignOut={onSignOut}
+      />
+      <NoteList
+        {...list}
+        notes={notes}
+        openId={openId}
+        offline={offline}
+        onCreate={() => void actions.create()}
+      />
+      <NotePane
+        key={openId}
+        isChosen={openId !== undefined}
+        opened={opened}
+        live={live}
+        status={rowStatus}
+        person={person}
+        offline={offline}
+        actions={actions}
+      />
+      <Notice notice={notice} onDismiss={dismiss} />
+    </div>
+  );
+}
+
+/** The list's answer is up to two seconds old; the open note is known better from its document. */
+function withLiveNote(
+  notes: readonly Note[] | undefined,
+  openId: string | undefined,
+  live: LiveNote | undefined,
+): readonly Note[] | undefined {
+  if (notes === undefined || live === undefined || !live.exists) {
+    return notes;
+  }
+  const { title, pinned, color, deleted } = live;
+  return notes
+    .filter((note) => note.id !== openId || !deleted)
+    .map((note) => (note.id === openId ? { ...note, title, pinned, color } : note))
+    .sort(compareNotes);
+}

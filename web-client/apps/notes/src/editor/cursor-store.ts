@@ -1,0 +1,96 @@
+/** The bridge between loro-prosemirror's cursors and the row's presence. */
+
+import type { RowHandle } from "@corella/client";
+import { type Cursor, type EphemeralStore, type LoroDoc, LoroList, LoroText, type PeerID } from "loro-crdt";
+import { CursorEphemeralStore, type CursorPresenceState } from "loro-prosemirror";
+
+import type { Person } from "../model/person";
+import { type Presence, presenceOf, presenceValue } from "./presence";
+import { noticeSelection } from "./selection";
+
+/**
+ * Reads and writes the row's presence where loro-prosemirror would use a store of its own.
+ *
+ * A person stays present while the editor has no focus: only the selection goes.
+ */
+export class RowCursorStore extends CursorEphemeralStore {
+  readonly #presence: EphemeralStore;
+  readonly #self: string;
+  readonly #doc: LoroDoc;
+  readonly #person: Person;
+  #isEntered = false;
+  #listener: ((by: "import") => void) | undefined;
+
+  constructor(row: RowHandle, person: Person) {
+    super(row.doc.peerIdStr);
+    this.#presence = row.presence;
+    this.#self = row.presenceId;
+    this.#doc = row.doc;
+    this.#person = person;
+  }
+
+  /** Tells the others that this person is here, and shows where they are. Before, there is no text to show it in. */
+  enter(): void {
+    this.#isEntered = true;
+    this.setLocal({});
+    this.#listener?.("import");
+  }
+
+  leave(): void {
+    this.#presence.delete(this.#self);
+  }
+
+  personAt(peer: PeerID): Person | undefined {
+    return this.#read(peer)?.person;
+  }
+
+  override setLocal({ anchor, focus }: CursorPresenceState): void {
+    const selection = anchor && focus && { anchor, focus };
+    this.#presence.set(this.#self, presenceValue({ person: this.#person, selection }));
+  }
+
+  override getLocal(): CursorPresenceState | undefined {
+    return stateOf(this.#read(this.#self));
+  }
+
+  /** Everybody else whose selection lies in this document as it is now: a cursor may arrive before the text it is in. */
+  override getAll(): Record<PeerID, CursorPresenceState> {
+    const states: Record<PeerID, CursorPresenceState> = {};
+    for (const peer of this.#isEntered ? this.#presence.keys() : []) {
+      const presence = this.#read(peer);
+      const selection = presence?.selection;
+      if (isPeer(peer) && peer !== this.#self && selection && this.#holds(selection.anchor) && this.#holds(selection.focus)) {
+        states[peer] = stateOf(presence) ?? {};
+      }
+    }
+    return states;
+  }
+
+  override subscribeBy(listener: (by: "local" | "import" | "timeout") => void): () => void {
+    this.#listener = listener;
+    return this.#presence.subscribe((event) => {
+      if (event.by !== "local") {
+        // The listener draws in a timer of its own, which comes after this one.
+        setTimeout(noticeSelection, 0);
+      }
+      listener(event.by);
+    });
+  }
+
+  #read(key: string): Presence | undefined {
+    return presenceOf(this.#presence.get(key));
+  }
+
+  #holds(cursor: Cursor): boolean {
+    const container = this.#doc.getContainerById(cursor.containerId());
+    return (container instanceof LoroText || container instanceof LoroList) && !container.isDeleted();
+  }
+}
+
+function stateOf(presence: Presence | undefined): CursorPresenceState | undefined {
+  return presence && { ...presence.selection, user: { ...presence.person } };
+}
+
+function isPeer(key: string): key is PeerID {
+  return /^\d+$/.test(key);
+}

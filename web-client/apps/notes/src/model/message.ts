@@ -1,0 +1,5 @@
+/** What people read when something went wrong. */
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,147 @@
+/** The vocabulary of the package: what callers pass in, and what they get back. */
+
+import type { EphemeralStore, LoroDoc, LoroMap, LoroText, Value } from "loro-crdt";
+
+/** A value that JSON can carry. */
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };
+
+/** A row as the HTTP API sends it: its id, and its fields as JSON. */
+export interface Row {
+  readonly id: string;
+  readonly [field: string]: JsonValue;
+}
+
+/** Undoes a registration. Calling it twice does nothing more. */
+export type Unsubscribe = () => void;
+
+/** Whether the socket is open, being opened, or left closed on purpose. */
+export type ClientStatus = "offline" | "connecting" | "online";
+
+/** How an open row stands against the server. */
+export type RowStatus =
+  /** No connection; local edits stay in the document and leave at the next connection. */
+  | { readonly kind: "offline" }
+  /** The connection or the room is being opened. */
+  | { readonly kind: "connecting" }
+  /** Every local edit is durable on the server. */
+  | { readonly kind: "synced" }
+  /** `count` batches were sent, or are about to be, and are not yet acknowledged as durable. */
+  | { readonly kind: "pending"; readonly count: number }
+  /**
+   * The server refused the room, or an edit whose document is being fetched anew. `code` is stable, `message` is for people.
+   * Where the reason may pass, such as a full disk, the row goes on trying.
+   */
+  | { readonly kind: "refused"; readonly code: string; readonly message: string };
+
+/** What happened to a row's document, from whichever side. */
+export interface RowChange {
+  /** `local` for this client's own commits, `remote` for what arrived from the server. */
+  readonly by: "local" | "remote";
+  /** The top-level fields of `row` that changed, without repetition. */
+  readonly fields: readonly string[];
+}
+
+/** Edits that the server refused for good. */
+export interface RowRejection {
+  readonly code: string;
+  readonly message: string;
+  /** The document with the refused edits, which the handle no longer keeps in step. Nothing else has them. */
+  readonly lost: LoroDoc;
+}
+
+/** One row, open and live: its document, its presence, its state against the server. */
+export interface RowHandle {
+  readonly entity: string;
+  readonly id: string;
+  /** The document. It is another object after a `replaced` event. */
+  readonly doc: LoroDoc;
+  /** The root map `row`, which holds the fields. */
+  readonly fields: LoroMap;
+  /** Who else is here. Write under {@link presenceId}; other keys belong to others. */
+  readonly presence: EphemeralStore;
+  /** This client's own key in {@link presence}: the peer id of its document. */
+  readonly presenceId: string;
+  readonly status: RowStatus;
+  /** Resolves when the server's state at the first join is in the document. Rejects if the room is refused or the row closed before. */
+  readonly ready: Promise<void>;
+
+  /**
+   * The mergeable text under a field. Two clients that create it at once keep both their texts.
+   *
+   * Asking for it creates it where it is missing: wait for {@link ready} before, unless the row is new.
+   */
+  text(field: string): LoroText;
+  /** The mergeable map under a field, for an editor's node tree. Created where it is missing, as with {@link text}. */
+  map(field: string): LoroMap;
+  /** A field's plain value: text as a string, containers as JSON. `undefined` when absent. */
+  get(field: string): Value | undefined;
+  /** Sets a plain (last-writer-wins) field and commits. */
+  set(field: string, value: Value): void;
+
+  onStatus(listener: (status: RowStatus) => void): Unsubscribe;
+  onChange(listener: (change: RowChange) => void): Unsubscribe;
+  onPresence(listener: (states: Readonly<Record<string, Value>>) => void): Unsubscribe;
+  /** Refused edits, before the document is replaced. */
+  onRejected(listener: (rejection: RowRejection) => void): Unsubscribe;
+  /** The handle now has another document: editors bind again. */
+  onReplaced(listener: (doc: LoroDoc) => void): Unsubscribe;
+
+  /**
+   * Gives this use of the row back, once for each `client.row`.
+   *
+   * The room is left when the last user has closed it and every edit is durable.
+   */
+  close(): void;
+}
+
+/** One sort key: a field and its direction. */
+export type OrderBy = Readonly<Record<string, "asc" | "desc">>;
+
+export interface ListQuery {
+  readonly where?: JsonValue;
+  readonly orderBy?: OrderBy | readonly OrderBy[];
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+export interface ListResult {
+  readonly rows: readonly Row[];
+  /** Present when there is more: pass it to the next `list`. */
+  readonly cursor?: string;
+  /** The server's sequence number at which this list was true. */
+  readonly seq: number;
+}
+
+export interface CreateOptions {
+  readonly id?: string;
+  /** Repeating a request with the same key repeats its answer, not its effect. */
+  readonly idempotencyKey?: string;
+}
+
+export interface WriteOptions {
+  readonly idempotencyKey?: string;
+}
+
+export interface WriteResult {
+  readonly id: string;
+  readonly row: Row;
+  readonly seq: number;
+}
+
+export type Fields = Readonly<Record<string, JsonValue>>;
+
+export interface CorellaClientOptions {
+  /** The server's address: `http://localhost:4400`. `https` leads to `wss`. */
+  readonly url: string;
+  /** Asked at every connection, and again when the server says that the token is no longer good. */
+  readonly token?: () => Promise<string | undefined> | string | undefined;
+  /** Where the platform has no WebSocket of its own (Node 20): the class of the `ws` package. */
+  readonly WebSocket?: typeof WebSocket;
+  readonly fetch?: typeof fetch;
+}

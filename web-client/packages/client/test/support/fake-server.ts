@@ -1,0 +1,274 @@
+/** A small server of the v1 protocol whose answers a test can bend. */
+
+import { EphemeralStore, LoroDoc } from "loro-crdt";
+import { WebSocketServer, type WebSocket } from "ws";
+
+import { decodeVersion } from "../../src/row/versions.js";
+import { Assembler, decode, encode, roomKey, toBatch, type AckStatus, type BatchId, type Frame, type Payload, type RoomAddress } from "../../src/wire/index.js";
+
+export interface Refusal {
+  readonly status: AckStatus;
+  readonly code?: string;
+  readonly message?: string;
+  /** Sends the words behind the acknowledgement instead of before it. */
+  readonly wordsLast?: boolean;
+}
+
+interface Peer {
+  readonly socket: WebSocket;
+  readonly rooms: Set<string>;
+  readonly assembler: Assembler;
+}
+
+/** Holds documents in memory. `received` is every binary frame from clients, in order. */
+export class FakeServer {
+  readonly documents = new Map<string, LoroDoc>();
+  readonly received: Frame[] = [];
+  readonly texts: string[] = [];
+  connectionCount = 0;
+  /** Decides on a batch; `undefined` accepts it. */
+  judge: (address: RoomAddress, updates: readonly Uint8Array[]) => Refusal | undefined = () => undefined;
+  /** Answers a join in the server's stead; `undefined` leaves it to the server. */
+  judgeJoin: (frame: RoomAddress & Extract<Payload, { type: "join" }>) => Payload | undefined = () => undefined;
+  permission: "read" | "write" = "write";
+  /** While set, acknowledgements pile up here instead of being sent. */
+  heldAcks: (() => void)[] | undefined;
+  readonly #presence = new Map<string, EphemeralStore>();
+  readonly #peers = new Set<Peer>();
+  readonly #waiting: { readonly holds: () => boolean; readonly resolve: () => void }[] = [];
+  #server: WebSocketServer | undefined;
+  #port = 0;
+
+  static async start(): Promise<FakeServer> {
+    const server = new FakeServer();
+    await server.listen();
+    return server;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** Listens, at the second time on the same port as at the first. */
+  async listen(): Promise<void> {
+    const server = new WebSocketServer({ host: "127.0.0.1", port: this.#port });
+    this.#server = server;
+    server.on("connection", (socket) => this.#accept(socket));
+    await new Promise<void>((resolve) => server.once("listening", () => resolve()));
+    const address = server.address();
+    if (address !== null && typeof address === "object") {
+      this.#port = address.port;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.drop();
+    await new Promise<void>((resolve) => (this.#server === undefined ? resolve() : this.#server.close(() => resolve())));
+    this.#server = undefined;
+  }
+
+  /** Ends all connections: with a close code, or without a word. */
+  drop(code?: number, reason?: string): void {
+    for (const peer of [...this.#peers]) {
+      if (code === undefined) {
+        peer.socket.terminate();
+      } else {
+        peer.socket.close(code, reason);
+      }
+    }
+  }
+
+  /** Resolves when `holds` is true, looked at after every frame and connection. */
+  async until(holds: () => boolean): Promise<void> {
+    if (!holds()) {
+      await new Promise<void>((resolve) => this.#waiting.push({ holds, resolve }));
+    }
+  }
+
+  document(room: string): LoroDoc {
+    const known = this.documents.get(room);
+    if (known !== undefined) {
+      return known;
+    }
+    const doc = new LoroDoc();
+    this.documents.set(room, doc);
+    return doc;
+  }
+
+  /** An edit of the server's own, relayed to everybody in the room. */
+  edit(room: string, change: (doc: LoroDoc) => void): void {
+    const doc = this.document(room);
+    const from = doc.oplogVersion();
+    change(doc);
+    doc.commit();
+    this.#relay({ magic: "%LOR", room }, doc.export({ mode: "update", from }), undefined);
+  }
+
+  sendRaw(bytes: Uint8Array): void {
+    for (const peer of this.#peers) {
+      peer.socket.send(bytes);
+    }
+  }
+
+  send(frame: Frame): void {
+    this.sendRaw(encode(frame));
+  }
+
+  releaseAcks(): void {
+    const held = this.heldAcks ?? [];
+    this.heldAcks = undefined;
+    for (const send of held) {
+      send();
+    }
+  }
+
+  updatesReceived(room: string): Frame[] {
+    return this.received.filter((frame) => frame.magic === "%LOR" && frame.room === room && (frame.type === "update" || frame.type === "fragment_header"));
+  }
+
+  #accept(socket: WebSocket): void {
+    this.connectionCount += 1;
+    const peer: Peer = { socket, rooms: new Set(), assembler: new Assembler(() => {}) };
+    this.#peers.add(peer);
+    socket.on("close", () => this.#peers.delete(peer));
+    socket.on("message", (data: Buffer, isBinary) => {
+      if (isBinary) {
+        // A copy: the library's buffer is shared with frames to come.
+        this.#handle(peer, decode(Uint8Array.from(data)));
+      } else {
+        this.texts.push(data.toString());
+        if (data.toString() === "ping") {
+          socket.send("pong");
+        }
+      }
+      this.#wake();
+    });
+    socket.send(JSON.stringify({ type: "hello", server: "fake" }));
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const entry of [...this.#waiting]) {
+      if (entry.holds()) {
+        this.#waiting.splice(this.#waiting.indexOf(entry), 1);
+        entry.resolve();
+      }
+    }
+  }
+
+  #handle(peer: Peer, frame: Frame): void {
+    this.received.push(frame);
+    const { magic, room } = frame;
+    switch (frame.type) {
+      case "join":
+        this.#join(peer, frame);
+        return;
+      case "leave":
+        peer.rooms.delete(roomKey(frame));
+        return;
+      case "update":
+        this.#accepted(peer, { magic, room }, frame.updates, frame.batch);
+        return;
+      case "fragment_header":
+        peer.assembler.header(frame, frame.batch, frame.count, frame.totalBytes);
+        return;
+      case "fragment": {
+        const whole = peer.assembler.fragment(frame, frame.batch, frame.index, frame.chunk);
+        if (whole !== undefined) {
+          this.#accepted(peer, { magic, room }, [whole], frame.batch);
+        }
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+  #join(peer: Peer, frame: RoomAddress & Extract<Payload, { type: "join" }>): void {
+    const { magic, room } = frame;
+    const judged = this.judgeJoin(frame);
+    if (judged !== undefined) {
+      peer.socket.send(encode({ magic, room, ...judged }));
+      return;
+    }
+    peer.rooms.add(roomKey(frame));
+    const extra = new Uint8Array(0);
+    if (magic === "%EPH") {
+      peer.socket.send(encode({ magic, room, type: "joined", permission: "write", version: new Uint8Array(0), extra }));
+      this.#sendBatch(peer, { magic, room }, this.#presenceOf(room).encodeAll());
+      return;
+    }
+    const doc = this.document(room);
+    const version = decodeVersion(frame.version);
+    peer.socket.send(encode({ magic, room, type: "joined", permission: this.permission, version: doc.oplogVersion().encode(), extra }));
+    const order = version.compare(doc.oplogVersion());
+    if (order === undefined || order < 0) {
+      this.#sendBatch(peer, { magic, room }, doc.export({ mode: "update", from: version }));
+    }
+  }
+
+  #accepted(peer: Peer, address: RoomAddress, updates: readonly Uint8Array[], batch: BatchId): void {
+    const refusal = address.magic === "%LOR" ? this.judge(address, updates) : undefined;
+    if (refusal !== undefined) {
+      const say = (): void => {
+        if (refusal.code !== undefined) {
+          peer.socket.send(JSON.stringify({ type: "error", code: refusal.code, message: refusal.message, room: address.room, batch }));
+        }
+      };
+      if (refusal.wordsLast !== true) {
+        say();
+      }
+      this.#ack(peer, address, batch, refusal.status);
+      if (refusal.wordsLast === true) {
+        say();
+      }
+      return;
+    }
+    if (address.magic === "%EPH") {
+      for (const update of updates) {
+        this.#presenceOf(address.room).apply(update);
+      }
+    } else {
+      this.document(address.room).importBatch([...updates]);
+    }
+    this.#ack(peer, address, batch, "ok");
+    for (const update of updates) {
+      this.#relay(address, update, peer);
+    }
+  }
+
+  #ack(peer: Peer, address: RoomAddress, batch: BatchId, status: AckStatus): void {
+    const send = (): void => peer.socket.send(encode({ ...address, type: "ack", batch, status }));
+    if (this.heldAcks !== undefined && address.magic === "%LOR") {
+      this.heldAcks.push(send);
+    } else {
+      send();
+    }
+  }
+
+  #relay(address: RoomAddress, update: Uint8Array, except: Peer | undefined): void {
+    for (const peer of this.#peers) {
+      if (peer !== except && peer.rooms.has(roomKey(address))) {
+        this.#sendBatch(peer, address, update);
+      }
+    }
+  }
+
+  #sendBatch(peer: Peer, address: RoomAddress, update: Uint8Array): void {
+    for (const frame of toBatch(address, update).frames) {
+      peer.socket.send(encode(frame));
+    }
+  }
+
+  #presenceOf(room: string): EphemeralStore {
+    const known = this.#presence.get(room);
+    if (known !== undefined) {
+      return known;
+    }
+    // Without a clean-up timer of its own: the test's process should end with the test.
+    const store = new EphemeralStore(600_000);
+    this.#presence.set(room, store);
+    store.destroy();
+    return store;
+  }
+}
