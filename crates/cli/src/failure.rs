@@ -39,10 +39,12 @@ pub(crate) enum Failure {
 }
 
 fn hint(source: &io::Error) -> &'static str {
-    match source.kind() {
-        io::ErrorKind::AddrInUse => " (another process listens there; stop it, or choose another --listen)",
-        io::ErrorKind::PermissionDenied => " (ports below 1024 need privileges; choose another --listen)",
-        _ => "",
+    if source.kind() == io::ErrorKind::AddrInUse {
+        " (another process listens there; stop it, or choose another --listen)"
+    } else if source.kind() == io::ErrorKind::PermissionDenied {
+        " (ports below 1024 need privileges; choose another --listen)"
+    } else {
+        ""
     }
 }
 

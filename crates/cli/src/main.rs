@@ -1,5 +1,9 @@
 //! The `corella` binary: the only part of Corella that prints, and the only one that ends the process.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "talking to the terminal is what this crate is for")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "talking to the terminal is what this crate is for"
+)]
 
 mod commands;
 mod failure;
@@ -17,11 +21,14 @@ use crate::commands::{check::Check, dev::Dev, serve::Serve, token::Token};
 /// Every row is a document that is edited offline or together, merged without loss, stored durably, and projected
 /// into an ordinary SQL table.
 #[derive(Debug, Parser)]
-#[command(version, after_help = "Start here:\n  \
+#[command(
+    version,
+    after_help = "Start here:\n  \
     corella dev --manifest schema/examples/notes.json --data ./data\n\n\
     Every flag can also be given as an environment variable, such as CORELLA_LISTEN.\n\
     Logs go to stderr; CORELLA_LOG chooses how much (error, warn, info, debug, or a filter such as \
-    corella_store=debug).")]
+    corella_store=debug)."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

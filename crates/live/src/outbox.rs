@@ -73,13 +73,7 @@ impl Outbox {
     /// An empty outbox for one connection.
     #[must_use]
     pub fn new(source: SourceId, limits: OutboxLimits) -> Self {
-        Self {
-            source,
-            limits,
-            queue: Mutex::default(),
-            filled: Notify::new(),
-            drained: Notify::new(),
-        }
+        Self { source, limits, queue: Mutex::default(), filled: Notify::new(), drained: Notify::new() }
     }
 
     /// The connection, as writes name it.
@@ -112,8 +106,8 @@ impl Outbox {
     pub(crate) fn push_change(&self, frames: &[Bytes]) -> bool {
         let bytes: usize = frames.iter().map(Bytes::len).sum();
         let fits = self.with(|queue| {
-            let is_full =
-                queue.bytes + bytes > self.limits.bytes || queue.frames.len() + frames.len() > self.limits.frames;
+            let is_full = queue.bytes + bytes > self.limits.bytes
+                || queue.frames.len() + frames.len() > self.limits.frames;
             if queue.closed || (is_full && !queue.frames.is_empty()) {
                 return false;
             }

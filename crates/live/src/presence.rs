@@ -51,7 +51,9 @@ pub enum PresenceError {
     #[error("expected a presence update, found bytes that are none: {0}")]
     Invalid(String),
     /// A key belongs to somebody else.
-    #[error("the presence key {0:?} belongs to somebody else; choose a key of your own, such as your peer id")]
+    #[error(
+        "the presence key {0:?} belongs to somebody else; choose a key of your own, such as your peer id"
+    )]
     NotYours(String),
     /// The connection holds too many keys.
     #[error("expected at most {0} presence keys per connection")]
@@ -129,7 +131,13 @@ impl Presence {
     ///
     /// # Errors
     /// [`PresenceError`] says what is wrong with it; then nothing of it is kept.
-    pub fn update(&self, source: SourceId, key: &RowKey, update: &[u8], now_ms: i64) -> Result<(), PresenceError> {
+    pub fn update(
+        &self,
+        source: SourceId,
+        key: &RowKey,
+        update: &[u8],
+        now_ms: i64,
+    ) -> Result<(), PresenceError> {
         if update.len() > self.limits.update_bytes {
             return Err(PresenceError::TooLarge { most: self.limits.update_bytes, found: update.len() });
         }
@@ -183,7 +191,10 @@ impl Presence {
 
 impl Room {
     fn user_of(&self, source: SourceId) -> Option<Arc<str>> {
-        self.members.iter().find(|member| member.outbox.source() == source).map(|member| Arc::clone(&member.user))
+        self.members
+            .iter()
+            .find(|member| member.outbox.source() == source)
+            .map(|member| Arc::clone(&member.user))
     }
 
     fn check(
@@ -238,7 +249,8 @@ impl Room {
     fn restamped(&mut self, now_ms: i64) -> Vec<PresenceEntry> {
         let stamp = self.stamp(now_ms);
         let all = self.entries.iter();
-        all.map(|(key, entry)| PresenceEntry { key: key.clone(), value: Some(entry.value.clone()), stamp }).collect()
+        all.map(|(key, entry)| PresenceEntry { key: key.clone(), value: Some(entry.value.clone()), stamp })
+            .collect()
     }
 
     fn everything(&mut self, now_ms: i64) -> Option<Vec<u8>> {

@@ -120,9 +120,9 @@ impl Authority {
             return Ok(Principal { user, roles: Vec::new(), admin: false, tenant: Tenant::none() });
         };
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
-            .map_err(|error| match error.kind() {
-                ErrorKind::ExpiredSignature => AuthError::Expired,
-                _ => AuthError::Invalid(error.to_string()),
+            .map_err(|error| {
+                let expired = *error.kind() == ErrorKind::ExpiredSignature;
+                if expired { AuthError::Expired } else { AuthError::Invalid(error.to_string()) }
             })?
             .claims;
         if claims.sub.is_empty() {
@@ -146,7 +146,12 @@ mod tests {
     use super::*;
 
     fn grant(lifetime: u64) -> Grant {
-        Grant { user: "ada".into(), roles: vec!["editor".into()], admin: false, lifetime: Duration::from_secs(lifetime) }
+        Grant {
+            user: "ada".into(),
+            roles: vec!["editor".into()],
+            admin: false,
+            lifetime: Duration::from_secs(lifetime),
+        }
     }
 
     #[test]

@@ -11,6 +11,8 @@
 mod app;
 mod auth;
 mod failure;
+#[cfg(test)]
+mod failure_tests;
 mod http;
 mod serve;
 mod socket;

@@ -54,10 +54,11 @@ pub async fn check(backend: &dyn Backend, manifest: Arc<Manifest>) -> Result<Che
             report.differences.extend(rows.into_iter().filter_map(|row| compare(model, row)));
         }
         let orphans = backend.orphans(&model.entity).await?;
-        report.differences.extend(orphans.into_iter().map(|key| Difference {
-            key,
-            what: "stands in the table, but has no document".into(),
-        }));
+        report.differences.extend(
+            orphans
+                .into_iter()
+                .map(|key| Difference { key, what: "stands in the table, but has no document".into() }),
+        );
     }
     Ok(report)
 }
@@ -73,7 +74,9 @@ fn compare(model: &EntityModel, row: ScannedRow) -> Option<Difference> {
             (false, Some(table)) if table.values() == projection.values => return None,
             (false, Some(table)) => {
                 let id = key.id.as_str();
-                let told = |values: &[corella_manifest::Value]| serde_json::Value::from(row_json(&model.entity, id, values));
+                let told = |values: &[corella_manifest::Value]| {
+                    serde_json::Value::from(row_json(&model.entity, id, values))
+                };
                 format!("the document says {}, the table {}", told(&projection.values), told(table.values()))
             }
         },

@@ -180,7 +180,9 @@ impl Batch<'_> {
             match self.store.committer.commit(unit, events).await {
                 Commitment::Durable(seqs) => return self.settle(&seqs, &writes, projection),
                 Commitment::Failed(error) => return self.fail(&WriteError::Backend(error)),
-                Commitment::Halted(UnitOutcome::Stale(_) | UnitOutcome::Committed(_)) => self.start_over().await,
+                Commitment::Halted(UnitOutcome::Stale(_) | UnitOutcome::Committed(_)) => {
+                    self.start_over().await;
+                }
                 Commitment::Halted(outcome @ (UnitOutcome::NotUnique { .. } | UnitOutcome::KeyUsed)) => {
                     return self.halt(outcome).await;
                 }
@@ -203,10 +205,17 @@ impl Batch<'_> {
         let at = Timestamp::now();
         if !changed {
             let unit = Unit { writes: Vec::new(), outcomes, at };
-            return Ok(Some(Prepared { unit, events: Vec::new(), projection: Arc::clone(&loaded.projection) }));
+            return Ok(Some(Prepared {
+                unit,
+                events: Vec::new(),
+                projection: Arc::clone(&loaded.projection),
+            }));
         }
         let delta = Bytes::from(
-            loaded.doc.export_since(&loaded.version).map_err(|_| WriteError::Internal("the export failed"))?,
+            loaded
+                .doc
+                .export_since(&loaded.version)
+                .map_err(|_| WriteError::Internal("the export failed"))?,
         );
         let projection = Arc::new(loaded.doc.project_changed(&loaded.projection, &self.change)?);
         let kind = kind(loaded, &projection);
@@ -337,13 +346,17 @@ fn apply(
     let exists = loaded.exists() || written_before;
     let deleted = loaded.doc.is_deleted();
     let not_found = || WriteError::NotFound { entity: key.entity.clone(), id: key.id.clone() };
-    let refused = |traces: bool| move |refusal: corella_rowdoc::Refusal| {
-        let traces = traces || matches!(refusal, corella_rowdoc::Refusal::Poisoned);
-        Rejection { error: refusal.into(), traces }
+    let refused = |traces: bool| {
+        move |refusal: corella_rowdoc::Refusal| {
+            let traces = traces || matches!(refusal, corella_rowdoc::Refusal::Poisoned);
+            Rejection { error: refusal.into(), traces }
+        }
     };
     let doc = &mut loaded.doc;
     match &job.change {
-        RowChange::Update(update) => weigh(doc, update.len(), |doc| doc.import(update)).map_err(refused(true)),
+        RowChange::Update(update) => {
+            weigh(doc, update.len(), |doc| doc.import(update)).map_err(refused(true))
+        }
         RowChange::Insert(_) if exists => {
             Err(clean(WriteError::Exists { entity: key.entity.clone(), id: key.id.clone(), deleted }))
         }

@@ -97,7 +97,8 @@ impl Committer {
     /// Commits `unit`; resolves once it is durable and announced, or was not made.
     pub(crate) async fn commit(&self, unit: Unit, events: Vec<RowEvent>) -> Commitment {
         let (reply, answer) = oneshot::channel();
-        let gone = || Commitment::Failed(Arc::new(BackendError::Unknown("the commit thread has ended".into())));
+        let gone =
+            || Commitment::Failed(Arc::new(BackendError::Unknown("the commit thread has ended".into())));
         if self.0.send(Submission { unit, events, reply }).is_err() {
             return gone();
         }

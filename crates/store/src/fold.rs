@@ -40,7 +40,9 @@ pub(crate) fn consider(store: &Arc<Inner>, slot: &Arc<Slot>, loaded: &Loaded) {
         match fold(&store, &slot).await {
             Ok(Some(snapshot_bytes)) => renew_tail(&slot, snapshot_bytes).await,
             Ok(None) => {}
-            Err(error) => tracing::error!(row = %slot.key, error = &*error, "folding a row failed; its tail stays"),
+            Err(error) => {
+                tracing::error!(row = %slot.key, error = &*error, "folding a row failed; its tail stays");
+            }
         }
         drop(permit);
         let bytes = slot.resident.lock().await.bytes();
@@ -49,10 +51,7 @@ pub(crate) fn consider(store: &Arc<Inner>, slot: &Arc<Slot>, loaded: &Loaded) {
 }
 
 /// Folds what is stored; what comes back is the new snapshot's size.
-async fn fold(
-    store: &Inner,
-    slot: &Slot,
-) -> Result<Option<usize>, Box<dyn std::error::Error + Send + Sync>> {
+async fn fold(store: &Inner, slot: &Slot) -> Result<Option<usize>, Box<dyn std::error::Error + Send + Sync>> {
     let model = store.entity(slot.key.entity.as_str())?;
     let Some(stored) = store.backend.load(&slot.key).await? else { return Ok(None) };
     let Some(last) = stored.tail.last() else { return Ok(None) };

@@ -84,7 +84,9 @@ pub struct Written {
 }
 
 /// What to call once a write is durable or refused; called once, whatever happens.
-pub struct Reply(Option<Box<dyn FnOnce(Result<Written, WriteError>) + Send>>);
+pub struct Reply(Option<Then>);
+
+type Then = Box<dyn FnOnce(Result<Written, WriteError>) + Send>;
 
 impl Reply {
     /// Calls `then` with what became of the write.
@@ -102,7 +104,9 @@ impl Reply {
 impl Drop for Reply {
     fn drop(&mut self) {
         if let Some(then) = self.0.take() {
-            then(Err(WriteError::Internal("the write was given up half-way; whether it is durable is unknown")));
+            then(Err(WriteError::Internal(
+                "the write was given up half-way; whether it is durable is unknown",
+            )));
         }
     }
 }

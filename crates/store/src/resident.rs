@@ -41,7 +41,7 @@ pub(crate) enum Queued {
     /// The caller must start a task.
     Idle,
     /// The queue is full.
-    Full(Job),
+    Full(Box<Job>),
 }
 
 impl Slot {
@@ -53,7 +53,7 @@ impl Slot {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = waiting.bytes + job.change.bytes();
         if waiting.jobs.len() >= MOST_WAITING || (bytes > MOST_WAITING_BYTES && !waiting.jobs.is_empty()) {
-            return Queued::Full(job);
+            return Queued::Full(Box::new(job));
         }
         waiting.bytes = bytes;
         waiting.jobs.push_back(job);

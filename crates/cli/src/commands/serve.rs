@@ -80,7 +80,12 @@ impl ServeOptions {
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn serve(self, manifest: Manifest, mode: Mode, started: impl FnOnce(&Store)) -> Result<(), Failure> {
+    async fn serve(
+        self,
+        manifest: Manifest,
+        mode: Mode,
+        started: impl FnOnce(&Store),
+    ) -> Result<(), Failure> {
         let signals = Signals::new()?;
         let durability = match self.durability {
             DurabilityChoice::Full => Durability::Full,
@@ -94,7 +99,8 @@ impl ServeOptions {
         let backend = SqliteBackend::open(&self.data, durability)?;
         let authority = Authority::new(&secret::load(&self.data)?, self.allow_anonymous);
         let hub = Arc::new(Hub::new(PresenceLimits::default()));
-        let store = start_store(&self.manifest, backend, manifest, &hub, CacheBudget(self.cache_bytes)).await?;
+        let store =
+            start_store(&self.manifest, backend, manifest, &hub, CacheBudget(self.cache_bytes)).await?;
         let metrics = PrometheusBuilder::new().install_recorder().ok();
         let options = AppOptions { mode, metrics, ..AppOptions::default() };
         let app = App::new(store.clone(), hub, authority, options);
@@ -136,9 +142,8 @@ struct Signals {
 
 impl Signals {
     fn new() -> Result<Self, Failure> {
-        let catch = |kind| {
-            unix::signal(kind).map_err(|source| Failure::Process { what: "catch signals", source })
-        };
+        let catch =
+            |kind| unix::signal(kind).map_err(|source| Failure::Process { what: "catch signals", source });
         Ok(Self {
             terminate: catch(unix::SignalKind::terminate())?,
             interrupt: catch(unix::SignalKind::interrupt())?,

@@ -49,7 +49,8 @@ pub(super) async fn list(
     let query = Query::parse(&app.manifest(), &entity, parts)?;
     let Page { rows, cursor, seq } = app.store.select(&caller.tenant, &query).await?;
     let entity = app.store.entity(&entity)?;
-    let rows: Vec<Map<String, Json>> = rows.iter().map(|row| row_json(&entity, row.id(), row.values())).collect();
+    let rows: Vec<Map<String, Json>> =
+        rows.iter().map(|row| row_json(&entity, row.id(), row.values())).collect();
     Ok(JsonBody(json!({ "rows": rows, "cursor": cursor, "seq": seq.0 })))
 }
 

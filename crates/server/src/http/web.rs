@@ -30,8 +30,10 @@ pub(super) async fn page(method: Method, uri: Uri) -> Result<Response, Failure> 
         let kind = mime_guess::from_path(path).first_or_octet_stream();
         let kind = HeaderValue::from_str(kind.as_ref())
             .unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"));
-        let caching = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
-        let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, HeaderValue::from_static(caching))];
+        let caching =
+            if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+        let headers =
+            [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, HeaderValue::from_static(caching))];
         return Ok((headers, file.data).into_response());
     }
     if path.contains('.') {
@@ -39,7 +41,8 @@ pub(super) async fn page(method: Method, uri: Uri) -> Result<Response, Failure> 
     }
     match Notes::get("index.html") {
         Some(page) => {
-            let headers = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")];
+            let headers =
+                [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")];
             Ok((headers, page.data).into_response())
         }
         None => Ok((StatusCode::OK, Html(NOT_BUILT)).into_response()),

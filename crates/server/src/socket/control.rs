@@ -103,7 +103,8 @@ fn mutate(inbound: &Inbound, mutate: Mutate) -> Result<(), Failure> {
         Operation::Delete => RowChange::Delete,
         Operation::Restore => RowChange::Restore,
     };
-    let author = Author { user: Arc::clone(&principal.user), source: Some(inbound.connection.outbox.source()) };
+    let author =
+        Author { user: Arc::clone(&principal.user), source: Some(inbound.connection.outbox.source()) };
     let write = Write { key: row, change, author, wants_row: true, idempotency };
     let connection = Arc::clone(&inbound.connection);
     let reply = Reply::new(move |result| {

@@ -124,7 +124,8 @@ impl Inbound {
                     self.fragments.refuse(magic, &batch.room, batch.id);
                     return batch.acknowledge(&self.connection, Err(&failure));
                 }
-                let begun = self.fragments.begin(magic, &batch.room, batch.id, count, total_bytes, Instant::now());
+                let begun =
+                    self.fragments.begin(magic, &batch.room, batch.id, count, total_bytes, Instant::now());
                 if let Err(error) = begun {
                     let failure = Failure::new(error.code(), error.to_string());
                     batch.acknowledge(&self.connection, Err(&failure));
@@ -181,23 +182,26 @@ impl Inbound {
         let source = self.connection.outbox.source();
         let now = Timestamp::now().as_millisecond();
         let result = updates.iter().try_for_each(|update| presence.update(source, &joined.key, update, now));
-        let result = result.map_err(Failure::from);
-        batch.acknowledge(&self.connection, result.as_ref().map(|()| ()));
+        match result.map_err(Failure::from) {
+            Ok(()) => batch.acknowledge(&self.connection, Ok(())),
+            Err(failure) => batch.acknowledge(&self.connection, Err(&failure)),
+        }
     }
 
     fn join(&mut self, magic: Magic, room: RoomName, auth: &Bytes, version: &Bytes) {
         if let Err(failure) = self.try_join(magic, &room, auth, version) {
-            let code = match failure.code {
-                ErrorCode::Unauthorized | ErrorCode::Forbidden => JoinErrorCode::AuthFailed,
-                ErrorCode::VersionUnknown => JoinErrorCode::VersionUnknown { version: Bytes::from_static(&[0]) },
-                code => JoinErrorCode::App { code: code.as_str().to_owned() },
-            };
-            let frame = Frame::JoinError { code, message: failure.detail };
+            let frame = refused_join(failure);
             self.connection.outbox.push_answer(encode(&Envelope { magic, room, frame }));
         }
     }
 
-    fn try_join(&mut self, magic: Magic, room: &RoomName, auth: &Bytes, version: &Bytes) -> Result<(), Failure> {
+    fn try_join(
+        &mut self,
+        magic: Magic,
+        room: &RoomName,
+        auth: &Bytes,
+        version: &Bytes,
+    ) -> Result<(), Failure> {
         if !matches!(magic, Magic::Document | Magic::Ephemeral) {
             let detail = format!("expected a room of kind %LOR or %EPH, found {magic}");
             return Err(Failure::new(ErrorCode::UnsupportedMagic, detail));
@@ -208,7 +212,7 @@ impl Inbound {
         let since = match magic {
             Magic::Document => Version::decode(version)
                 .map_err(|error| Failure::new(ErrorCode::VersionUnknown, error.to_string()))?,
-            _ => Version::empty(),
+            Magic::Ephemeral | Magic::PersistedEphemeral | Magic::Other(_) => Version::empty(),
         };
         let user = Arc::clone(&principal.user);
         self.rooms.join(magic, room.clone(), JoinedRoom { key: key.clone(), principal })?;
@@ -217,8 +221,11 @@ impl Inbound {
             outbox.push_join(key, room.clone(), since);
             return Ok(());
         }
-        let frame =
-            Frame::JoinOk { permission: Permission::Write, version: Bytes::from_static(&[0]), extra: Bytes::new() };
+        let frame = Frame::JoinOk {
+            permission: Permission::Write,
+            version: Bytes::from_static(&[0]),
+            extra: Bytes::new(),
+        };
         outbox.push_answer(encode(&Envelope { magic, room: room.clone(), frame }));
         let now = Timestamp::now().as_millisecond();
         for frame in app.hub.presence().join(outbox, &key, room.clone(), user, now) {
@@ -236,7 +243,10 @@ impl Inbound {
             };
         }
         let token = std::str::from_utf8(auth).map_err(|_| {
-            Failure::new(ErrorCode::Unauthorized, "expected a token in the join's auth bytes, found other bytes")
+            Failure::new(
+                ErrorCode::Unauthorized,
+                "expected a token in the join's auth bytes, found other bytes",
+            )
         })?;
         Ok(caller(&self.connection.app, Some(token))?)
     }
@@ -252,4 +262,16 @@ impl Inbound {
             }
         }
     }
+}
+
+/// The frame that says why a join was refused.
+pub(super) fn refused_join(failure: Failure) -> Frame {
+    let code = if matches!(failure.code, ErrorCode::Unauthorized | ErrorCode::Forbidden) {
+        JoinErrorCode::AuthFailed
+    } else if failure.code == ErrorCode::VersionUnknown {
+        JoinErrorCode::VersionUnknown { version: Bytes::from_static(&[0]) }
+    } else {
+        JoinErrorCode::App { code: failure.code.as_str().to_owned() }
+    };
+    Frame::JoinError { code, message: failure.detail }
 }

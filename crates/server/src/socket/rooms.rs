@@ -33,7 +33,10 @@ impl JoinedRooms {
 
     pub(super) fn get(&self, magic: Magic, name: &RoomName) -> Result<&JoinedRoom, Failure> {
         self.0.get(&(magic, name.clone())).ok_or_else(|| {
-            Failure::new(ErrorCode::NotJoined, format!("the room {name} was not joined on this connection; join it first"))
+            Failure::new(
+                ErrorCode::NotJoined,
+                format!("the room {name} was not joined on this connection; join it first"),
+            )
         })
     }
 

@@ -6,10 +6,10 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::Bytes;
 use corella_live::Work;
 use corella_rowdoc::RowKey;
-use corella_wire::{Envelope, Frame, JoinErrorCode, Magic, RoomErrorCode, RoomName, encode};
+use corella_wire::{Envelope, Frame, Magic, RoomErrorCode, RoomName, encode};
 use futures_util::{SinkExt as _, stream::SplitSink};
 
-use super::session::Connection;
+use super::{inbound::refused_join, session::Connection};
 use crate::Failure;
 
 /// Bytes taken from the outbox at once.
@@ -88,8 +88,7 @@ impl Writer {
     }
 
     fn refuse_join(&mut self, room: RoomName, failure: Failure) {
-        let code = JoinErrorCode::App { code: failure.code.as_str().to_owned() };
-        let frame = Frame::JoinError { code, message: failure.detail };
+        let frame = refused_join(failure);
         self.push(vec![encode(&Envelope { magic: Magic::Document, room, frame })]);
     }
 

@@ -34,7 +34,9 @@ pub(super) fn table_row(row: &Row<'_>, entity: &Entity, offset: usize) -> Result
     let mut cells = vec![Value::Text(id.into())];
     for (column, ty) in (offset + 1..).zip(types) {
         let cell = value(row.get_ref(column)?, ty);
-        cells.push(cell.ok_or_else(|| Error::InvalidColumnType(column, ty.spelling(), row_type(row, column)))?);
+        cells.push(
+            cell.ok_or_else(|| Error::InvalidColumnType(column, ty.spelling(), row_type(row, column)))?,
+        );
     }
     Ok(TableRow { cells })
 }
@@ -70,9 +72,8 @@ fn value(stored: ValueRef<'_>, ty: &FieldType) -> Option<Value> {
 /// Reads `tenant, row_id` from `offset` on as a key of `entity`.
 pub(super) fn row_key(row: &Row<'_>, entity: &Entity, offset: usize) -> Result<RowKey, Error> {
     let (tenant, id): (String, String) = (row.get(offset)?, row.get(offset + 1)?);
-    let id = RowId::new(&id).map_err(|error| {
-        Error::FromSqlConversionFailure(offset + 1, Type::Text, Box::new(error))
-    })?;
+    let id = RowId::new(&id)
+        .map_err(|error| Error::FromSqlConversionFailure(offset + 1, Type::Text, Box::new(error)))?;
     Ok(RowKey { tenant: Tenant::new(&tenant), entity: entity.name.clone(), id })
 }
 

@@ -121,9 +121,9 @@ fn write_row(
         "INSERT INTO corella_changes (seq, tenant, entity, row_id, kind, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         (seq.0, tenant, entity, id, write.kind.as_str(), at),
     )?;
-    let table = tables.get(&write.key.entity).map_err(|error| {
-        Halt::Error(Error::ToSqlConversionFailure(Box::new(error)))
-    })?;
+    let table = tables
+        .get(&write.key.entity)
+        .map_err(|error| Halt::Error(Error::ToSqlConversionFailure(Box::new(error))))?;
     match project(connection, table, &write.key, &write.projection) {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
             Err(Halt::Outcome(not_unique(connection, table, write)?))
@@ -137,7 +137,12 @@ fn run(connection: &Connection, sql: &str, parameters: impl Params) -> Result<us
 }
 
 /// Brings a row's line in its table to `projection`.
-fn project(connection: &Connection, table: &Table, key: &RowKey, projection: &Projection) -> Result<(), Error> {
+fn project(
+    connection: &Connection,
+    table: &Table,
+    key: &RowKey,
+    projection: &Projection,
+) -> Result<(), Error> {
     let (tenant, id) = (key.tenant.as_str(), key.id.as_str());
     if projection.deleted {
         return run(connection, &table.delete, (tenant, id)).map(drop);

@@ -22,8 +22,8 @@ use rusqlite::Connection;
 
 use self::{connect::Readers, tables::Tables};
 use crate::port::{
-    Backend, BackendError, ChangeEntry, Fold, Opened, Outcome, OutcomeKey, ScannedRow, Selected, Seq, StoredHead,
-    StoredRow, Unit, UnitOutcome,
+    Backend, BackendError, ChangeEntry, Fold, Opened, Outcome, OutcomeKey, ScannedRow, Selected, Seq,
+    StoredHead, StoredRow, Unit, UnitOutcome,
 };
 
 /// When a commit counts as durable.
@@ -44,7 +44,9 @@ pub enum OpenError {
     #[error("the data folder {} is in use by another Corella process; stop that one first", .0.display())]
     InUse(PathBuf),
     /// A newer Corella wrote it.
-    #[error("the database was written by a newer Corella (sidecar version {found}, this binary knows {known}); use that one")]
+    #[error(
+        "the database was written by a newer Corella (sidecar version {found}, this binary knows {known}); use that one"
+    )]
     Newer {
         /// The version in the database.
         found: i64,

@@ -75,7 +75,8 @@ fn bytes_of(
         Some(_) | None => {}
     }
     let mut statement = connection.prepare_cached(TAIL)?;
-    let mut rows = statement.query((key.tenant.as_str(), key.entity.as_str(), key.id.as_str(), head.snapshot.0))?;
+    let mut rows =
+        statement.query((key.tenant.as_str(), key.entity.as_str(), key.id.as_str(), head.snapshot.0))?;
     let mut tail = Vec::new();
     while let Some(row) = rows.next()? {
         let entry = tail_entry(row)?;
@@ -133,7 +134,8 @@ pub(super) fn scan(
             Ok((row_key(row, entity, 0)?, stored_head(row, 2)?))
         })?
         .collect::<Result<_, _>>()?;
-    let line = tables.get(&entity.name).map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))?.line();
+    let line =
+        tables.get(&entity.name).map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))?.line();
     let mut line = transaction.prepare_cached(&line)?;
     let mut rows = Vec::with_capacity(heads.len());
     for (key, head) in heads {
@@ -157,7 +159,11 @@ pub(super) fn orphans(connection: &mut Connection, entity: &Entity) -> Result<Ve
         .collect()
 }
 
-pub(super) fn changes(connection: &mut Connection, since: Seq, limit: usize) -> Result<Vec<ChangeEntry>, Error> {
+pub(super) fn changes(
+    connection: &mut Connection,
+    since: Seq,
+    limit: usize,
+) -> Result<Vec<ChangeEntry>, Error> {
     connection
         .prepare_cached(
             "SELECT seq, tenant, entity, row_id, kind FROM corella_changes WHERE seq > ?1 ORDER BY seq LIMIT ?2",

@@ -50,7 +50,9 @@ impl Tables {
     /// The table of an entity that the manifest declares.
     pub(super) fn get(&self, entity: &EntityName) -> Result<&Table, BackendError> {
         self.0.get(entity).ok_or_else(|| {
-            BackendError::Unavailable(format!("the entity {entity} is not in the manifest that is served").into())
+            BackendError::Unavailable(
+                format!("the entity {entity} is not in the manifest that is served").into(),
+            )
         })
     }
 }
@@ -58,7 +60,8 @@ impl Tables {
 impl Table {
     fn new(entity: &Entity) -> Self {
         let name = Identifier::from(&entity.name);
-        let declared = entity.fields.iter().map(|field| Column::new(Identifier::from(&field.name), &field.ty));
+        let declared =
+            entity.fields.iter().map(|field| Column::new(Identifier::from(&field.name), &field.ty));
         let whole = entity.open.then(|| Column::new(Identifier::fixed("value"), &FieldType::Json));
         let columns: Vec<Column> = declared.chain(whole).collect();
         let unique: Vec<Vec<FieldName>> = entity
@@ -72,7 +75,8 @@ impl Table {
         let quoted: Vec<String> = columns.iter().map(|column| column.identifier.to_string()).collect();
         let places: Vec<String> = (1..=quoted.len() + 2).map(|place| format!("?{place}")).collect();
         let listed: String = quoted.iter().map(|column| format!(", {column}")).collect();
-        let updates: Vec<String> = quoted.iter().map(|column| format!("{column} = excluded.{column}")).collect();
+        let updates: Vec<String> =
+            quoted.iter().map(|column| format!("{column} = excluded.{column}")).collect();
         let on_conflict =
             if updates.is_empty() { "NOTHING".into() } else { format!("UPDATE SET {}", updates.join(", ")) };
         let upsert = format!(
@@ -90,8 +94,7 @@ impl Table {
 
     /// The statement that reads one row: tenant, id.
     pub(super) fn line(&self) -> String {
-        let columns: String =
-            self.columns.iter().map(|column| format!(", {}", column.identifier)).collect();
+        let columns: String = self.columns.iter().map(|column| format!(", {}", column.identifier)).collect();
         format!("SELECT id{columns} FROM {} WHERE corella_tenant = ?1 AND id = ?2", self.name)
     }
 
@@ -139,7 +142,8 @@ fn indexes(entity: &Entity, table: &Identifier) -> Vec<String> {
         .chain(declared)
         .map(|(name, fields, unique)| {
             let unique = if unique { "UNIQUE " } else { "" };
-            let columns: String = fields.iter().map(|field| format!(", {}", Identifier::from(field))).collect();
+            let columns: String =
+                fields.iter().map(|field| format!(", {}", Identifier::from(field))).collect();
             format!("CREATE {unique}INDEX {name} ON {table} (corella_tenant{columns})")
         })
         .collect()
@@ -163,7 +167,11 @@ pub(super) fn bring_to(connection: &mut Connection, wanted: &Tables) -> Result<O
 }
 
 /// Whether the table has to be filled again.
-fn bring_one(transaction: &Transaction<'_>, entity: &EntityName, table: &Table) -> Result<bool, rusqlite::Error> {
+fn bring_one(
+    transaction: &Transaction<'_>,
+    entity: &EntityName,
+    table: &Table,
+) -> Result<bool, rusqlite::Error> {
     let recorded = transaction
         .prepare_cached("SELECT columns, indexes, stale FROM corella_tables WHERE entity = ?1")?
         .query_map([entity.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
@@ -183,7 +191,8 @@ fn bring_one(transaction: &Transaction<'_>, entity: &EntityName, table: &Table) 
         let only_more = old.iter().all(|line| table.columns.iter().any(|column| column.sql == *line));
         if only_more {
             for column in table.columns.iter().filter(|column| !old.contains(&column.sql.as_str())) {
-                transaction.execute_batch(&format!("ALTER TABLE {} ADD COLUMN {}", table.name, column.sql))?;
+                transaction
+                    .execute_batch(&format!("ALTER TABLE {} ADD COLUMN {}", table.name, column.sql))?;
             }
         } else {
             transaction.execute_batch(&format!("DROP TABLE {}", table.name))?;
@@ -226,7 +235,11 @@ fn renew_indexes(transaction: &Transaction<'_>, table: &Table) -> Result<(), rus
 }
 
 /// Records that an entity's table has been filled again.
-pub(super) fn rebuilt(connection: &Connection, tables: &Tables, entity: &EntityName) -> Result<(), BackendError> {
+pub(super) fn rebuilt(
+    connection: &Connection,
+    tables: &Tables,
+    entity: &EntityName,
+) -> Result<(), BackendError> {
     tables.get(entity)?;
     connection
         .execute("UPDATE corella_tables SET stale = 0 WHERE entity = ?1", [entity.as_str()])
