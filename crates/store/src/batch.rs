@@ -173,6 +173,8 @@ impl Batch<'_> {
             let prepared = match self.prepare() {
                 Ok(Some(prepared)) => prepared,
                 Ok(None) => return self.answer_unchanged(),
+                // One of them made the document unfit; alone, each answers for itself.
+                Err(_) if self.accepted.len() > 1 => return self.part(),
                 Err(error) => return self.fail(&error),
             };
             let Prepared { unit, events, projection } = prepared;
@@ -276,6 +278,12 @@ impl Batch<'_> {
         Vec::new()
     }
 
+    /// Gives everything back, to be tried one by one.
+    fn part(self) -> Vec<Job> {
+        self.resident.loaded = None;
+        self.accepted.into_iter().map(|accepted| accepted.job).collect()
+    }
+
     fn fail(self, error: &WriteError) -> Vec<Job> {
         self.resident.loaded = None;
         refuse_all(self.accepted.into_iter().map(|accepted| accepted.job), error)
@@ -284,10 +292,10 @@ impl Batch<'_> {
     /// Another row or an earlier request stood in the way: alone, the job is answered; with others, each is
     /// tried by itself.
     async fn halt(mut self, outcome: UnitOutcome) -> Vec<Job> {
-        self.resident.loaded = None;
         if self.accepted.len() > 1 {
-            return self.accepted.into_iter().map(|accepted| accepted.job).collect();
+            return self.part();
         }
+        self.resident.loaded = None;
         let Some(Accepted { job, .. }) = self.accepted.pop() else { return Vec::new() };
         let answer = match (outcome, &job.idempotency) {
             (UnitOutcome::NotUnique { fields, holder }, _) => Err(WriteError::NotUnique { fields, holder }),

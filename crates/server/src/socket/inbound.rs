@@ -17,6 +17,7 @@ use corella_wire::{
 use futures_util::{StreamExt as _, stream::SplitStream};
 use jiff::Timestamp;
 use tokio::time::{Instant as Clock, sleep_until};
+use tokio_tungstenite::tungstenite;
 
 use super::{
     control,
@@ -62,8 +63,12 @@ impl Inbound {
             tokio::select! {
                 message = stream.next() => {
                     heard = Clock::now();
-                    let Some(Ok(message)) = message else { return End::Gone };
-                    if let Some(end) = self.take_in(message).await {
+                    let end = match message {
+                        Some(Ok(message)) => self.take_in(message).await,
+                        Some(Err(error)) => Some(broken(error)),
+                        None => Some(End::Gone),
+                    };
+                    if let Some(end) = end {
                         return end;
                     }
                 }
@@ -261,6 +266,15 @@ impl Inbound {
                 app.hub.presence().leave(outbox.source(), &room.key, Timestamp::now().as_millisecond());
             }
         }
+    }
+}
+
+/// How a connection ends on which nothing more can be read.
+fn broken(error: axum::Error) -> End {
+    match error.into_inner().downcast_ref::<tungstenite::Error>() {
+        Some(tungstenite::Error::Capacity(_)) => End::TooLarge,
+        Some(tungstenite::Error::Protocol(_) | tungstenite::Error::Utf8(_)) => End::Violation,
+        Some(_) | None => End::Gone,
     }
 }
 

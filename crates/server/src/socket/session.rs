@@ -32,6 +32,8 @@ pub(super) enum End {
     Stopping,
     /// The client said something that no client of this protocol says.
     Violation,
+    /// The client sent a message over the limit.
+    TooLarge,
 }
 
 impl End {
@@ -40,6 +42,7 @@ impl End {
             Self::Gone => return None,
             Self::Silent => (close_code::AWAY, "nothing was heard for too long"),
             Self::Stopping => (close_code::RESTART, "the server is restarting; come back"),
+            Self::TooLarge => (close_code::SIZE, "a message may have 262144 bytes; send more in fragments"),
             Self::Violation => (close_code::PROTOCOL, "expected the Loro Syncing Protocol v1"),
         };
         Some(CloseFrame { code, reason: reason.into() })
