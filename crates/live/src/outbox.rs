@@ -146,7 +146,11 @@ impl Outbox {
 
     /// Queues a row that the connection fell behind of, to be caught up with once everything else is sent.
     pub(crate) fn push_behind(&self, key: RowKey) {
-        self.with(|queue| queue.behind.push_back(key));
+        self.with(|queue| {
+            if !queue.closed {
+                queue.behind.push_back(key);
+            }
+        });
         self.filled.notify_one();
     }
 
