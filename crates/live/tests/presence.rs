@@ -69,21 +69,17 @@ impl Room {
 }
 
 fn entries_of(frame: bytes::Bytes) -> Vec<PresenceEntry> {
-    match decode(frame).unwrap().frame {
-        Frame::DocUpdate { updates, .. } => decode_presence(&updates[0]).unwrap(),
-        other => panic!("expected an update, found {}", other.type_name()),
-    }
+    let Frame::DocUpdate { updates, .. } = decode(frame).unwrap().frame else { panic!("expected an update") };
+    decode_presence(&updates[0]).unwrap()
 }
 
 fn heard(outbox: &Outbox) -> Vec<PresenceEntry> {
     let works = std::iter::from_fn(|| outbox.take(usize::MAX));
-    works
-        .flat_map(|work| match work {
-            Work::Frames(frames) => frames,
-            other => panic!("expected frames, found {other:?}"),
-        })
-        .flat_map(entries_of)
-        .collect()
+    let frames = works.flat_map(|work| {
+        let Work::Frames(frames) = work else { panic!("expected frames, found {work:?}") };
+        frames
+    });
+    frames.flat_map(entries_of).collect()
 }
 
 #[test]

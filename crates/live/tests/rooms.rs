@@ -89,10 +89,11 @@ fn kinds(work: Work) -> Vec<String> {
 }
 
 fn kind(frame: Bytes) -> String {
-    match decode(frame).unwrap().frame {
-        Frame::DocUpdate { updates, .. } => format!("{} updates", updates.len()),
-        other => other.type_name().to_owned(),
+    let frame = decode(frame).unwrap().frame;
+    if let Frame::DocUpdate { updates, .. } = &frame {
+        return format!("{} updates", updates.len());
     }
+    frame.type_name().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
