@@ -5,7 +5,7 @@
 use crate::workspace::Package;
 
 /// Our crates from the bottom up: each may use those before it, and none after it.
-const BOTTOM_UP: [&str; 13] = [
+const BOTTOM_UP: [&str; 15] = [
     "corella-manifest",
     "corella-rowdoc",
     "corella-wire",
@@ -18,6 +18,8 @@ const BOTTOM_UP: [&str; 13] = [
     "corella-client",
     "corella-cli",
     "corella-testkit",
+    "corella-tests",
+    "corella-benches",
     "xtask",
 ];
 
@@ -39,7 +41,7 @@ const HOMES: [Home; 2] = [
             matches!(name, "rusqlite" | "libsqlite3-sys" | "tokio-postgres") || name.starts_with("sqlx")
         },
         // The client keeps its replica in SQLite, and so names the library too.
-        crates: &["corella-store", "corella-client", "corella-testkit"],
+        crates: &["corella-store", "corella-client", "corella-testkit", "corella-benches"],
         reason: "databases are known to corella-store behind its port",
     },
 ];

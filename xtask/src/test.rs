@@ -39,7 +39,8 @@ impl Part {
     fn programs(self) -> &'static [Program] {
         match self {
             Self::Rust => &[Program::Postgres, Program::Sqlite],
-            Self::Web | Self::Conformance => &[],
+            Self::Web => &[],
+            Self::Conformance => &[Program::Sqlite],
             Self::Browser => &[Program::Chromium, Program::Sqlite],
         }
     }
