@@ -1,14 +1,14 @@
 /** The note's body in the document: the tree of nodes that the editor shows. */
 
 import type { RowHandle } from "@corella/client";
-import { LoroMap, LoroText } from "loro-crdt";
+import { LoroList, LoroMap, LoroText } from "loro-crdt";
 import { ATTRIBUTES_KEY, CHILDREN_KEY, NODE_NAME_KEY } from "loro-prosemirror";
 
 /**
- * The map that holds the body, filled with one empty paragraph if nothing is in it.
+ * The map that holds the body, ready for an editor.
  *
- * The server fills the body of a note that it creates. The children are mergeable here as there, so that two
- * clients that find an empty body at once keep what both of them write.
+ * The server fills the body of a note that it creates. One that is empty all the same gets a paragraph; its children
+ * are mergeable here as there, so that two clients that find it empty at once keep what both of them write.
  */
 export function bodyOf(row: RowHandle): LoroMap {
   const body = row.map("body");
@@ -17,10 +17,29 @@ export function bodyOf(row: RowHandle): LoroMap {
     body.ensureMergeableMap(ATTRIBUTES_KEY);
     const paragraph = body.ensureMergeableList(CHILDREN_KEY).pushContainer(new LoroMap());
     paragraph.set(NODE_NAME_KEY, "paragraph");
-    paragraph.ensureMergeableMap(ATTRIBUTES_KEY);
-    // Two people who begin at once write into this one text; without it, each would bring a text of their own.
-    paragraph.ensureMergeableList(CHILDREN_KEY).pushContainer(new LoroText());
-    row.doc.commit({ origin: "sys:init" });
+    paragraph.setContainer(ATTRIBUTES_KEY, new LoroMap());
+    paragraph.setContainer(CHILDREN_KEY, new LoroList());
   }
+  giveText(body);
+  row.doc.commit({ origin: "sys:init" });
   return body;
+}
+
+/**
+ * Puts an empty text into the one paragraph of a fresh note.
+ *
+ * Two people who begin at once then write into that one text. Otherwise each would bring a text, and loro-prosemirror,
+ * which joins neighboring texts, would do so twice and double letters.
+ */
+function giveText(body: LoroMap): void {
+  const paragraph = onlyChild(body);
+  const texts = paragraph instanceof LoroMap ? paragraph.get(CHILDREN_KEY) : undefined;
+  if (texts instanceof LoroList && texts.length === 0) {
+    texts.pushContainer(new LoroText());
+  }
+}
+
+function onlyChild(node: LoroMap): unknown {
+  const children = node.get(CHILDREN_KEY);
+  return children instanceof LoroList && children.length === 1 ? children.get(0) : undefined;
 }

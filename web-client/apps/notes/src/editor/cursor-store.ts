@@ -6,7 +6,6 @@ import { CursorEphemeralStore, type CursorPresenceState } from "loro-prosemirror
 
 import type { Person } from "../model/person";
 import { type Presence, presenceOf, presenceValue } from "./presence";
-import { noticeSelection } from "./selection";
 
 /**
  * Reads and writes the row's presence where loro-prosemirror would use a store of its own.
@@ -68,13 +67,7 @@ export class RowCursorStore extends CursorEphemeralStore {
 
   override subscribeBy(listener: (by: "local" | "import" | "timeout") => void): () => void {
     this.#listener = listener;
-    return this.#presence.subscribe((event) => {
-      if (event.by !== "local") {
-        // The listener draws in a timer of its own, which comes after this one.
-        setTimeout(noticeSelection, 0);
-      }
-      listener(event.by);
-    });
+    return this.#presence.subscribe((event) => listener(event.by));
   }
 
   #read(key: string): Presence | undefined {

@@ -8,7 +8,7 @@ import { EditorView } from "prosemirror-view";
 import type { Person } from "../model/person";
 import { bodyOf } from "./body";
 import { RowCursorStore } from "./cursor-store";
-import { cursorPlugin } from "./cursors";
+import { cursorPlugin, keepingSelection } from "./cursors";
 import { keyPlugins } from "./keys";
 import { placeholder } from "./placeholder";
 import { remoteChanges } from "./remote-changes";
@@ -28,6 +28,7 @@ export function openEditor(
 ): NoteEditor {
   const body = bodyOf(row);
   const cursors = new RowCursorStore(row, person);
+  const othersCursors = cursorPlugin(cursors, person);
   // loro-prosemirror names the containers that it makes at a document's root; a row's document is wider than that.
   const doc = row.doc as LoroDocType;
   const view = new EditorView(place, {
@@ -38,7 +39,7 @@ export function openEditor(
         LoroSyncPlugin({ doc, containerId: body.id }),
         remoteChanges(body, () => cursors.enter()),
         LoroUndoPlugin({ doc }),
-        cursorPlugin(cursors, person),
+        othersCursors,
         placeholder("Write something, or type # for a heading and - for a list"),
       ],
     }),
@@ -50,7 +51,7 @@ export function openEditor(
       class: "editor",
     },
     dispatchTransaction: (transaction) => {
-      const state = view.state.apply(transaction);
+      const state = view.state.apply(keepingSelection(transaction, view, othersCursors));
       view.updateState(state);
       onState(state);
     },
