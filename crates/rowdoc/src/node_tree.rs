@@ -80,8 +80,10 @@ impl Element {
         }
     }
 
+    /// A paragraph that has a text even when that is empty, so that two people who write its first letters at the
+    /// same time write into one text.
     pub(crate) fn paragraph(text: &str) -> Self {
-        let children = if text.is_empty() { Vec::new() } else { vec![Node::Text(Runs::unmarked(text))] };
+        let children = vec![Node::Text(Runs::unmarked(text))];
         Self { name: "paragraph".into(), attributes: Map::new(), children }
     }
 
@@ -174,7 +176,8 @@ impl Node {
         match self {
             Self::Element(element) => vec![element.to_json()],
             Self::Foreign => Vec::new(),
-            Self::Text(runs) => runs.runs.iter().map(Run::to_json).collect(),
+            // ProseMirror has no empty texts.
+            Self::Text(runs) => runs.runs.iter().filter(|run| !run.text.is_empty()).map(Run::to_json).collect(),
         }
     }
 }

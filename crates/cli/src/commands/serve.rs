@@ -128,7 +128,9 @@ async fn start_store(
 }
 
 fn start_logging() {
-    let filter = EnvFilter::try_from_env("CORELLA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // Loro tells of each export at the level `info`.
+    let quiet = "info,loro=warn,loro_internal=warn";
+    let filter = EnvFilter::try_from_env("CORELLA_LOG").unwrap_or_else(|_| EnvFilter::new(quiet));
     let output = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     // A second call in one process keeps the first subscriber.
     tracing_subscriber::registry().with(filter).with(output).try_init().ok();

@@ -24,7 +24,8 @@ fn a_new_document_is_one_empty_paragraph() {
     assert_eq!(row.document_json("title").unwrap(), None);
 }
 
-/// loro-prosemirror reads `nodeName`, the map `attributes` and the list `children`.
+/// loro-prosemirror reads `nodeName`, the map `attributes` and the list `children`; each paragraph has a text, so that
+/// two who write its first letters at the same time write into one.
 #[test]
 fn the_shape_is_that_of_loro_prosemirror() {
     let mut row = new_note();
@@ -35,7 +36,7 @@ fn the_shape_is_that_of_loro_prosemirror() {
         serde_json::to_value(page.get_deep_value()).unwrap(),
         json!({"nodeName": "doc", "attributes": {}, "children": [
             {"nodeName": "paragraph", "attributes": {}, "children": ["one"]},
-            {"nodeName": "paragraph", "attributes": {}, "children": []},
+            {"nodeName": "paragraph", "attributes": {}, "children": [""]},
             {"nodeName": "paragraph", "attributes": {}, "children": ["two"]},
         ]})
     );

@@ -7,8 +7,10 @@ import { ATTRIBUTES_KEY, CHILDREN_KEY, NODE_NAME_KEY } from "loro-prosemirror";
 /**
  * The map that holds the body, ready for an editor.
  *
- * The server fills the body of a note that it creates. One that is empty all the same gets a paragraph; its children
- * are mergeable here as there, so that two clients that find it empty at once keep what both of them write.
+ * The server fills the body of a note that it creates. One that is empty all the same gets a paragraph with an empty
+ * text. Its children are mergeable here as there, so that two clients that find it empty at once keep what both write,
+ * and the text is there from the start, so that two people who begin at once write into one text: loro-prosemirror
+ * joins neighboring texts, and two clients that do so at once would double letters.
  */
 export function bodyOf(row: RowHandle): LoroMap {
   const body = row.map("body");
@@ -18,28 +20,8 @@ export function bodyOf(row: RowHandle): LoroMap {
     const paragraph = body.ensureMergeableList(CHILDREN_KEY).pushContainer(new LoroMap());
     paragraph.set(NODE_NAME_KEY, "paragraph");
     paragraph.setContainer(ATTRIBUTES_KEY, new LoroMap());
-    paragraph.setContainer(CHILDREN_KEY, new LoroList());
+    paragraph.setContainer(CHILDREN_KEY, new LoroList()).pushContainer(new LoroText());
+    row.doc.commit({ origin: "sys:init" });
   }
-  giveText(body);
-  row.doc.commit({ origin: "sys:init" });
   return body;
-}
-
-/**
- * Puts an empty text into the one paragraph of a fresh note.
- *
- * Two people who begin at once then write into that one text. Otherwise each would bring a text, and loro-prosemirror,
- * which joins neighboring texts, would do so twice and double letters.
- */
-function giveText(body: LoroMap): void {
-  const paragraph = onlyChild(body);
-  const texts = paragraph instanceof LoroMap ? paragraph.get(CHILDREN_KEY) : undefined;
-  if (texts instanceof LoroList && texts.length === 0) {
-    texts.pushContainer(new LoroText());
-  }
-}
-
-function onlyChild(node: LoroMap): unknown {
-  const children = node.get(CHILDREN_KEY);
-  return children instanceof LoroList && children.length === 1 ? children.get(0) : undefined;
 }

@@ -324,6 +324,7 @@ export class DocumentSync implements Room {
       this.#doc.commit();
     }
     this.#flush(true);
+    const own = this.#doc.oplogVersion().get(this.#doc.peerIdStr) ?? 0;
     let isComplete: boolean;
     try {
       isComplete = this.#doc.importBatch([...updates]).pending === null;
@@ -335,7 +336,7 @@ export class DocumentSync implements Room {
     if (!this.#isInside()) {
       return;
     }
-    this.#outgoing.inStep(this.#doc);
+    this.#outgoing.inStep(this.#doc, own);
     if (isComplete) {
       this.#retries = 0;
       this.#unreadableCount = 0;
@@ -343,6 +344,7 @@ export class DocumentSync implements Room {
       this.#unreadable({ code: "missing_dependencies", message: "An update from the server builds on one that did not arrive." });
       return;
     }
+    this.#flush(false);
     this.#checkCaughtUp();
     this.#owner.progressed();
   }

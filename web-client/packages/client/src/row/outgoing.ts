@@ -1,6 +1,6 @@
 /** What of a document has been sent, and what of that is durable. */
 
-import type { LoroDoc, VersionVector } from "loro-crdt";
+import { VersionVector, type LoroDoc } from "loro-crdt";
 
 import { toBatch, type AckStatus, type BatchId, type RoomAddress } from "../wire/index.js";
 import { readAckRefusal, type Refusal } from "./refusal.js";
@@ -66,9 +66,22 @@ export class Outgoing {
     this.stopped();
   }
 
-  /** All that is in the document now came from the server or was sent to it. */
-  inStep(doc: LoroDoc): void {
-    this.#known = doc.oplogVersion();
+  /**
+   * The document took in an update of the server's. Before it, all that was in the document had been sent; what this
+   * client wrote since, such as in a callback that the update woke, has not.
+   *
+   * @param own how many operations of this client's the document held before the update.
+   */
+  inStep(doc: LoroDoc, own: number): void {
+    const known = doc.oplogVersion().toJSON();
+    if ((known.get(doc.peerIdStr) ?? 0) > own) {
+      if (own > 0) {
+        known.set(doc.peerIdStr, own);
+      } else {
+        known.delete(doc.peerIdStr);
+      }
+    }
+    this.#known = new VersionVector(known);
   }
 
   /** Whether the document holds something that the server does not know. `false` outside the room. */
