@@ -20,6 +20,9 @@ use dashmap::DashMap;
 
 use crate::outbox::Outbox;
 
+/// How long receivers remember an entry that they are not told of again, in milliseconds.
+const REMEMBERED_MS: i64 = 30_000;
+
 /// How much presence may be kept.
 #[derive(Debug, Clone, Copy)]
 pub struct PresenceLimits {
@@ -85,12 +88,33 @@ struct Member {
     outbox: Arc<Outbox>,
     room: RoomName,
     user: Arc<str>,
+    /// Whether it has said anything since it joined.
+    has_spoken: bool,
 }
 
 struct Entry {
-    owner: SourceId,
     user: Arc<str>,
     value: PresenceValue,
+    /// The connections that set it, all of that user.
+    holders: BTreeMap<SourceId, Hold>,
+    /// When it was last set.
+    set_at: i64,
+}
+
+/// How sure it is that a key is a connection's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Hold {
+    /// It came along with others in the first update after a join, in which stock clients repeat all that they know,
+    /// their own keys and those of others.
+    Repeated,
+    /// The connection set it by itself.
+    Set,
+}
+
+impl Entry {
+    fn is_owned(&self) -> bool {
+        self.holders.values().any(|hold| *hold == Hold::Set)
+    }
 }
 
 impl Presence {
@@ -123,11 +147,13 @@ impl Presence {
             Some(update) => self.frames(&name, &update),
             None => Vec::new(),
         };
-        room.members.push(Member { outbox: Arc::clone(outbox), room: name, user });
+        room.members.push(Member { outbox: Arc::clone(outbox), room: name, user, has_spoken: false });
         frames
     }
 
     /// Takes in what a connection says of itself and hands it to the others.
+    ///
+    /// Keys of others that come along with its own are passed over: stock clients repeat all that they know.
     ///
     /// # Errors
     /// [`PresenceError`] says what is wrong with it; then nothing of it is kept.
@@ -144,10 +170,11 @@ impl Presence {
         let entries = decode_presence(update).map_err(|error| PresenceError::Invalid(error.to_string()))?;
         let mut room = self.rooms.get_mut(key).ok_or(PresenceError::NotJoined)?;
         let room = &mut *room;
-        let user = room.user_of(source).ok_or(PresenceError::NotJoined)?;
-        room.check(&entries, source, &user, self.limits)?;
+        let (user, has_spoken) = room.speaker(source).ok_or(PresenceError::NotJoined)?;
+        let hold = if has_spoken || entries.len() == 1 { Hold::Set } else { Hold::Repeated };
+        let entries = room.admit(entries, source, &user, hold, self.limits)?;
         let told: Vec<PresenceEntry> =
-            entries.into_iter().map(|entry| room.set(entry, source, &user, now_ms)).collect();
+            entries.into_iter().map(|entry| room.set(entry, source, &user, hold, now_ms)).collect();
         self.hand_out(room, &told, Some(source));
         Ok(())
     }
@@ -183,42 +210,59 @@ impl Presence {
     pub fn refresh(&self, now_ms: i64) {
         for mut room in self.rooms.iter_mut() {
             let room = &mut *room;
-            let entries = room.restamped(now_ms);
+            room.forget_repeated(now_ms);
+            let entries = room.restamped(now_ms, Entry::is_owned);
             self.hand_out(room, &entries, None);
         }
     }
 }
 
 impl Room {
-    fn user_of(&self, source: SourceId) -> Option<Arc<str>> {
-        self.members
-            .iter()
-            .find(|member| member.outbox.source() == source)
-            .map(|member| Arc::clone(&member.user))
+    /// The user of a connection, and whether it has spoken before; from now on it has.
+    fn speaker(&mut self, source: SourceId) -> Option<(Arc<str>, bool)> {
+        let member = self.members.iter_mut().find(|member| member.outbox.source() == source)?;
+        Some((Arc::clone(&member.user), std::mem::replace(&mut member.has_spoken, true)))
     }
 
-    fn check(
+    /// The entries that are the connection's to set.
+    fn admit(
         &self,
-        entries: &[PresenceEntry],
+        entries: Vec<PresenceEntry>,
         source: SourceId,
         user: &Arc<str>,
+        hold: Hold,
         limits: PresenceLimits,
-    ) -> Result<(), PresenceError> {
-        // A user who reconnects takes over the keys of the connection that is still dying.
-        let foreign = entries.iter().find(|entry| {
-            self.entries.get(&entry.key).is_some_and(|held| held.owner != source && held.user != *user)
-        });
-        if let Some(foreign) = foreign {
-            return Err(PresenceError::NotYours(foreign.key.clone()));
+    ) -> Result<Vec<PresenceEntry>, PresenceError> {
+        if let [only] = entries.as_slice()
+            && !self.may_set(only, user, hold)
+        {
+            return Err(PresenceError::NotYours(only.key.clone()));
         }
-        let held = self.entries.values().filter(|entry| entry.owner == source).count();
-        let fresh = entries.iter().filter(|entry| {
-            entry.value.is_some() && self.entries.get(&entry.key).is_none_or(|held| held.owner != source)
-        });
-        if held + fresh.count() > limits.keys_per_connection {
-            return Err(PresenceError::TooManyKeys(limits.keys_per_connection));
+        let most = limits.keys_per_connection;
+        let mut count = self.entries.values().filter(|entry| entry.holders.contains_key(&source)).count();
+        let mut admitted = Vec::new();
+        for entry in entries.into_iter().filter(|entry| self.may_set(entry, user, hold)) {
+            let held = self.entries.get(&entry.key).is_some_and(|held| held.holders.contains_key(&source));
+            if entry.value.is_some() && !held {
+                count += 1;
+                match hold {
+                    Hold::Set if count > most => return Err(PresenceError::TooManyKeys(most)),
+                    Hold::Repeated if count > most => continue,
+                    Hold::Set | Hold::Repeated => {}
+                }
+            }
+            admitted.push(entry);
         }
-        Ok(())
+        Ok(admitted)
+    }
+
+    /// A key is its user's; what was only repeated goes to whoever sets it.
+    fn may_set(&self, entry: &PresenceEntry, user: &Arc<str>, hold: Hold) -> bool {
+        match self.entries.get(&entry.key) {
+            None => true,
+            Some(held) if held.user == *user => true,
+            Some(held) => hold == Hold::Set && !held.is_owned(),
+        }
     }
 
     fn stamp(&mut self, now_ms: i64) -> i64 {
@@ -226,35 +270,65 @@ impl Room {
         self.last_stamp
     }
 
-    fn set(&mut self, entry: PresenceEntry, source: SourceId, user: &Arc<str>, now_ms: i64) -> PresenceEntry {
+    fn set(
+        &mut self,
+        entry: PresenceEntry,
+        source: SourceId,
+        user: &Arc<str>,
+        hold: Hold,
+        now_ms: i64,
+    ) -> PresenceEntry {
         let stamp = self.stamp(now_ms);
-        match &entry.value {
-            Some(value) => {
-                let kept = Entry { owner: source, user: Arc::clone(user), value: value.clone() };
-                self.entries.insert(entry.key.clone(), kept);
-            }
-            None => {
-                self.entries.remove(&entry.key);
-            }
+        let Some(value) = &entry.value else {
+            self.entries.remove(&entry.key);
+            return PresenceEntry { stamp, ..entry };
+        };
+        let held = self.entries.entry(entry.key.clone()).or_insert_with(|| Entry {
+            user: Arc::clone(user),
+            value: value.clone(),
+            holders: BTreeMap::new(),
+            set_at: now_ms,
+        });
+        if held.user != *user {
+            held.user = Arc::clone(user);
+            held.holders.clear();
         }
-        PresenceEntry { stamp, ..entry }
+        // What a connection repeats of another's key is older than what that one said itself.
+        if hold == Hold::Set || !held.is_owned() {
+            held.value = value.clone();
+            held.set_at = now_ms;
+        }
+        let known = held.holders.entry(source).or_insert(hold);
+        *known = hold.max(*known);
+        PresenceEntry { key: entry.key, value: Some(held.value.clone()), stamp }
     }
 
     fn remove_all_of(&mut self, source: SourceId, now_ms: i64) -> Vec<PresenceEntry> {
         let stamp = self.stamp(now_ms);
-        let gone = self.entries.extract_if(.., |_, entry| entry.owner == source);
+        let gone = self
+            .entries
+            .extract_if(.., |_, entry| entry.holders.remove(&source).is_some() && entry.holders.is_empty());
         gone.map(|(key, _)| PresenceEntry { key, value: None, stamp }).collect()
     }
 
-    fn restamped(&mut self, now_ms: i64) -> Vec<PresenceEntry> {
+    /// Forgets what nobody has set by themselves for as long as receivers remember it.
+    fn forget_repeated(&mut self, now_ms: i64) {
+        self.entries.retain(|_, entry| entry.is_owned() || now_ms - entry.set_at < REMEMBERED_MS);
+    }
+
+    fn restamped(&mut self, now_ms: i64, wanted: impl Fn(&Entry) -> bool) -> Vec<PresenceEntry> {
         let stamp = self.stamp(now_ms);
-        let all = self.entries.iter();
-        all.map(|(key, entry)| PresenceEntry { key: key.clone(), value: Some(entry.value.clone()), stamp })
-            .collect()
+        let wanted = self.entries.iter().filter(|(_, entry)| wanted(entry));
+        let told = |(key, entry): (&String, &Entry)| PresenceEntry {
+            key: key.clone(),
+            value: Some(entry.value.clone()),
+            stamp,
+        };
+        wanted.map(told).collect()
     }
 
     fn everything(&mut self, now_ms: i64) -> Option<Vec<u8>> {
-        let entries = self.restamped(now_ms);
+        let entries = self.restamped(now_ms, |_| true);
         (!entries.is_empty()).then(|| encode_presence(&entries))
     }
 }

@@ -147,9 +147,64 @@ fn the_idle_are_told_of_again() {
 fn what_is_too_much_or_nonsense_is_refused() {
     let room = Room::new();
     room.join(1, "ada");
+    room.say(1, &update(&["mine"], NOW)).unwrap();
     assert!(matches!(room.say(1, &[0xff; 20]), Err(PresenceError::Invalid(_))));
     assert_eq!(room.say(1, &[0; 201]), Err(PresenceError::TooLarge { most: 200, found: 201 }));
     assert_eq!(room.say(1, &update(&["a", "b", "c"], NOW)), Err(PresenceError::TooManyKeys(2)));
     assert_eq!(room.say(9, &update(&["a"], NOW)), Err(PresenceError::NotJoined));
     assert_eq!(encode_presence(&[]), [0]);
+}
+
+/// Stock clients send all that they know after each join.
+#[test]
+fn what_a_joiner_repeats_of_others_is_passed_over_and_its_own_is_kept() {
+    let room = Room::new();
+    room.join(1, "ada");
+    room.say(1, &update(&["ada"], NOW)).unwrap();
+    room.join(2, "bob");
+    room.say(2, &update(&["ada", "bob"], NOW)).unwrap();
+    let (_, seen) = room.join(3, "eve");
+    assert_eq!(seen.iter().map(|entry| entry.key.as_str()).collect::<Vec<_>>(), ["ada", "bob"]);
+    room.hub.presence().leave(SourceId(1), &key(), NOW);
+    let (_, seen) = room.join(4, "joe");
+    assert_eq!(
+        seen.iter().map(|entry| entry.key.as_str()).collect::<Vec<_>>(),
+        ["bob"],
+        "ada's was never bob's"
+    );
+}
+
+#[test]
+fn what_was_only_repeated_goes_to_whoever_sets_it() {
+    let room = Room::new();
+    room.join(2, "bob");
+    room.say(2, &update(&["ada", "bob"], NOW)).unwrap();
+    let (ada, _) = room.join(1, "ada");
+    room.say(1, &update(&["ada"], NOW)).unwrap();
+    room.hub.presence().leave(SourceId(2), &key(), NOW);
+    let gone: Vec<_> = heard(&ada).into_iter().filter(|entry| entry.value.is_none()).collect();
+    assert_eq!(gone.iter().map(|entry| entry.key.as_str()).collect::<Vec<_>>(), ["bob"]);
+}
+
+#[test]
+fn what_was_only_repeated_is_forgotten_in_time() {
+    let room = Room::new();
+    room.join(2, "bob");
+    room.say(2, &update(&["ada", "bob"], NOW)).unwrap();
+    room.say(2, &update(&["bob"], NOW)).unwrap();
+    room.hub.presence().refresh(NOW + 30_000);
+    let (_, seen) = room.join(3, "eve");
+    assert_eq!(seen.iter().map(|entry| entry.key.as_str()).collect::<Vec<_>>(), ["bob"]);
+}
+
+#[test]
+fn two_windows_of_one_user_each_keep_their_own() {
+    let room = Room::new();
+    room.join(1, "ada");
+    room.say(1, &update(&["one"], NOW)).unwrap();
+    room.join(2, "ada");
+    room.say(2, &update(&["one", "two"], NOW)).unwrap();
+    room.hub.presence().leave(SourceId(2), &key(), NOW);
+    let (_, seen) = room.join(3, "eve");
+    assert_eq!(seen.iter().map(|entry| entry.key.as_str()).collect::<Vec<_>>(), ["one"]);
 }

@@ -177,7 +177,9 @@ impl Node {
             Self::Element(element) => vec![element.to_json()],
             Self::Foreign => Vec::new(),
             // ProseMirror has no empty texts.
-            Self::Text(runs) => runs.runs.iter().filter(|run| !run.text.is_empty()).map(Run::to_json).collect(),
+            Self::Text(runs) => {
+                runs.runs.iter().filter(|run| !run.text.is_empty()).map(Run::to_json).collect()
+            }
         }
     }
 }

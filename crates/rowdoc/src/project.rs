@@ -110,8 +110,13 @@ impl Projection {
     }
 }
 
+/// The whole document; the map of declared fields stays out while it is empty, because looking for it is what made it.
 fn whole(doc: &LoroDoc) -> Result<Value, Refusal> {
-    Ok(Value::Json(Json::Object(read::whole(doc, Texts::Plain, &[META])?)))
+    let mut whole = read::whole(doc, Texts::Plain, &[META])?;
+    if whole.get(ROW).is_some_and(|row| row.as_object().is_some_and(Map::is_empty)) {
+        whole.remove(ROW);
+    }
+    Ok(Value::Json(Json::Object(whole)))
 }
 
 /// The value of one field.

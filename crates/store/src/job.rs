@@ -37,7 +37,7 @@ impl RowChange {
 }
 
 /// Where a write came from: one id per connection, so that a watcher is not sent what it wrote itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(pub u64);
 
 /// Who writes.

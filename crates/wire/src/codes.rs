@@ -106,11 +106,13 @@ impl<'de> Deserialize<'de> for ErrorCode {
 #[must_use]
 pub fn ack_status(code: ErrorCode) -> AckStatus {
     match code {
-        ErrorCode::Unauthorized | ErrorCode::Forbidden | ErrorCode::NotJoined => AckStatus::PermissionDenied,
+        ErrorCode::Unauthorized | ErrorCode::Forbidden => AckStatus::PermissionDenied,
         ErrorCode::TooLarge | ErrorCode::TooManyOperations | ErrorCode::TooDeep => AckStatus::TooLarge,
         ErrorCode::RateLimited => AckStatus::RateLimited,
         ErrorCode::FragmentTimeout => AckStatus::FragmentTimeout,
-        ErrorCode::MissingDependencies
+        // Stock clients send edits before a rejoin is through; they offer them again once it is.
+        ErrorCode::NotJoined
+        | ErrorCode::MissingDependencies
         | ErrorCode::UnknownOutcome
         | ErrorCode::StorageFull
         | ErrorCode::Unavailable

@@ -1,0 +1,80 @@
+/** The page in light and dark, at desktop and phone width: pictures to look at, and what can be checked of them. */
+
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { launch, type Looks, sameText, Visitor } from "../support/browser.js";
+import { Server } from "../support/server.js";
+
+let server: Server;
+let browser: Browser;
+beforeAll(async () => {
+  [server, browser] = await Promise.all([Server.start("notes"), launch()]);
+});
+afterAll(async () => {
+  await browser.close();
+  await server.stop();
+});
+
+const all: Required<Looks>[] = (["light", "dark"] as const).flatMap((colorScheme) =>
+  (["desktop", "phone"] as const).map((device) => ({ colorScheme, device })),
+);
+
+/** Whether the page is wider than the window. */
+const overflows = (visitor: Visitor): Promise<boolean> =>
+  visitor.page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
+
+describe.each(all)("$device, $colorScheme", (looks) => {
+  const name = (what: string): string => `${looks.device}-${looks.colorScheme}-${what}`;
+
+  test("signing in", async () => {
+    const stranger = await Visitor.arrive(browser, server, "", looks);
+    await stranger.page.getByRole("textbox").waitFor();
+    expect(await overflows(stranger)).toBe(false);
+    await stranger.screenshot(name("1-sign-in"));
+    await stranger.page.getByRole("textbox").fill("grace");
+    await stranger.press("Enter");
+    await stranger.status("online");
+  });
+
+  test("the list, and a note with somebody else in it", async () => {
+    const ada = await Visitor.arrive(browser, server, "ada", looks);
+    const bob = await Visitor.arrive(browser, server, "bob");
+    const id = await bob.makeNote("A title that is long enough to need a second line on a narrow screen");
+    await bob.find("pin-toggle").click();
+    await bob.page.getByRole("radio", { name: "Yellow" }).check();
+    await bob.type("# Sunday");
+    await bob.press("Enter");
+    await bob.type("Bread from the market, and the good coffee.");
+    await bob.press("Enter");
+    await bob.type("- Ask about the key");
+    await bob.press("Enter");
+    await bob.type("Water the plants");
+    await bob.press("Enter", "Enter");
+    await bob.type("> Quoted words");
+    await ada.entry(id).waitFor();
+    expect(await overflows(ada)).toBe(false);
+    await ada.screenshot(name("2-list"));
+
+    await ada.openNote(id);
+    await sameText(ada, bob);
+    await ada.move("ControlOrMeta+Home");
+    await bob.move("ControlOrMeta+End");
+    await expect.poll(() => ada.cursors()).toEqual(["bob"]);
+    expect(await overflows(ada)).toBe(false);
+    await ada.screenshot(name("3-note"));
+
+    await bob.move("Shift+Home");
+    await expect.poll(() => ada.page.locator(".remote-selection").count()).toBeGreaterThan(0);
+    await ada.find("offline-switch").click();
+    await ada.status("offline");
+    await ada.screenshot(name("4-offline"));
+    await ada.find("offline-switch").click();
+    await ada.status("synced");
+
+    await ada.find("delete-note").click();
+    await ada.find("notice-action").waitFor();
+    await ada.screenshot(name("5-deleted"));
+    await bob.find("restore-note").waitFor();
+  });
+});
