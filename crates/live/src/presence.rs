@@ -99,13 +99,15 @@ struct Entry {
     holders: BTreeMap<SourceId, Hold>,
     /// When it was last set.
     set_at: i64,
+    /// When that was by the clock of the client.
+    client_stamp: i64,
 }
 
 /// How sure it is that a key is a connection's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Hold {
-    /// It came along with others in the first update after a join, in which stock clients repeat all that they know,
-    /// their own keys and those of others.
+    /// It came in the first update after a join, in which stock clients repeat all that they know: their own keys and
+    /// those of others.
     Repeated,
     /// The connection set it by itself.
     Set,
@@ -153,7 +155,7 @@ impl Presence {
 
     /// Takes in what a connection says of itself and hands it to the others.
     ///
-    /// Keys of others that come along with its own are passed over: stock clients repeat all that they know.
+    /// In its first update after a join, keys of others are passed over: stock clients repeat all that they know then.
     ///
     /// # Errors
     /// [`PresenceError`] says what is wrong with it; then nothing of it is kept.
@@ -171,7 +173,7 @@ impl Presence {
         let mut room = self.rooms.get_mut(key).ok_or(PresenceError::NotJoined)?;
         let room = &mut *room;
         let (user, has_spoken) = room.speaker(source).ok_or(PresenceError::NotJoined)?;
-        let hold = if has_spoken || entries.len() == 1 { Hold::Set } else { Hold::Repeated };
+        let hold = if has_spoken { Hold::Set } else { Hold::Repeated };
         let entries = room.admit(entries, source, &user, hold, self.limits)?;
         let told: Vec<PresenceEntry> =
             entries.into_iter().map(|entry| room.set(entry, source, &user, hold, now_ms)).collect();
@@ -233,7 +235,7 @@ impl Room {
         hold: Hold,
         limits: PresenceLimits,
     ) -> Result<Vec<PresenceEntry>, PresenceError> {
-        if let [only] = entries.as_slice()
+        if let (Hold::Set, [only]) = (hold, entries.as_slice())
             && !self.may_set(only, user, hold)
         {
             return Err(PresenceError::NotYours(only.key.clone()));
@@ -256,12 +258,13 @@ impl Room {
         Ok(admitted)
     }
 
-    /// A key is its user's; what was only repeated goes to whoever sets it.
+    /// A key is its user's; what was only repeated goes to whoever sets it, or repeats something newer.
     fn may_set(&self, entry: &PresenceEntry, user: &Arc<str>, hold: Hold) -> bool {
         match self.entries.get(&entry.key) {
             None => true,
             Some(held) if held.user == *user => true,
-            Some(held) => hold == Hold::Set && !held.is_owned(),
+            Some(held) if held.is_owned() => false,
+            Some(held) => hold == Hold::Set || entry.stamp > held.client_stamp,
         }
     }
 
@@ -288,6 +291,7 @@ impl Room {
             value: value.clone(),
             holders: BTreeMap::new(),
             set_at: now_ms,
+            client_stamp: entry.stamp.min(now_ms),
         });
         if held.user != *user {
             held.user = Arc::clone(user);
@@ -297,6 +301,7 @@ impl Room {
         if hold == Hold::Set || !held.is_owned() {
             held.value = value.clone();
             held.set_at = now_ms;
+            held.client_stamp = entry.stamp.min(now_ms);
         }
         let known = held.holders.entry(source).or_insert(hold);
         *known = hold.max(*known);

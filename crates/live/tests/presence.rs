@@ -55,7 +55,14 @@ impl Room {
         Self { hub: Hub::new(PresenceLimits { update_bytes: 200, keys_per_connection: 2 }) }
     }
 
+    /// Joins as a client that knows nothing yet, which is what it says first.
     fn join(&self, source: u64, user: &str) -> (Arc<Outbox>, Vec<PresenceEntry>) {
+        let joined = self.join_silently(source, user);
+        self.say(source, &update(&[], NOW)).unwrap();
+        joined
+    }
+
+    fn join_silently(&self, source: u64, user: &str) -> (Arc<Outbox>, Vec<PresenceEntry>) {
         let outbox = Arc::new(Outbox::new(SourceId(source), OutboxLimits::default()));
         let room = RoomName::new("Note/n1").unwrap();
         let frames = self.hub.presence().join(&outbox, &key(), room, user.into(), NOW);
@@ -161,7 +168,7 @@ fn what_a_joiner_repeats_of_others_is_passed_over_and_its_own_is_kept() {
     let room = Room::new();
     room.join(1, "ada");
     room.say(1, &update(&["ada"], NOW)).unwrap();
-    room.join(2, "bob");
+    room.join_silently(2, "bob");
     room.say(2, &update(&["ada", "bob"], NOW)).unwrap();
     let (_, seen) = room.join(3, "eve");
     assert_eq!(seen.iter().map(|entry| entry.key.as_str()).collect::<Vec<_>>(), ["ada", "bob"]);
@@ -177,7 +184,7 @@ fn what_a_joiner_repeats_of_others_is_passed_over_and_its_own_is_kept() {
 #[test]
 fn what_was_only_repeated_goes_to_whoever_sets_it() {
     let room = Room::new();
-    room.join(2, "bob");
+    room.join_silently(2, "bob");
     room.say(2, &update(&["ada", "bob"], NOW)).unwrap();
     let (ada, _) = room.join(1, "ada");
     room.say(1, &update(&["ada"], NOW)).unwrap();
@@ -189,7 +196,7 @@ fn what_was_only_repeated_goes_to_whoever_sets_it() {
 #[test]
 fn what_was_only_repeated_is_forgotten_in_time() {
     let room = Room::new();
-    room.join(2, "bob");
+    room.join_silently(2, "bob");
     room.say(2, &update(&["ada", "bob"], NOW)).unwrap();
     room.say(2, &update(&["bob"], NOW)).unwrap();
     room.hub.presence().refresh(NOW + 30_000);
@@ -202,9 +209,23 @@ fn two_windows_of_one_user_each_keep_their_own() {
     let room = Room::new();
     room.join(1, "ada");
     room.say(1, &update(&["one"], NOW)).unwrap();
-    room.join(2, "ada");
+    room.join_silently(2, "ada");
     room.say(2, &update(&["one", "two"], NOW)).unwrap();
     room.hub.presence().leave(SourceId(2), &key(), NOW);
     let (_, seen) = room.join(3, "eve");
     assert_eq!(seen.iter().map(|entry| entry.key.as_str()).collect::<Vec<_>>(), ["one"]);
+}
+
+/// After a restart of the server, whoever comes back first repeats what it knew of the others.
+#[test]
+fn of_what_is_repeated_the_newer_counts() {
+    let room = Room::new();
+    let (bob, _) = room.join_silently(2, "bob");
+    room.say(2, &update(&["ada"], NOW - 2_000)).unwrap();
+    room.join_silently(1, "ada");
+    room.say(1, &update(&["ada"], NOW - 1_000)).unwrap();
+    assert_eq!(heard(&bob).len(), 1, "ada's own word takes the place of what bob remembered");
+    room.join_silently(3, "eve");
+    room.say(3, &update(&["ada"], NOW - 2_000)).unwrap();
+    assert!(heard(&bob).is_empty(), "older words do not");
 }
