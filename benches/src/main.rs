@@ -48,7 +48,11 @@ fn main() {
     println!("|---|---|---|");
     println!("| bare rusqlite, {WRITERS} rows a transaction | {bare:.0} | 1.00 |");
     println!("| Store::write | {store:.0} | {:.2} |", store / bare);
-    println!("| bare rusqlite, one row a transaction | {single:.0} | {:.3} (Store: {:.1} times) |", single / bare, store / single);
+    println!(
+        "| bare rusqlite, one row a transaction | {single:.0} | {:.3} (Store: {:.1} times) |",
+        single / bare,
+        store / single
+    );
 }
 
 fn median(mut figures: Vec<f64>) -> f64 {
@@ -83,7 +87,8 @@ fn fields(value: Value) -> Map<String, Value> {
 async fn store_writes() -> f64 {
     let folder = tempfile::tempdir_in(".").unwrap();
     let backend = Arc::new(SqliteBackend::open(folder.path(), Durability::Full).unwrap());
-    let store = Store::start(backend, Arc::new(manifest()), Arc::new(Nobody), StoreOptions::default()).await.unwrap();
+    let store =
+        Store::start(backend, Arc::new(manifest()), Arc::new(Nobody), StoreOptions::default()).await.unwrap();
     for writer in 0..WRITERS {
         write(&store, writer, RowChange::Insert(fields(json!({ "title": "bench" })))).await;
     }

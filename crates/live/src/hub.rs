@@ -95,9 +95,10 @@ impl Hub {
         store: &Store,
         outbox: &Arc<Outbox>,
         key: &RowKey,
+        room: RoomName,
     ) -> Result<Vec<Bytes>, JoinError> {
         let mut row = store.lock(key).await;
-        let Some((room, sent)) = self.rooms.standing(key, outbox.source()) else { return Ok(Vec::new()) };
+        let Some(sent) = self.rooms.sent(key, outbox.source(), &room) else { return Ok(Vec::new()) };
         let backfill = row.backfill(&sent).await?;
         let frames = self.rooms.frames(&room, &backfill.updates);
         self.rooms.watch(key, outbox, room, backfill.version);
@@ -105,9 +106,9 @@ impl Hub {
         Ok(frames)
     }
 
-    /// Ends a connection's watching of a row; says under which name it watched, if it did.
-    pub fn leave(&self, outbox: &Outbox, key: &RowKey) -> Option<RoomName> {
-        self.rooms.leave(key, outbox.source())
+    /// Ends a connection's watching of a row under a name.
+    pub fn leave(&self, outbox: &Outbox, key: &RowKey, room: &RoomName) {
+        self.rooms.leave(key, outbox.source(), room);
     }
 
     /// Sets the gauges of what is watched.

@@ -42,7 +42,12 @@ pub enum Work {
         since: Version,
     },
     /// Bring the connection up to date with a row that it fell behind of.
-    CatchUp(RowKey),
+    CatchUp {
+        /// The row.
+        key: RowKey,
+        /// Under which name it is watched.
+        room: RoomName,
+    },
     /// Send this text.
     Text(String),
 }
@@ -65,7 +70,7 @@ struct Queue {
     bytes: usize,
     texts: VecDeque<String>,
     joins: VecDeque<Work>,
-    behind: VecDeque<RowKey>,
+    behind: VecDeque<(RowKey, RoomName)>,
     closed: bool,
 }
 
@@ -145,10 +150,10 @@ impl Outbox {
     }
 
     /// Queues a row that the connection fell behind of, to be caught up with once everything else is sent.
-    pub(crate) fn push_behind(&self, key: RowKey) {
+    pub(crate) fn push_behind(&self, key: RowKey, room: RoomName) {
         self.with(|queue| {
             if !queue.closed {
-                queue.behind.push_back(key);
+                queue.behind.push_back((key, room));
             }
         });
         self.filled.notify_one();
@@ -166,7 +171,7 @@ impl Outbox {
                 return Some(join);
             }
             if queue.frames.is_empty() {
-                return queue.behind.pop_front().map(Work::CatchUp);
+                return queue.behind.pop_front().map(|(key, room)| Work::CatchUp { key, room });
             }
             let mut frames = Vec::new();
             let mut bytes = 0;

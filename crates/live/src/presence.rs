@@ -6,7 +6,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use bytes::Bytes;
@@ -74,12 +74,16 @@ pub struct Presence {
     rooms: DashMap<RowKey, Room>,
     /// Counts up the ids of the batches that are sent.
     batches: Mutex<u64>,
+    /// When the first connection joined. For a while after that, clients know of more than the server does.
+    first_join: OnceLock<i64>,
 }
 
 #[derive(Default)]
 struct Room {
     members: Vec<Member>,
     entries: BTreeMap<String, Entry>,
+    /// Whose the keys were that are gone, and since when: clients that were away may still repeat them.
+    gone: BTreeMap<String, (Arc<str>, i64)>,
     /// The last stamp that was given; the next is later, because receivers drop what is not.
     last_stamp: i64,
 }
@@ -106,22 +110,24 @@ struct Entry {
 /// How sure it is that a key is a connection's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Hold {
-    /// It came in the first update after a join, in which stock clients repeat all that they know: their own keys and
-    /// those of others.
+    /// It came in the first update after a join, in which stock clients repeat all that they know, their own keys and
+    /// those of others, and the server is too young to tell which are whose.
     Repeated,
+    /// It came in such an update, and the server knows that it is nobody else's.
+    First,
     /// The connection set it by itself.
     Set,
 }
 
 impl Entry {
     fn is_owned(&self) -> bool {
-        self.holders.values().any(|hold| *hold == Hold::Set)
+        self.holders.values().any(|hold| *hold != Hold::Repeated)
     }
 }
 
 impl Presence {
     pub(crate) fn new(limits: PresenceLimits) -> Self {
-        Self { limits, rooms: DashMap::new(), batches: Mutex::new(0) }
+        Self { limits, rooms: DashMap::new(), batches: Mutex::new(0), first_join: OnceLock::new() }
     }
 
     fn next_batch(&self) -> BatchId {
@@ -143,6 +149,7 @@ impl Presence {
         user: Arc<str>,
         now_ms: i64,
     ) -> Vec<Bytes> {
+        self.first_join.get_or_init(|| now_ms);
         let mut room = self.rooms.entry(key.clone()).or_default();
         room.members.retain(|member| member.outbox.source() != outbox.source());
         let frames = match room.everything(now_ms) {
@@ -173,12 +180,21 @@ impl Presence {
         let mut room = self.rooms.get_mut(key).ok_or(PresenceError::NotJoined)?;
         let room = &mut *room;
         let (user, has_spoken) = room.speaker(source).ok_or(PresenceError::NotJoined)?;
-        let hold = if has_spoken { Hold::Set } else { Hold::Repeated };
+        let hold = match has_spoken {
+            true => Hold::Set,
+            false if self.is_young(now_ms) => Hold::Repeated,
+            false => Hold::First,
+        };
         let entries = room.admit(entries, source, &user, hold, self.limits)?;
         let told: Vec<PresenceEntry> =
             entries.into_iter().map(|entry| room.set(entry, source, &user, hold, now_ms)).collect();
         self.hand_out(room, &told, Some(source));
         Ok(())
+    }
+
+    /// Whether clients may still remember what a server before this one told them.
+    fn is_young(&self, now_ms: i64) -> bool {
+        self.first_join.get().is_none_or(|first| now_ms - first < REMEMBERED_MS)
     }
 
     fn hand_out(&self, room: &Room, entries: &[PresenceEntry], but: Option<SourceId>) {
@@ -205,17 +221,18 @@ impl Presence {
             let gone = room.remove_all_of(source, now_ms);
             self.hand_out(&room, &gone, None);
         }
-        self.rooms.remove_if(key, |_, room| room.members.is_empty());
+        self.rooms.remove_if(key, |_, room| room.is_forgotten());
     }
 
     /// Tells everybody again what is still true, so that receivers do not take the idle for gone.
     pub fn refresh(&self, now_ms: i64) {
         for mut room in self.rooms.iter_mut() {
             let room = &mut *room;
-            room.forget_repeated(now_ms);
+            room.forget(now_ms);
             let entries = room.restamped(now_ms, Entry::is_owned);
             self.hand_out(room, &entries, None);
         }
+        self.rooms.retain(|_, room| !room.is_forgotten());
     }
 }
 
@@ -249,8 +266,8 @@ impl Room {
                 count += 1;
                 match hold {
                     Hold::Set if count > most => return Err(PresenceError::TooManyKeys(most)),
-                    Hold::Repeated if count > most => continue,
-                    Hold::Set | Hold::Repeated => {}
+                    Hold::First | Hold::Repeated if count > most => continue,
+                    Hold::Set | Hold::First | Hold::Repeated => {}
                 }
             }
             admitted.push(entry);
@@ -261,10 +278,10 @@ impl Room {
     /// A key is its user's; what was only repeated goes to whoever sets it, or repeats something newer.
     fn may_set(&self, entry: &PresenceEntry, user: &Arc<str>, hold: Hold) -> bool {
         match self.entries.get(&entry.key) {
-            None => true,
+            None => hold != Hold::First || self.gone.get(&entry.key).is_none_or(|(owner, _)| owner == user),
             Some(held) if held.user == *user => true,
             Some(held) if held.is_owned() => false,
-            Some(held) => hold == Hold::Set || entry.stamp > held.client_stamp,
+            Some(held) => hold != Hold::Repeated || entry.stamp > held.client_stamp,
         }
     }
 
@@ -283,7 +300,9 @@ impl Room {
     ) -> PresenceEntry {
         let stamp = self.stamp(now_ms);
         let Some(value) = &entry.value else {
-            self.entries.remove(&entry.key);
+            if let Some(held) = self.entries.remove(&entry.key) {
+                self.gone.insert(entry.key.clone(), (held.user, now_ms));
+            }
             return PresenceEntry { stamp, ..entry };
         };
         let held = self.entries.entry(entry.key.clone()).or_insert_with(|| Entry {
@@ -298,7 +317,7 @@ impl Room {
             held.holders.clear();
         }
         // What a connection repeats of another's key is older than what that one said itself.
-        if hold == Hold::Set || !held.is_owned() {
+        if hold != Hold::Repeated || !held.is_owned() {
             held.value = value.clone();
             held.set_at = now_ms;
             held.client_stamp = entry.stamp.min(now_ms);
@@ -313,12 +332,23 @@ impl Room {
         let gone = self
             .entries
             .extract_if(.., |_, entry| entry.holders.remove(&source).is_some() && entry.holders.is_empty());
-        gone.map(|(key, _)| PresenceEntry { key, value: None, stamp }).collect()
+        let mut told = Vec::new();
+        for (key, entry) in gone {
+            self.gone.insert(key.clone(), (entry.user, now_ms));
+            told.push(PresenceEntry { key, value: None, stamp });
+        }
+        told
     }
 
-    /// Forgets what nobody has set by themselves for as long as receivers remember it.
-    fn forget_repeated(&mut self, now_ms: i64) {
+    /// Forgets what receivers have forgotten: keys that are gone, and those that nobody has set by themselves.
+    fn forget(&mut self, now_ms: i64) {
         self.entries.retain(|_, entry| entry.is_owned() || now_ms - entry.set_at < REMEMBERED_MS);
+        self.gone.retain(|_, (_, since)| now_ms - *since < REMEMBERED_MS);
+    }
+
+    /// Whether nothing is left to remember.
+    fn is_forgotten(&self) -> bool {
+        self.members.is_empty() && self.gone.is_empty()
     }
 
     fn restamped(&mut self, now_ms: i64, wanted: impl Fn(&Entry) -> bool) -> Vec<PresenceEntry> {

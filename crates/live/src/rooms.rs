@@ -22,6 +22,12 @@ struct Watcher {
     standing: Standing,
 }
 
+impl Watcher {
+    fn is(&self, source: SourceId, room: &RoomName) -> bool {
+        self.outbox.source() == source && self.room == *room
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Standing {
     /// It has been sent everything.
@@ -48,31 +54,28 @@ impl Rooms {
         encode_update(Magic::Document, room, updates, || self.next_batch())
     }
 
-    /// Lets a connection watch a row from `sent` on, in the place of what it watched of it before.
+    /// Lets a connection watch a row under a name from `sent` on, in the place of what it watched under that name.
     ///
     /// The caller holds the row, so that no change falls between.
     pub(crate) fn watch(&self, key: &RowKey, outbox: &Arc<Outbox>, room: RoomName, sent: Arc<Version>) {
         let mut watchers = self.rooms.entry(key.clone()).or_default();
-        watchers.retain(|watcher| watcher.outbox.source() != outbox.source());
+        watchers.retain(|watcher| !watcher.is(outbox.source(), &room));
         watchers.push(Watcher { outbox: Arc::clone(outbox), room, sent, standing: Standing::Current });
     }
 
-    /// Ends a connection's watching of a row; says under which name it watched, if it did.
-    pub(crate) fn leave(&self, key: &RowKey, source: SourceId) -> Option<RoomName> {
-        let room = {
-            let mut watchers = self.rooms.get_mut(key)?;
-            let place = watchers.iter().position(|watcher| watcher.outbox.source() == source)?;
-            watchers.swap_remove(place).room
-        };
+    /// Ends a connection's watching of a row under a name.
+    pub(crate) fn leave(&self, key: &RowKey, source: SourceId, room: &RoomName) {
+        if let Some(mut watchers) = self.rooms.get_mut(key) {
+            watchers.retain(|watcher| !watcher.is(source, room));
+        }
         self.rooms.remove_if(key, |_, watchers| watchers.is_empty());
-        Some(room)
     }
 
-    /// Where a connection that is behind stands, and under which name it watches.
-    pub(crate) fn standing(&self, key: &RowKey, source: SourceId) -> Option<(RoomName, Arc<Version>)> {
+    /// What a connection that watches a row under a name was last sent.
+    pub(crate) fn sent(&self, key: &RowKey, source: SourceId, room: &RoomName) -> Option<Arc<Version>> {
         let watchers = self.rooms.get(key)?;
-        let watcher = watchers.iter().find(|watcher| watcher.outbox.source() == source)?;
-        Some((watcher.room.clone(), Arc::clone(&watcher.sent)))
+        let watcher = watchers.iter().find(|watcher| watcher.is(source, room))?;
+        Some(Arc::clone(&watcher.sent))
     }
 
     /// Hands a change to everybody who watches the row.
@@ -100,7 +103,7 @@ impl Rooms {
                 watcher.sent = Arc::clone(&event.version);
             } else {
                 watcher.standing = Standing::Behind;
-                watcher.outbox.push_behind(event.key.clone());
+                watcher.outbox.push_behind(event.key.clone(), watcher.room.clone());
                 metrics::counter!("corella_watchers_behind_total").increment(1);
             }
         }

@@ -229,3 +229,22 @@ fn of_what_is_repeated_the_newer_counts() {
     room.say(3, &update(&["ada"], NOW - 2_000)).unwrap();
     assert!(heard(&bob).is_empty(), "older words do not");
 }
+
+/// Who was away for a moment still knows of those who left meanwhile.
+#[test]
+fn the_gone_are_not_brought_back_by_those_who_remember_them() {
+    let room = Room::new();
+    room.join(1, "ada");
+    room.say(1, &update(&["ada"], NOW)).unwrap();
+    room.hub.presence().leave(SourceId(1), &key(), NOW);
+    let late = NOW + 40_000;
+    let outbox = Arc::new(Outbox::new(SourceId(2), OutboxLimits::default()));
+    let presence = room.hub.presence();
+    presence.join(&outbox, &key(), RoomName::new("Note/n1").unwrap(), "eve".into(), late - 20_000);
+    presence.update(SourceId(2), &key(), &update(&["eve"], late), late).unwrap();
+    presence.leave(SourceId(2), &key(), late);
+    presence.join(&outbox, &key(), RoomName::new("Note/n1").unwrap(), "bob".into(), late);
+    presence.update(SourceId(2), &key(), &update(&["eve", "bob"], late), late).unwrap();
+    let (_, seen) = room.join_silently(3, "joe");
+    assert_eq!(seen.iter().map(|entry| entry.key.as_str()).collect::<Vec<_>>(), ["bob"]);
+}

@@ -83,7 +83,7 @@ fn kinds(work: Work) -> Vec<String> {
     match work {
         Work::Frames(frames) => frames.into_iter().map(kind).collect(),
         Work::Join { room, .. } => vec![format!("join {room}")],
-        Work::CatchUp(key) => vec![format!("catch up {key}")],
+        Work::CatchUp { room, .. } => vec![format!("catch up {room}")],
         Work::Text(text) => vec![text],
     }
 }
@@ -106,7 +106,7 @@ async fn a_joiner_gets_what_it_lacks_and_each_later_change_once() {
     house.patch("two").await;
     house.patch("two").await;
     assert_eq!(queued(&reader), ["1 updates"], "the second patch changed nothing");
-    house.hub.leave(&reader, &house.key);
+    house.hub.leave(&reader, &house.key, &house.room);
     house.patch("three").await;
     assert_eq!(queued(&reader), [""; 0]);
 }
@@ -130,7 +130,7 @@ async fn a_full_outbox_marks_the_row_behind_and_catches_up_with_one_update() {
         house.patch(&format!("title {index}")).await;
     }
     assert_eq!(queued(&slow), ["1 updates", "1 updates", "catch up Note/n1"]);
-    let frames = house.hub.catch_up(&house.store, &slow, &house.key).await.unwrap();
+    let frames = house.hub.catch_up(&house.store, &slow, &house.key, house.room.clone()).await.unwrap();
     assert_eq!(frames.into_iter().map(kind).collect::<Vec<_>>(), ["1 updates"]);
     house.patch("after").await;
     assert_eq!(queued(&slow), ["1 updates"], "current again");
@@ -142,8 +142,10 @@ async fn catching_up_with_a_row_that_was_left_sends_nothing() {
     house.insert().await;
     let reader = outbox(1, OutboxLimits::default());
     house.join(&reader, &Version::empty()).await;
-    house.hub.leave(&reader, &house.key);
-    assert!(house.hub.catch_up(&house.store, &reader, &house.key).await.unwrap().is_empty());
+    house.hub.leave(&reader, &house.key, &house.room);
+    assert!(
+        house.hub.catch_up(&house.store, &reader, &house.key, house.room.clone()).await.unwrap().is_empty()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,4 +158,19 @@ async fn a_closed_outbox_keeps_nothing() {
     reader.close();
     house.patch("three").await;
     assert_eq!(queued(&reader), [] as [&str; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_may_be_watched_under_two_names() {
+    let house = House::new().await;
+    house.insert().await;
+    let reader = outbox(1, OutboxLimits::default());
+    let other = RoomName::new("n1").unwrap();
+    house.join(&reader, &Version::empty()).await;
+    house.hub.join(&house.store, &reader, &house.key, other, &Version::empty()).await.unwrap();
+    house.patch("two").await;
+    assert_eq!(queued(&reader), ["1 updates", "1 updates"]);
+    house.hub.leave(&reader, &house.key, &house.room);
+    house.patch("three").await;
+    assert_eq!(queued(&reader), ["1 updates"]);
 }

@@ -66,9 +66,9 @@ impl RowDoc {
                     return Err(CorruptRow::MissingDependencies);
                 }
             }
-            let deltas: Vec<Vec<u8>> = deltas.iter().map(|delta| delta.as_ref().to_vec()).collect();
-            if !deltas.is_empty() {
-                let status = doc.import_batch(&deltas).map_err(undecodable("tail"))?;
+            // One by one: Loro imports a batch by comparing states, which takes the square of a long insert's length.
+            for delta in deltas {
+                let status = doc.import(delta.as_ref()).map_err(undecodable("tail"))?;
                 if status.pending.is_some_and(|pending| !pending.is_empty()) {
                     return Err(CorruptRow::MissingDependencies);
                 }

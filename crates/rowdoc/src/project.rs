@@ -123,20 +123,20 @@ fn whole(doc: &LoroDoc) -> Result<Value, Refusal> {
 pub(crate) fn read_field(row: &LoroMap, field: &ShapeField) -> Result<Value, Refusal> {
     let slot = row.get(field.name.as_str());
     match field.form {
-        Form::Register => {
-            read_register(field, slot.as_ref()).map_err(|mismatch| Refusal::mismatch(&field.name, mismatch))
-        }
+        // Imports and patches are checked; what does not fit was written under another declaration of the field. It
+        // stays in the document, and can be read again when the declaration takes it.
+        Form::Register => Ok(read_register(field, slot.as_ref()).unwrap_or(Value::Null)),
         Form::Text => match slot {
             Some(ValueOrContainer::Container(Container::Text(text))) => {
                 Ok(Value::Text(text.to_string().into()))
             }
-            other => no_container(field, other.as_ref(), "a text (ensureMergeableText)"),
+            other => Ok(no_container(field, other.as_ref())),
         },
         Form::Document => match slot {
             Some(ValueOrContainer::Container(Container::Map(map))) => {
                 Ok(Value::Text(node_read::plain_text(&map, Levels::ALL)?.into()))
             }
-            other => no_container(field, other.as_ref(), "a document (ensureMergeableMap)"),
+            other => Ok(no_container(field, other.as_ref())),
         },
     }
 }
@@ -144,16 +144,12 @@ pub(crate) fn read_field(row: &LoroMap, field: &ShapeField) -> Result<Value, Ref
 /// The value of a collaborative field whose container is not there.
 ///
 /// A field that was a plain string before its declaration changed still reads as that string.
-fn no_container(
-    field: &ShapeField,
-    slot: Option<&ValueOrContainer>,
-    expected: &str,
-) -> Result<Value, Refusal> {
+fn no_container(field: &ShapeField, slot: Option<&ValueOrContainer>) -> Value {
     match slot {
-        None | Some(ValueOrContainer::Value(LoroValue::Null)) if field.optional => Ok(Value::Null),
-        None | Some(ValueOrContainer::Value(LoroValue::Null)) => Ok(Value::Text("".into())),
-        Some(ValueOrContainer::Value(LoroValue::String(text))) => Ok(Value::Text(text.as_str().into())),
-        Some(other) => Err(Refusal::value(&field.name, expected, describe(other))),
+        None | Some(ValueOrContainer::Value(LoroValue::Null)) if field.optional => Value::Null,
+        None | Some(ValueOrContainer::Value(LoroValue::Null)) => Value::Text("".into()),
+        Some(ValueOrContainer::Value(LoroValue::String(text))) => Value::Text(text.as_str().into()),
+        Some(_) => Value::Null,
     }
 }
 

@@ -43,7 +43,9 @@ pub(crate) async fn work(store: Arc<Inner>, slot: Arc<Slot>) {
         let mut resident = slot.resident.lock().await;
         let mut groups = vec![jobs];
         while let Some(group) = groups.pop() {
+            let serving = store.serving.read().await;
             let singles = run(&store, &slot, &mut resident, group).await;
+            drop(serving);
             groups.extend(singles.into_iter().rev().map(|job| vec![job]));
         }
         resident.forget_unwritten();
@@ -73,18 +75,21 @@ impl Drop for Abandon<'_> {
 
 /// Applies `jobs` and commits them together.
 ///
-/// What comes back are the jobs that must be tried again one by one, because one of them clashes with another
-/// row and would take the others down with it.
+/// What comes back are the jobs that must be tried again one by one: because one of them clashes with another row and
+/// would take the others down with it, or because it repeats one of them.
 async fn run(store: &Arc<Inner>, slot: &Slot, resident: &mut Resident, jobs: Vec<Job>) -> Vec<Job> {
     let model = match store.entity(slot.key.entity.as_str()) {
         Ok(model) => model,
         Err(error) => return refuse_all(jobs, &error.into()),
     };
     let mut batch = Batch { store, slot, model, resident, accepted: Vec::new(), change: Change::default() };
+    let mut again = Vec::new();
     for job in jobs {
-        batch.accept(job).await;
+        again.extend(batch.accept(job).await);
     }
-    batch.commit().await
+    let mut singles = batch.commit().await;
+    singles.extend(again);
+    singles
 }
 
 fn refuse_all(jobs: impl IntoIterator<Item = Job>, error: &WriteError) -> Vec<Job> {
@@ -104,8 +109,26 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Applies one job, or refuses it and leaves nothing of it behind.
-    async fn accept(&mut self, job: Job) {
+    /// Applies one job, or refuses it and leaves nothing of it behind; gives back one that has to wait for the
+    /// commit of another under the same idempotency key.
+    async fn accept(&mut self, job: Job) -> Option<Job> {
+        if let Some(idempotency) = &job.idempotency {
+            let same = |accepted: &Accepted| {
+                accepted.job.idempotency.as_ref().is_some_and(|other| other.key == idempotency.key)
+            };
+            if self.accepted.iter().any(same) {
+                return Some(job);
+            }
+            if let Some(answer) = self.store.replay(idempotency).await.transpose() {
+                job.reply.send(answer);
+                return None;
+            }
+        }
+        self.apply(job).await;
+        None
+    }
+
+    async fn apply(&mut self, job: Job) {
         let loaded = match self.store.loaded(self.slot, self.resident).await {
             Ok(loaded) => loaded,
             Err(error) => return job.reply.send(Err(error.into())),

@@ -31,4 +31,5 @@ pub use error::{ReadError, StartError, WriteError};
 pub use guard::{Backfill, Export, RowGuard};
 pub use job::{Author, Idempotency, Reply, RowChange, SourceId, Write, Written};
 pub use json::row_json;
+pub use model::check_served;
 pub use store::{Page, Store, StoreOptions};

@@ -5,6 +5,14 @@ use std::{collections::HashMap, sync::Arc};
 use corella_manifest::{Entity, Manifest};
 use corella_rowdoc::{RowShape, UnservedField};
 
+/// Whether rows offer all that `manifest` asks of them; says so before anything is opened.
+///
+/// # Errors
+/// [`UnservedField`] names the first field that they do not.
+pub fn check_served(manifest: &Manifest) -> Result<(), UnservedField> {
+    manifest.entities.iter().try_for_each(|entity| RowShape::new(entity).map(drop))
+}
+
 /// Every entity with the shape of its documents.
 pub(crate) struct Model {
     pub(crate) manifest: Arc<Manifest>,

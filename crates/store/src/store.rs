@@ -8,7 +8,7 @@ use corella_query::Query;
 use corella_rowdoc::{PeerId, RowDoc, RowKey, Tenant, Version};
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{RwLock, Semaphore, oneshot};
 use tokio_util::task::TaskTracker;
 
 use crate::{
@@ -39,6 +39,8 @@ pub struct Store(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) backend: Arc<dyn Backend>,
+    /// Held for reading while rows are written or queried, for writing while the tables take another shape.
+    pub(crate) serving: RwLock<()>,
     pub(crate) model: ArcSwap<Model>,
     pub(crate) cache: Cache,
     pub(crate) committer: Committer,
@@ -74,6 +76,7 @@ impl Store {
         let committer = Committer::start(Arc::clone(&backend), sink).map_err(StartError::Thread)?;
         let inner = Inner {
             backend,
+            serving: RwLock::new(()),
             model: ArcSwap::from_pointee(model),
             cache: Cache::new(options.cache),
             committer,
@@ -90,6 +93,7 @@ impl Store {
     /// # Errors
     /// As [`Store::start`]; then the old one goes on being served.
     pub async fn replace_manifest(&self, manifest: Arc<Manifest>) -> Result<(), StartError> {
+        let _alone = self.0.serving.write().await;
         let old = self.0.model.load_full();
         self.0.model.store(Arc::new(Model::new(manifest, old.generation + 1)?));
         if let Err(error) = self.bring_tables().await {
@@ -126,8 +130,8 @@ impl Store {
 
     /// Puts a write into its row's queue; `reply` hears what became of it once that is durable.
     ///
-    /// Writes of one row are applied in the order in which they were put. An idempotency key is looked up first
-    /// by [`Store::write`] only.
+    /// Writes of one row are applied in the order in which they were put. A write under an idempotency key that was
+    /// used before is answered as it was then.
     pub fn submit(&self, write: Write, reply: Reply) {
         if self.0.tasks.is_closed() {
             return reply.send(Err(WriteError::ShuttingDown));
@@ -148,11 +152,6 @@ impl Store {
     /// # Errors
     /// [`WriteError`] says what stood in the way.
     pub async fn write(&self, write: Write) -> Result<Written, WriteError> {
-        if let Some(idempotency) = &write.idempotency
-            && let Some(written) = self.0.replay(idempotency).await?
-        {
-            return Ok(written);
-        }
         let (send, receive) = oneshot::channel();
         let reply = Reply::new(move |result| {
             send.send(result).ok();
@@ -173,6 +172,7 @@ impl Store {
     /// # Errors
     /// [`ReadError`] when the database fails.
     pub async fn select(&self, tenant: &Tenant, query: &Query) -> Result<Page, ReadError> {
+        let _serving = self.0.serving.read().await;
         let entity = self.entity(query.entity().as_str())?;
         let statement = query.to_statement(self.0.backend.dialect(), tenant.as_str());
         let mut selected = self.0.backend.select(&entity, statement).await?;

@@ -73,6 +73,8 @@ impl ServeOptions {
     /// Serves until a signal comes; `started` is called once the server listens.
     pub(crate) fn run(self, mode: Mode, started: impl FnOnce(&Store)) -> Result<ExitCode, Failure> {
         let manifest = manifest_file::read(&self.manifest)?;
+        corella_store::check_served(&manifest)
+            .map_err(|unserved| Failure::Start { path: self.manifest.clone(), source: unserved.into() })?;
         start_logging();
         let runtime =
             Runtime::new().map_err(|source| Failure::Process { what: "start the async threads", source })?;

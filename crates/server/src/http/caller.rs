@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
+    extract::{FromRequest, FromRequestParts, Path, Request, rejection::BytesRejection},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use bytes::Bytes;
 use corella_store::{Author, Idempotency, port::OutcomeKey};
 use corella_wire::ErrorCode;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -57,6 +58,19 @@ pub(crate) fn token(parts: &Parts) -> Result<Option<String>, AuthError> {
     let query = parts.uri.query().unwrap_or_default();
     let token = query.split('&').find_map(|pair| pair.strip_prefix("token="));
     Ok(token.filter(|token| !token.is_empty()).map(str::to_owned))
+}
+
+/// The names in a path.
+pub(super) struct Address<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Address<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
+        let path = Path::<T>::from_request_parts(parts, app).await;
+        path.map(|Path(names)| Self(names))
+            .map_err(|rejection| Failure::new(ErrorCode::NotFound, rejection.body_text()))
+    }
 }
 
 /// A body that is a JSON object.

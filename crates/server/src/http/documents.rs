@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json as JsonBody,
-    extract::{Path, Query as QueryString, State, rejection::QueryRejection},
+    extract::{Query as QueryString, State, rejection::QueryRejection},
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    caller::{Body, Caller},
+    caller::{Address, Body, Caller},
     rows::not_found,
 };
 use crate::{App, Failure};
@@ -34,7 +34,7 @@ pub(super) struct Since {
 pub(super) async fn read(
     State(app): State<Arc<App>>,
     Caller(caller): Caller,
-    Path((entity, id)): Path<(String, String)>,
+    Address((entity, id)): Address<(String, String)>,
     parameters: Result<QueryString<Since>, QueryRejection>,
 ) -> Result<Response, Failure> {
     let QueryString(Since { since }) =
@@ -72,7 +72,7 @@ fn version_header(version: &Version) -> HeaderValue {
 pub(super) async fn merge(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path((entity, id)): Path<(String, String)>,
+    Address((entity, id)): Address<(String, String)>,
     Body(update): Body,
 ) -> Result<Response, Failure> {
     let key = app.row_key(&caller.0.tenant, &entity, &id)?;

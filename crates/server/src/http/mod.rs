@@ -48,6 +48,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/health", get(status::health))
         .route("/ready", get(status::ready))
         .route("/metrics", get(status::metrics))
+        .route("/api", any(not_found))
         .route("/api/{*path}", any(not_found))
         .route("/dev/{*path}", any(not_found))
         .fallback(web::page)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json as JsonBody,
-    extract::{Path, Query as QueryString, State, rejection::QueryRejection},
+    extract::{Query as QueryString, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode},
     response::IntoResponse,
 };
@@ -15,7 +15,7 @@ use corella_wire::ErrorCode;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::caller::{Caller, JsonObject, idempotency};
+use super::caller::{Address, Caller, JsonObject, idempotency};
 use crate::{App, Failure};
 
 /// The query string of a list.
@@ -33,7 +33,7 @@ pub(super) struct ListParameters {
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     Caller(caller): Caller,
-    Path(entity): Path<String>,
+    Address(entity): Address<String>,
     parameters: Result<QueryString<ListParameters>, QueryRejection>,
 ) -> Result<JsonBody<Json>, Failure> {
     let QueryString(parameters) =
@@ -58,7 +58,7 @@ pub(super) async fn list(
 pub(super) async fn read(
     State(app): State<Arc<App>>,
     Caller(caller): Caller,
-    Path((entity, id)): Path<(String, String)>,
+    Address((entity, id)): Address<(String, String)>,
 ) -> Result<JsonBody<Json>, Failure> {
     let key = app.row_key(&caller.tenant, &entity, &id)?;
     let parts = QueryParts { where_: Some(json!({ "id": id })), limit: Some(1), ..QueryParts::default() };
@@ -80,7 +80,7 @@ pub(super) fn not_found(key: &RowKey) -> Failure {
 pub(super) async fn insert(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path(entity): Path<String>,
+    Address(entity): Address<String>,
     headers: HeaderMap,
     JsonObject(mut fields): JsonObject,
 ) -> Result<impl IntoResponse, Failure> {
@@ -123,7 +123,7 @@ fn answer(id: &RowId, written: Written) -> Json {
 pub(super) async fn patch(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path((entity, id)): Path<(String, String)>,
+    Address((entity, id)): Address<(String, String)>,
     headers: HeaderMap,
     JsonObject(fields): JsonObject,
 ) -> Result<JsonBody<Json>, Failure> {
@@ -134,7 +134,7 @@ pub(super) async fn patch(
 pub(super) async fn delete(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path((entity, id)): Path<(String, String)>,
+    Address((entity, id)): Address<(String, String)>,
     headers: HeaderMap,
 ) -> Result<JsonBody<Json>, Failure> {
     change(&app, &caller, (&entity, &id), &headers, "delete", Map::new(), |_| RowChange::Delete).await
@@ -144,7 +144,7 @@ pub(super) async fn delete(
 pub(super) async fn restore(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path((entity, id)): Path<(String, String)>,
+    Address((entity, id)): Address<(String, String)>,
     headers: HeaderMap,
 ) -> Result<JsonBody<Json>, Failure> {
     change(&app, &caller, (&entity, &id), &headers, "restore", Map::new(), |_| RowChange::Restore).await

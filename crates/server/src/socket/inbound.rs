@@ -89,9 +89,9 @@ impl Inbound {
 
     /// Leaves every room.
     pub(super) fn leave_all(&mut self) {
-        let rooms: Vec<(Magic, JoinedRoom)> = self.rooms.drain().collect();
-        for (magic, room) in rooms {
-            self.left(magic, &room);
+        let rooms: Vec<((Magic, RoomName), JoinedRoom)> = self.rooms.drain().collect();
+        for ((magic, name), room) in rooms {
+            self.left(magic, &name, &room);
         }
     }
 
@@ -103,7 +103,7 @@ impl Inbound {
             },
             Message::Text(text) => control::text(self, text.as_str()),
             Message::Ping(_) | Message::Pong(_) => {}
-            Message::Close(_) => return Some(End::Gone),
+            Message::Close(_) => return Some(End::Left),
         }
         None
     }
@@ -142,7 +142,7 @@ impl Inbound {
             Frame::Leave => {
                 self.fragments.leave(magic, &room);
                 if let Some(joined) = self.rooms.leave(magic, &room) {
-                    self.left(magic, &joined);
+                    self.left(magic, &room, &joined);
                 }
             }
             // Clients acknowledge what they were sent; a refused one rejoins by itself.
@@ -256,11 +256,11 @@ impl Inbound {
         Ok(caller(&self.connection.app, Some(token))?)
     }
 
-    fn left(&self, magic: Magic, room: &JoinedRoom) {
+    fn left(&self, magic: Magic, name: &RoomName, room: &JoinedRoom) {
         let Connection { app, outbox, .. } = &*self.connection;
         match magic {
             Magic::Document => {
-                app.hub.leave(outbox, &room.key);
+                app.hub.leave(outbox, &room.key, name);
             }
             Magic::Ephemeral | Magic::PersistedEphemeral | Magic::Other(_) => {
                 app.hub.presence().leave(outbox.source(), &room.key, Timestamp::now().as_millisecond());

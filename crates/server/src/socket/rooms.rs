@@ -44,7 +44,7 @@ impl JoinedRooms {
         self.0.remove(&(magic, name.clone()))
     }
 
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = (Magic, JoinedRoom)> {
-        self.0.drain().map(|((magic, _), room)| (magic, room))
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = ((Magic, RoomName), JoinedRoom)> {
+        self.0.drain()
     }
 }

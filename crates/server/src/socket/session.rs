@@ -26,6 +26,8 @@ pub(super) struct Connection {
 pub(super) enum End {
     /// The client has gone.
     Gone,
+    /// The client has said goodbye.
+    Left,
     /// The client was silent for too long.
     Silent,
     /// The server stops.
@@ -39,11 +41,11 @@ pub(super) enum End {
 impl End {
     fn close_frame(self) -> Option<CloseFrame> {
         let (code, reason) = match self {
-            Self::Gone => return None,
+            Self::Gone | Self::Left => return None,
             Self::Silent => (close_code::AWAY, "nothing was heard for too long"),
             Self::Stopping => (close_code::RESTART, "the server is restarting; come back"),
             Self::TooLarge => (close_code::SIZE, "a message may have 262144 bytes; send more in fragments"),
-            Self::Violation => (close_code::PROTOCOL, "expected the Loro Syncing Protocol v1"),
+            Self::Violation => (close_code::POLICY, "expected the Loro Syncing Protocol v1"),
         };
         Some(CloseFrame { code, reason: reason.into() })
     }
@@ -74,6 +76,9 @@ pub(super) async fn run(app: Arc<App>, socket: WebSocket, principal: Option<Prin
             writer.finish(close).await;
         };
         tokio::time::timeout(FAREWELL, farewell).await.ok();
+    }
+    if end == End::Left {
+        tokio::time::timeout(FAREWELL, writer.close()).await.ok();
     }
     outbox.close();
     tracing::debug!(connection = outbox.source().0, ?end, "a connection ended");

@@ -50,6 +50,11 @@ impl Writer {
         }
     }
 
+    /// Answers the other side's goodbye, which the library has prepared.
+    pub(super) async fn close(&mut self) {
+        self.sink.close().await.ok();
+    }
+
     async fn send_waiting(&mut self) -> Result<(), Broken> {
         loop {
             self.drain().await?;
@@ -79,7 +84,7 @@ impl Writer {
                     Err(error) => self.refuse_join(room, error.into()),
                 }
             }
-            Work::CatchUp(key) => self.catch_up(key).await,
+            Work::CatchUp { key, room } => self.catch_up(key, room).await,
         }
     }
 
@@ -92,14 +97,14 @@ impl Writer {
         self.push(vec![encode(&Envelope { magic: Magic::Document, room, frame })]);
     }
 
-    async fn catch_up(&mut self, key: RowKey) {
+    async fn catch_up(&mut self, key: RowKey, room: RoomName) {
         let Connection { app, outbox, .. } = &*self.connection;
-        match app.hub.catch_up(&app.store, outbox, &key).await {
+        match app.hub.catch_up(&app.store, outbox, &key, room.clone()).await {
             Ok(frames) => self.push(frames),
             Err(error) => {
                 // The row cannot be read now; a rejoin tries again.
                 tracing::warn!(row = %key, error = &error as &dyn std::error::Error, "a watcher stays behind");
-                let Some(room) = app.hub.leave(outbox, &key) else { return };
+                app.hub.leave(outbox, &key, &room);
                 let frame = Frame::RoomError {
                     code: RoomErrorCode::RejoinSuggested,
                     message: Failure::from(error).detail,

@@ -1,0 +1,61 @@
+//! Snapshots that take the place of a part of the tail.
+
+use bytes::Bytes;
+use corella_store::port::{Backend, Fold, Seq};
+
+use super::{
+    Subject,
+    rows::{key, notes, put, shape, tail, write},
+};
+
+async fn fold(backend: &dyn Backend, id: &str, upto: Seq, snapshot: &'static str) {
+    let fold = Fold {
+        key: key(id),
+        upto,
+        snapshot: Bytes::from_static(snapshot.as_bytes()),
+        version: Bytes::from(format!("version of {snapshot}")),
+    };
+    backend.fold(fold).await.expect("the fold goes through");
+}
+
+/// Three writes of a note, and one of its neighbour.
+async fn three(backend: &dyn Backend) -> [Seq; 3] {
+    shape(backend, &notes()).await;
+    let first = put(backend, write("n1", Seq::ZERO, "first")).await;
+    put(backend, write("neighbour", Seq::ZERO, "its own")).await;
+    let second = put(backend, write("n1", first, "second")).await;
+    let third = put(backend, write("n1", second, "third")).await;
+    [first, second, third]
+}
+
+pub(super) async fn a_fold_takes_the_place_of_what_it_has(Subject { backend, keep: _keep, .. }: Subject) {
+    let [_, second, third] = three(&*backend).await;
+    fold(&*backend, "n1", second, "one and two").await;
+    let row = backend.load(&key("n1")).await.expect("reads go through").expect("the row is there");
+    assert_eq!(row.snapshot.as_deref(), Some(&b"one and two"[..]));
+    assert_eq!((row.head.snapshot, &row.head.snapshot_version[..]), (second, &b"version of one and two"[..]));
+    assert_eq!((row.head.head, &row.head.head_version[..]), (third, &b"version of third"[..]));
+    assert_eq!(tail(&*backend, &key("n1")).await, [(third, "third".to_owned())]);
+    assert_eq!(tail(&*backend, &key("neighbour")).await.len(), 1);
+
+    let fourth = put(&*backend, write("n1", third, "fourth")).await;
+    fold(&*backend, "n1", fourth, "all").await;
+    let row = backend.load(&key("n1")).await.expect("reads go through").expect("the row is there");
+    assert_eq!((row.snapshot.as_deref(), row.tail.len()), (Some(&b"all"[..]), 0));
+    let fifth = put(&*backend, write("n1", fourth, "fifth")).await;
+    assert_eq!(tail(&*backend, &key("n1")).await, [(fifth, "fifth".to_owned())]);
+    // Folding is no change.
+    assert_eq!(backend.changes(Seq::ZERO, 100).await.expect("reads go through").len(), 6);
+}
+
+pub(super) async fn an_older_fold_is_passed_over(Subject { backend, keep: _keep, .. }: Subject) {
+    let [first, second, third] = three(&*backend).await;
+    fold(&*backend, "n1", second, "later").await;
+    fold(&*backend, "n1", first, "earlier").await;
+    let row = backend.load(&key("n1")).await.expect("reads go through").expect("the row is there");
+    assert_eq!((row.snapshot.as_deref(), row.head.snapshot), (Some(&b"later"[..]), second));
+    assert_eq!(tail(&*backend, &key("n1")).await, [(third, "third".to_owned())]);
+    // A row that was never written is not made by a fold.
+    fold(&*backend, "nobody", Seq(1), "nothing").await;
+    assert!(backend.load(&key("nobody")).await.expect("reads go through").is_none());
+}

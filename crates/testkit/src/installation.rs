@@ -1,0 +1,176 @@
+//! A data folder and a manifest, and the commands that are run on them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
+};
+
+use jsonwebtoken::{EncodingKey, Header};
+use serde_json::{Value as Json, json};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::{Server, binary, within};
+
+/// A data folder and a manifest in a folder of their own, which is removed in the end.
+///
+/// A server that is started on it keeps its rows from one start to the next.
+pub struct Installation {
+    folder: TempDir,
+}
+
+/// A command that has ended by itself.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it printed as an error.
+    pub stderr: String,
+}
+
+impl Installation {
+    /// A fresh one.
+    ///
+    /// # Panics
+    /// When no temporary folder can be made.
+    #[must_use]
+    pub fn new(manifest: &str) -> Self {
+        let folder = TempDir::new().expect("a temporary folder can be made");
+        let installation = Self { folder };
+        installation.write_manifest(manifest);
+        installation
+    }
+
+    /// The folder that everything lies in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder().join("data")
+    }
+
+    /// The database's file.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.data().join("corella.db")
+    }
+
+    /// The manifest's file.
+    #[must_use]
+    pub fn manifest(&self) -> PathBuf {
+        self.folder().join("manifest.json")
+    }
+
+    /// Puts another manifest in the place of the one that is there, whole at every moment.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn write_manifest(&self, manifest: &str) {
+        let draft = self.folder().join("manifest.new");
+        fs::write(&draft, manifest).expect("the manifest can be written");
+        fs::rename(draft, self.manifest()).expect("the manifest can be replaced");
+    }
+
+    /// A command of the binary, without the environment's settings.
+    pub fn command<I: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Command {
+        let mut command = Command::new(binary());
+        command
+            .args(arguments)
+            .env_remove("CORELLA_JWT_SECRET")
+            .env_remove("CORELLA_LOG")
+            .env("COLUMNS", "100")
+            .current_dir(self.folder())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Runs a command on this data folder and manifest to its end.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn run(&self, arguments: &[&str]) -> Finished {
+        let manifest = self.manifest();
+        let data = self.data();
+        let mut command = self.command(arguments);
+        command.env("CORELLA_MANIFEST", manifest).env("CORELLA_DATA", data);
+        finish(&mut command).await
+    }
+
+    /// Starts `corella serve`.
+    pub async fn serve(&self) -> Server {
+        self.start("serve", &[]).await
+    }
+
+    /// Starts `corella serve` or `corella dev` with more arguments.
+    ///
+    /// # Panics
+    /// When it does not come to listen.
+    pub async fn start(&self, subcommand: &str, more: &[&str]) -> Server {
+        let mut command = self.command([subcommand, "--listen", "127.0.0.1:0"]);
+        command.arg("--manifest").arg(self.manifest()).arg("--data").arg(self.data()).args(more);
+        Server::start(command).await
+    }
+
+    /// Runs `corella check`.
+    pub async fn check(&self) -> Finished {
+        self.run(&["check"]).await
+    }
+
+    /// Runs `corella check`, which has to find nothing; says how many documents it looked at.
+    ///
+    /// # Panics
+    /// When it finds something.
+    pub async fn check_clean(&self) -> u64 {
+        let Finished { code, stdout, stderr } = self.check().await;
+        assert_eq!(code, Some(0), "check found:\n{stdout}{stderr}");
+        stdout
+            .split(' ')
+            .next()
+            .and_then(|count| count.parse().ok())
+            .expect("check says how many it looked at")
+    }
+
+    /// A user's token, as `corella token` makes it.
+    ///
+    /// # Panics
+    /// When it makes none.
+    pub async fn token(&self, user: &str) -> String {
+        let Finished { code, stdout, stderr } = self.run(&["token", "--user", user]).await;
+        assert_eq!(code, Some(0), "no token: {stderr}");
+        stdout.trim().to_owned()
+    }
+
+    /// A token with any claims, signed with the secret in the data folder.
+    ///
+    /// # Panics
+    /// When there is no secret yet.
+    #[must_use]
+    pub fn token_of(&self, claims: &Json) -> String {
+        let secret = fs::read(self.data().join("jwt.secret")).expect("the data folder has a secret");
+        let key = EncodingKey::from_secret(&secret);
+        jsonwebtoken::encode(&Header::default(), claims, &key).expect("claims can be signed")
+    }
+
+    /// A token that was good until an hour ago.
+    #[must_use]
+    pub fn expired_token(&self, user: &str) -> String {
+        let now = jiff::Timestamp::now().as_second();
+        self.token_of(&json!({ "sub": user, "exp": now - 3_600 }))
+    }
+}
+
+/// Runs a command to its end.
+pub(crate) async fn finish(command: &mut Command) -> Finished {
+    let output = within("the end of the command", command.output()).await;
+    let Output { status, stdout, stderr } = output.expect("the binary can be run");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Finished { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+}

@@ -1,0 +1,32 @@
+//! What tests share.
+//!
+//! Everything here is for tests, and ends the test with a plain message when something is not as it should be.
+//!
+//! In reading order: [`Installation`], a data folder and a manifest with the `corella` binary to run on them;
+//! [`Server`], the running process; [`Http`] and [`Peer`], which talk to it; [`backend_suite`], what every
+//! database behind the store has to do.
+//!
+//! This crate does not know the insides of `corella-server` and `corella-live`: it speaks to the binary alone.
+
+mod binary;
+mod deadline;
+mod http;
+mod installation;
+mod peer;
+mod random;
+mod sample;
+mod server;
+mod stage;
+
+pub mod backend_suite;
+pub mod row;
+
+pub use binary::binary;
+pub use deadline::{DEADLINE, within};
+pub use http::{Answer, Http, query};
+pub use installation::{Finished, Installation};
+pub use peer::{Ended, JoinRefusal, Joined, Peer, PeerOptions, Received};
+pub use random::Random;
+pub use sample::{NOTES, OPEN, SAMPLE, presence_store};
+pub use server::{Server, Stopped};
+pub use stage::Stage;

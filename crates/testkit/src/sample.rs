@@ -1,0 +1,51 @@
+//! Manifests to test with, and presence.
+
+use loro::awareness::EphemeralStore;
+
+/// The notes app of `schema/examples`.
+pub const NOTES: &str = include_str!("../../../schema/examples/notes.json");
+
+/// The open documents of `schema/examples`.
+pub const OPEN: &str = include_str!("../../../schema/examples/open.json");
+
+/// Every type of field that rows offer, a unique field, and an open entity which is the default one.
+pub const SAMPLE: &str = r#"{
+  "manifest_version": 1,
+  "name": "sample",
+  "version": "0.1.0",
+  "defaultEntity": "Board",
+  "entities": [
+    {
+      "name": "Note",
+      "fields": [
+        { "name": "title", "type": "string" },
+        { "name": "body", "type": "richtext", "optional": true },
+        { "name": "summary", "type": "string", "crdt": "text", "optional": true },
+        { "name": "pinned", "type": "bool", "default": false },
+        { "name": "color", "type": "enum(none,red,green)", "default": "none" },
+        { "name": "stars", "type": "int", "optional": true },
+        { "name": "position", "type": "float", "default": 0 },
+        { "name": "due", "type": "datetime", "optional": true },
+        { "name": "author", "type": "id(User)", "optional": true },
+        { "name": "slug", "type": "string", "optional": true, "unique": true },
+        { "name": "page", "type": "document", "optional": true }
+      ],
+      "indexes": [{ "name": "by_position", "fields": ["position"] }]
+    },
+    {
+      "name": "User",
+      "fields": [{ "name": "name", "type": "string" }]
+    },
+    {
+      "name": "Board",
+      "open": true,
+      "fields": [{ "name": "title", "type": "string", "optional": true }]
+    }
+  ]
+}"#;
+
+/// A presence store as clients have it, which forgets nothing within a test.
+#[must_use]
+pub fn presence_store() -> EphemeralStore {
+    EphemeralStore::new(10 * 60 * 1_000)
+}

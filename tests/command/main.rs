@@ -1,0 +1,6 @@
+//! The commands of the binary.
+
+mod dev;
+mod failures;
+mod help;
+mod token;

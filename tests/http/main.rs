@@ -1,0 +1,9 @@
+//! The HTTP interface of the binary.
+
+mod documents;
+mod numbers;
+mod queries;
+mod refusals;
+mod repeats;
+mod rows;
+mod status;

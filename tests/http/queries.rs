@@ -1,0 +1,77 @@
+//! Lists: conditions, orders, pages.
+
+use corella_testkit::{Http, SAMPLE, Stage, query};
+use serde_json::{Value as Json, json};
+
+const NOTES: &str = "/api/entities/Note";
+
+/// Twelve notes, numbered by `position`, every third pinned.
+async fn notes(stage: &Stage) -> Http {
+    let ada = stage.ada();
+    for number in 0..12 {
+        let note = json!({
+            "id": format!("n{number:02}"), "title": format!("note {number}"), "position": number / 2,
+            "pinned": number % 3 == 0, "stars": if number == 7 { json!(null) } else { json!(number) },
+        });
+        ada.post(NOTES, note).await.expect(201);
+    }
+    ada
+}
+
+async fn ids(ada: &Http, pairs: &[(&str, &str)]) -> Vec<String> {
+    let page = ada.get(&format!("{NOTES}{}", query(pairs))).await.expect(200);
+    ids_of(&page)
+}
+
+fn ids_of(page: &Json) -> Vec<String> {
+    let rows = page["rows"].as_array().expect("a page has rows");
+    rows.iter().map(|row| row["id"].as_str().expect("a row has an id").to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conditions_and_orders() {
+    let stage = Stage::new(SAMPLE).await;
+    let ada = notes(&stage).await;
+    assert_eq!(ids(&ada, &[("where", r#"{"pinned":true}"#)]).await, ["n00", "n03", "n06", "n09"]);
+    assert_eq!(ids(&ada, &[("where", r#"{"stars":null}"#)]).await, ["n07"]);
+    assert_eq!(ids(&ada, &[("where", r#"{"stars":{"$gte":10}}"#)]).await, ["n10", "n11"]);
+    assert_eq!(
+        ids(&ada, &[("where", r#"{"title":{"$contains":"1"},"$not":{"id":"n10"}}"#)]).await,
+        ["n01", "n11"]
+    );
+    let order = [("orderBy", r#"[{"position":"desc"},{"title":"desc"}]"#), ("limit", "3")];
+    assert_eq!(ids(&ada, &order).await, ["n11", "n10", "n09"]);
+    assert_eq!(ids(&ada, &[("where", r#"{"id":{"$in":["n01","n99"]}}"#)]).await, ["n01"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_have_every_row_once_while_others_are_made() {
+    let stage = Stage::new(SAMPLE).await;
+    let ada = notes(&stage).await;
+    let mut seen = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let mut pairs = vec![("orderBy", r#"{"position":"asc"}"#), ("limit", "5")];
+        if let Some(cursor) = &cursor {
+            pairs.push(("cursor", cursor));
+        }
+        let page = ada.get(&format!("{NOTES}{}", query(&pairs))).await.expect(200);
+        assert!(page["seq"].as_i64().unwrap() >= 12);
+        seen.extend(ids_of(&page));
+        // A row before the place of the cursor is not seen any more, and moves nothing.
+        ada.post(NOTES, json!({ "title": "in between", "position": -1 })).await.expect(201);
+        let Some(next) = page["cursor"].as_str() else { break };
+        cursor = Some(next.to_owned());
+    }
+    assert_eq!(seen, (0..12).map(|number| format!("n{number:02}")).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_says_of_which_moment_it_is() {
+    let stage = Stage::new(SAMPLE).await;
+    let ada = stage.ada();
+    assert_eq!(ada.get(NOTES).await.expect(200), json!({ "rows": [], "cursor": null, "seq": 0 }));
+    ada.post("/api/entities/User", json!({ "id": "u1", "name": "Ada" })).await.expect(201);
+    let users = ada.get("/api/entities/User").await.expect(200);
+    assert_eq!(users, json!({ "rows": [{ "id": "u1", "name": "Ada" }], "cursor": null, "seq": 1 }));
+}

@@ -1,0 +1,10 @@
+//! The conversation on the socket, with the binary at its other end.
+
+mod backfill;
+mod durable;
+mod live;
+mod mutations;
+mod open;
+mod presence;
+mod slow;
+mod wrong;
