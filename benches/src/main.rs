@@ -1,185 +1,60 @@
-//! Durable writes of many writers, beside a bare SQLite writer and beside one fsync per write.
+//! What Corella costs, measured beside what it could cost at least.
 //!
-//! Each figure is the median of several runs, taken in turn (A B C A B C …), because the machine is noisy; what counts
-//! is the ratio.
+//! Each figure is the median of several runs, taken in turn (A B A B …), because the machine is noisy; what counts is
+//! the ratio. Each module is one measurement: [`writes`], [`cold`], [`memory`].
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
-use std::{
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+mod app;
+mod figures;
 
-use corella_manifest::{EntityName, Manifest};
-use corella_rowdoc::{RowId, RowKey, Tenant};
-use corella_store::{
-    Author, CommitSink, Committed, RowChange, Store, StoreOptions, Write,
-    sqlite::{Durability, SqliteBackend},
-};
-use rusqlite::Connection;
-use serde_json::{Map, Value, json};
+mod cold;
+mod memory;
+mod writes;
 
-const WRITERS: usize = 64;
-const RUN: Duration = Duration::from_secs(4);
-const ROUNDS: usize = 5;
-/// What one write brings: the bytes of a one-field delta, its version, and its line.
-const DELTA_BYTES: usize = 90;
+use clap::{Parser, ValueEnum};
 
-struct Nobody;
+/// Measures Corella beside what it could cost at least, and prints tables.
+#[derive(Parser)]
+struct Arguments {
+    /// What to measure; everything when nothing is named.
+    measurements: Vec<Measurement>,
+    /// Serves blobs out of this database, as the bare server that `cold` is measured beside.
+    #[arg(long, hide = true)]
+    serve_blobs: Option<std::path::PathBuf>,
+}
 
-impl CommitSink for Nobody {
-    fn committed(&self, _changes: &[Committed]) {}
+#[derive(Clone, Copy, ValueEnum)]
+enum Measurement {
+    /// Durable writes of many writers, beside a bare SQLite writer and one fsync per write.
+    Writes,
+    /// Joins of rows that are not in memory, beside reading the blob and sending it.
+    Cold,
+    /// Start and memory with 100,000 stored rows, and the cache's estimate beside what is resident.
+    Memory,
+}
+
+impl Measurement {
+    fn run(self) {
+        match self {
+            Self::Writes => writes::run(),
+            Self::Cold => cold::run(),
+            Self::Memory => memory::run(),
+        }
+    }
 }
 
 fn main() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mut store = Vec::new();
-    let mut bare = Vec::new();
-    let mut single = Vec::new();
-    for _ in 0..ROUNDS {
-        store.push(runtime.block_on(store_writes()));
-        bare.push(bare_writes(WRITERS));
-        single.push(bare_writes(1));
+    let arguments = Arguments::parse();
+    if let Some(database) = arguments.serve_blobs {
+        return cold::serve_blobs(&database);
     }
-    let (store, bare, single) = (median(store), median(bare), median(single));
-    println!("durable one-field writes per second, {WRITERS} writers on distinct rows, synchronous=FULL");
-    println!("| what | writes/s | ratio |");
-    println!("|---|---|---|");
-    println!("| bare rusqlite, {WRITERS} rows a transaction | {bare:.0} | 1.00 |");
-    println!("| Store::write | {store:.0} | {:.2} |", store / bare);
-    println!(
-        "| bare rusqlite, one row a transaction | {single:.0} | {:.3} (Store: {:.1} times) |",
-        single / bare,
-        store / single
-    );
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
-}
-
-fn rate(count: usize, started: Instant) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "a figure to print")]
-    let count = count as f64;
-    count / started.elapsed().as_secs_f64()
-}
-
-fn manifest() -> Manifest {
-    let manifest = json!({
-        "manifest_version": 1, "name": "bench", "version": "1",
-        "entities": [{ "name": "Note", "fields": [
-            { "name": "title", "type": "string" },
-            { "name": "count", "type": "int", "optional": true },
-            { "name": "pinned", "type": "bool", "optional": true },
-            { "name": "position", "type": "float", "optional": true }
-        ] }]
-    });
-    Manifest::parse(&manifest.to_string()).unwrap().manifest
-}
-
-fn fields(value: Value) -> Map<String, Value> {
-    let Value::Object(map) = value else { unreachable!() };
-    map
-}
-
-async fn store_writes() -> f64 {
-    let folder = tempfile::tempdir_in(".").unwrap();
-    let backend = Arc::new(SqliteBackend::open(folder.path(), Durability::Full).unwrap());
-    let store =
-        Store::start(backend, Arc::new(manifest()), Arc::new(Nobody), StoreOptions::default()).await.unwrap();
-    for writer in 0..WRITERS {
-        write(&store, writer, RowChange::Insert(fields(json!({ "title": "bench" })))).await;
-    }
-    let started = Instant::now();
-    let writers: Vec<_> = (0..WRITERS)
-        .map(|writer| {
-            let store = store.clone();
-            tokio::spawn(async move {
-                let mut count = 0;
-                while started.elapsed() < RUN {
-                    count += 1;
-                    write(&store, writer, RowChange::Patch(fields(json!({ "count": count })))).await;
-                }
-                count
-            })
-        })
-        .collect();
-    let mut count = 0;
-    for writer in writers {
-        count += writer.await.unwrap();
-    }
-    let rate = rate(count, started);
-    store.close().await;
-    rate
-}
-
-async fn write(store: &Store, row: usize, change: RowChange) {
-    let key = RowKey {
-        tenant: Tenant::none(),
-        entity: EntityName::new("Note").unwrap(),
-        id: RowId::new(&format!("row-{row}")).unwrap(),
+    let chosen = match &arguments.measurements[..] {
+        [] => Measurement::value_variants(),
+        chosen => chosen,
     };
-    let author = Author { user: "bench".into(), source: None };
-    store.write(Write { key, change, author, wants_row: false, idempotency: None }).await.unwrap();
-}
-
-/// The same tables and the same bytes, without documents, queues or checks.
-fn bare_writes(rows_per_transaction: usize) -> f64 {
-    let folder = tempfile::tempdir_in(".").unwrap();
-    let mut connection = open(folder.path());
-    let delta = vec![7_u8; DELTA_BYTES];
-    let started = Instant::now();
-    let mut count = 0_usize;
-    let mut seq = 0_i64;
-    while started.elapsed() < RUN {
-        let transaction = connection.transaction().unwrap();
-        for row in 0..rows_per_transaction {
-            seq += 1;
-            let id = format!("row-{}", (row + count) % WRITERS);
-            transaction
-                .prepare_cached("INSERT INTO tail VALUES ('', 'Note', ?1, ?2, ?3, 1, 'bench', 1)")
-                .unwrap()
-                .execute((&id, seq, &delta))
-                .unwrap();
-            transaction
-                .prepare_cached("INSERT INTO rows VALUES ('', 'Note', ?1, ?2, x'0102030405060708090a0b0c') ON CONFLICT DO UPDATE SET head = ?2")
-                .unwrap()
-                .execute((&id, seq))
-                .unwrap();
-            transaction
-                .prepare_cached("INSERT INTO changes VALUES (?1, '', 'Note', ?2, 'update', 1)")
-                .unwrap()
-                .execute((seq, &id))
-                .unwrap();
-            transaction
-                .prepare_cached("INSERT INTO note VALUES ('', ?1, 'bench', ?2, 0, 0.0) ON CONFLICT DO UPDATE SET count = ?2")
-                .unwrap()
-                .execute((&id, seq))
-                .unwrap();
-        }
-        transaction.commit().unwrap();
-        count += rows_per_transaction;
+    for measurement in chosen {
+        measurement.run();
+        println!();
     }
-    rate(count, started)
-}
-
-fn open(folder: &Path) -> Connection {
-    let connection = Connection::open(folder.join("bare.db")).unwrap();
-    connection.pragma_update(None, "journal_mode", "WAL").unwrap();
-    connection.pragma_update(None, "synchronous", "FULL").unwrap();
-    connection
-        .execute_batch(
-            "CREATE TABLE tail (tenant TEXT, entity TEXT, row_id TEXT, seq INTEGER, delta BLOB, checksum INTEGER, \
-             author TEXT, at INTEGER, PRIMARY KEY (tenant, entity, row_id, seq)) WITHOUT ROWID; \
-             CREATE TABLE rows (tenant TEXT, entity TEXT, row_id TEXT, head INTEGER, version BLOB, \
-             PRIMARY KEY (tenant, entity, row_id)) WITHOUT ROWID; \
-             CREATE TABLE changes (seq INTEGER PRIMARY KEY, tenant TEXT, entity TEXT, row_id TEXT, kind TEXT, \
-             at INTEGER); \
-             CREATE TABLE note (tenant TEXT, id TEXT, title TEXT, count INTEGER, pinned INTEGER, position REAL, \
-             PRIMARY KEY (tenant, id))",
-        )
-        .unwrap();
-    connection
 }

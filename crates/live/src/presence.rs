@@ -105,6 +105,8 @@ struct Entry {
     set_at: i64,
     /// When that was by the clock of the client.
     client_stamp: i64,
+    /// The last stamp under which it was told.
+    told_stamp: i64,
 }
 
 /// How sure it is that a key is a connection's own.
@@ -186,9 +188,17 @@ impl Presence {
             false => Hold::First,
         };
         let entries = room.admit(entries, source, &user, hold, self.limits)?;
-        let told: Vec<PresenceEntry> =
-            entries.into_iter().map(|entry| room.set(entry, source, &user, hold, now_ms)).collect();
-        self.hand_out(room, &told, Some(source));
+        let mut told = Vec::new();
+        let mut overtaken = Vec::new();
+        for entry in entries {
+            if room.has_told_later(&entry) {
+                overtaken.push(entry.key.clone());
+            }
+            told.push(room.set(entry, source, &user, hold, now_ms));
+        }
+        self.hand_out(room, &told, |member| member != source);
+        told.retain(|entry| overtaken.contains(&entry.key));
+        self.hand_out(room, &told, |member| member == source);
         Ok(())
     }
 
@@ -197,13 +207,13 @@ impl Presence {
         self.first_join.get().is_none_or(|first| now_ms - first < REMEMBERED_MS)
     }
 
-    fn hand_out(&self, room: &Room, entries: &[PresenceEntry], but: Option<SourceId>) {
+    fn hand_out(&self, room: &Room, entries: &[PresenceEntry], to: impl Fn(SourceId) -> bool) {
         if entries.is_empty() {
             return;
         }
         let update = encode_presence(entries);
         let mut encoded: Option<(&RoomName, Vec<Bytes>)> = None;
-        for member in room.members.iter().filter(|member| Some(member.outbox.source()) != but) {
+        for member in room.members.iter().filter(|member| to(member.outbox.source())) {
             let frames = match &encoded {
                 Some((name, frames)) if **name == member.room => frames,
                 Some(_) | None => &encoded.insert((&member.room, self.frames(&member.room, &update))).1,
@@ -219,7 +229,7 @@ impl Presence {
         if let Some(mut room) = self.rooms.get_mut(key) {
             room.members.retain(|member| member.outbox.source() != source);
             let gone = room.remove_all_of(source, now_ms);
-            self.hand_out(&room, &gone, None);
+            self.hand_out(&room, &gone, |_| true);
         }
         self.rooms.remove_if(key, |_, room| room.is_forgotten());
     }
@@ -230,7 +240,7 @@ impl Presence {
             let room = &mut *room;
             room.forget(now_ms);
             let entries = room.restamped(now_ms, Entry::is_owned);
-            self.hand_out(room, &entries, None);
+            self.hand_out(room, &entries, |_| true);
         }
         self.rooms.retain(|_, room| !room.is_forgotten());
     }
@@ -290,6 +300,12 @@ impl Room {
         self.last_stamp
     }
 
+    /// Whether the key was told under a stamp that makes its owner's own word look outdated to the owner: what a
+    /// client says while such a telling is under way to it, it has to hear again.
+    fn has_told_later(&self, entry: &PresenceEntry) -> bool {
+        self.entries.get(&entry.key).is_some_and(|held| held.told_stamp >= entry.stamp)
+    }
+
     fn set(
         &mut self,
         entry: PresenceEntry,
@@ -311,7 +327,9 @@ impl Room {
             holders: BTreeMap::new(),
             set_at: now_ms,
             client_stamp: entry.stamp.min(now_ms),
+            told_stamp: stamp,
         });
+        held.told_stamp = stamp;
         if held.user != *user {
             held.user = Arc::clone(user);
             held.holders.clear();
@@ -353,11 +371,10 @@ impl Room {
 
     fn restamped(&mut self, now_ms: i64, wanted: impl Fn(&Entry) -> bool) -> Vec<PresenceEntry> {
         let stamp = self.stamp(now_ms);
-        let wanted = self.entries.iter().filter(|(_, entry)| wanted(entry));
-        let told = |(key, entry): (&String, &Entry)| PresenceEntry {
-            key: key.clone(),
-            value: Some(entry.value.clone()),
-            stamp,
+        let wanted = self.entries.iter_mut().filter(|(_, entry)| wanted(entry));
+        let told = |(key, entry): (&String, &mut Entry)| {
+            entry.told_stamp = stamp;
+            PresenceEntry { key: key.clone(), value: Some(entry.value.clone()), stamp }
         };
         wanted.map(told).collect()
     }

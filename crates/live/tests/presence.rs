@@ -248,3 +248,20 @@ fn the_gone_are_not_brought_back_by_those_who_remember_them() {
     let (_, seen) = room.join_silently(3, "joe");
     assert_eq!(seen.iter().map(|entry| entry.key.as_str()).collect::<Vec<_>>(), ["bob"]);
 }
+
+/// A refresh that is under way to a client while the client says something newer would win by its stamp.
+#[test]
+fn what_was_overtaken_by_a_telling_is_said_to_its_owner_again() {
+    let room = Room::new();
+    let (ada, _) = room.join(1, "ada");
+    room.say(1, &update(&["ada"], NOW)).unwrap();
+    assert!(heard(&ada).is_empty());
+    room.hub.presence().refresh(NOW + 10);
+    let refreshed = heard(&ada);
+    room.say(1, &update(&["ada"], NOW + 5)).unwrap();
+    let again = heard(&ada);
+    assert_eq!(again.len(), 1);
+    assert!(again[0].stamp > refreshed[0].stamp);
+    room.say(1, &update(&["ada"], NOW + 10_000)).unwrap();
+    assert!(heard(&ada).is_empty(), "nothing overtook that");
+}
