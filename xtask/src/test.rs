@@ -84,6 +84,11 @@ pub(crate) fn run(steps: &mut Steps, options: &Options) -> Result<(), Stop> {
     if has(Part::Web) {
         web(steps, &root, filter);
     }
+    if drives_server && filter.is_none() {
+        steps.attempt("types of the tests that drive the server", || {
+            Task::new("npm", &root.join("tests/web")).args(["run", "check"]).run("mend what is named above")
+        });
+    }
     if let Some(corella) = corella {
         if has(Part::Conformance) {
             let task = web_script(&root, "conformance", filter).env("CORELLA_BIN", &corella);

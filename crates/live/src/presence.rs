@@ -82,7 +82,8 @@ pub struct Presence {
 struct Room {
     members: Vec<Member>,
     entries: BTreeMap<String, Entry>,
-    /// Whose the keys were that are gone, and since when: clients that were away may still repeat them.
+    /// Whose the keys were that are gone, and the stamp under which that was told: clients that were away, or have not
+    /// heard of it yet, may still repeat them.
     gone: BTreeMap<String, (Arc<str>, i64)>,
     /// The last stamp that was given; the next is later, because receivers drop what is not.
     last_stamp: i64,
@@ -288,7 +289,11 @@ impl Room {
     /// A key is its user's; what was only repeated goes to whoever sets it, or repeats something newer.
     fn may_set(&self, entry: &PresenceEntry, user: &Arc<str>, hold: Hold) -> bool {
         match self.entries.get(&entry.key) {
-            None => hold != Hold::First || self.gone.get(&entry.key).is_none_or(|(owner, _)| owner == user),
+            None => self.gone.get(&entry.key).is_none_or(|(owner, since)| match hold {
+                Hold::Set => true,
+                Hold::First => owner == user,
+                Hold::Repeated => owner == user || entry.stamp > *since,
+            }),
             Some(held) if held.user == *user => true,
             Some(held) if held.is_owned() => false,
             Some(held) => hold != Hold::Repeated || entry.stamp > held.client_stamp,
@@ -317,7 +322,7 @@ impl Room {
         let stamp = self.stamp(now_ms);
         let Some(value) = &entry.value else {
             if let Some(held) = self.entries.remove(&entry.key) {
-                self.gone.insert(entry.key.clone(), (held.user, now_ms));
+                self.gone.insert(entry.key.clone(), (held.user, stamp));
             }
             return PresenceEntry { stamp, ..entry };
         };
@@ -352,7 +357,7 @@ impl Room {
             .extract_if(.., |_, entry| entry.holders.remove(&source).is_some() && entry.holders.is_empty());
         let mut told = Vec::new();
         for (key, entry) in gone {
-            self.gone.insert(key.clone(), (entry.user, now_ms));
+            self.gone.insert(key.clone(), (entry.user, stamp));
             told.push(PresenceEntry { key, value: None, stamp });
         }
         told

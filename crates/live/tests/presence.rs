@@ -46,6 +46,10 @@ fn entry(key: &str, value: &[u8], stamp: i64) -> Vec<u8> {
     bytes
 }
 
+fn taken_back(key: &str, stamp: i64) -> Vec<u8> {
+    encode_presence(&[PresenceEntry { key: key.into(), value: None, stamp }])
+}
+
 struct Room {
     hub: Hub,
 }
@@ -264,4 +268,18 @@ fn what_was_overtaken_by_a_telling_is_said_to_its_owner_again() {
     assert!(again[0].stamp > refreshed[0].stamp);
     room.say(1, &update(&["ada"], NOW + 10_000)).unwrap();
     assert!(heard(&ada).is_empty(), "nothing overtook that");
+}
+
+/// A joiner repeats at once what it was just told, also when that is taken back in the same moment.
+#[test]
+fn what_is_taken_back_is_not_brought_back_by_a_joiner_that_repeats_it() {
+    let room = Room::new();
+    let (bob, _) = room.join(1, "bob");
+    room.say(1, &update(&["bob"], NOW)).unwrap();
+    let (_, told) = room.join_silently(2, "late");
+    room.say(1, &taken_back("bob", NOW + 1)).unwrap();
+    heard(&bob);
+    room.say(2, &update(&["bob"], told[0].stamp)).unwrap();
+    assert!(heard(&bob).is_empty());
+    assert!(room.join_silently(3, "eve").1.is_empty());
 }
