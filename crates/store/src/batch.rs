@@ -12,6 +12,7 @@ use crate::{
     error::WriteError,
     job::{Job, RowChange, Written},
     json::row_json,
+    late,
     model::EntityModel,
     port::{ChangeKind, OutcomeWrite, RowWrite, Seq, Unit, UnitOutcome},
     resident::{Loaded, Resident, Slot},
@@ -160,7 +161,7 @@ impl Batch<'_> {
             return Ok(None);
         }
         let Some(loaded) = &self.resident.loaded else { return Ok(None) };
-        let projection = loaded.doc.project_changed(&loaded.projection, &self.change)?;
+        let projection = loaded.doc.project_changed(&loaded.projection, &loaded.behind(&self.change))?;
         Ok(Some(row_json(&self.model.entity, self.slot.key.id.as_str(), &projection.values)))
     }
 
@@ -200,10 +201,13 @@ impl Batch<'_> {
                 Err(_) if self.accepted.len() > 1 => return self.part(),
                 Err(error) => return self.fail(&error),
             };
-            let Prepared { unit, events, projection } = prepared;
+            let Prepared { unit, events, projection, late } = prepared;
             let writes = unit.writes.clone();
+            if writes.iter().any(|write| write.late) {
+                self.store.note_late(&self.slot.key);
+            }
             match self.store.committer.commit(unit, events).await {
-                Commitment::Durable(seqs) => return self.settle(&seqs, &writes, projection),
+                Commitment::Durable(seqs) => return self.settle(&seqs, &writes, projection, late),
                 Commitment::Failed(error) => return self.fail(&WriteError::Backend(error)),
                 Commitment::Halted(UnitOutcome::Stale(_) | UnitOutcome::Committed(_)) => {
                     self.start_over().await;
@@ -234,6 +238,7 @@ impl Batch<'_> {
                 unit,
                 events: Vec::new(),
                 projection: Arc::clone(&loaded.projection),
+                late: loaded.late.clone(),
             }));
         }
         let delta = Bytes::from(
@@ -242,8 +247,15 @@ impl Batch<'_> {
                 .export_since(&loaded.version)
                 .map_err(|_| WriteError::Internal("the export failed"))?,
         );
-        let projection = Arc::new(loaded.doc.project_changed(&loaded.projection, &self.change)?);
-        let kind = kind(loaded, &projection);
+        let kind = kind(loaded);
+        let behind = loaded.behind(&self.change);
+        let late = !self.store.backend.is_shared()
+            && late::may_wait(&self.model, &loaded.projection, &self.change, kind);
+        let (projection, behind) = if late {
+            (Arc::clone(&loaded.projection), behind)
+        } else {
+            (Arc::new(loaded.doc.project_changed(&loaded.projection, &behind)?), Change::default())
+        };
         let before = loaded.exists().then(|| Arc::clone(&loaded.projection));
         let write = RowWrite {
             key: self.slot.key.clone(),
@@ -253,6 +265,7 @@ impl Batch<'_> {
             projection: Arc::clone(&projection),
             kind,
             author: self.accepted.last().map(|accepted| Arc::clone(&accepted.job.author.user)),
+            late,
         };
         let event = RowEvent {
             key: self.slot.key.clone(),
@@ -263,9 +276,10 @@ impl Batch<'_> {
             change: self.change.clone(),
             before,
             after: Arc::clone(&projection),
+            late: behind.clone(),
         };
         let unit = Unit { writes: vec![write], outcomes, at };
-        Ok(Some(Prepared { unit, events: vec![event], projection }))
+        Ok(Some(Prepared { unit, events: vec![event], projection, late: behind }))
     }
 
     /// The connection that wrote everything in this batch as document bytes, if it was one alone.
@@ -279,12 +293,16 @@ impl Batch<'_> {
     }
 
     /// The commit is durable: the document is what is stored now.
-    fn settle(self, seqs: &[Seq], writes: &[RowWrite], projection: Arc<Projection>) -> Vec<Job> {
+    fn settle(self, seqs: &[Seq], writes: &[RowWrite], projection: Arc<Projection>, late: Change) -> Vec<Job> {
         let Some(loaded) = &mut self.resident.loaded else { return Vec::new() };
         if let (Some(seq), Some(write)) = (seqs.last(), writes.last()) {
             loaded.head = *seq;
             loaded.version = Arc::new(loaded.doc.version());
             loaded.projection = projection;
+            loaded.late = late;
+            if !write.late {
+                self.store.late.forget(&self.slot.key);
+            }
             loaded.tail.deltas += 1;
             loaded.tail.bytes += write.delta.len();
         }
@@ -338,6 +356,8 @@ struct Prepared {
     unit: Unit,
     events: Vec<RowEvent>,
     projection: Arc<Projection>,
+    /// What the projection is behind in.
+    late: Change,
 }
 
 fn outcome(accepted: &Accepted) -> Option<OutcomeWrite> {
@@ -350,8 +370,8 @@ fn outcome(accepted: &Accepted) -> Option<OutcomeWrite> {
     })
 }
 
-fn kind(loaded: &Loaded, after: &Projection) -> ChangeKind {
-    match (loaded.exists(), loaded.projection.deleted, after.deleted) {
+fn kind(loaded: &Loaded) -> ChangeKind {
+    match (loaded.exists(), loaded.projection.deleted, loaded.doc.is_deleted()) {
         (false, _, _) => ChangeKind::Insert,
         (true, false, true) => ChangeKind::Delete,
         (true, true, false) => ChangeKind::Restore,
@@ -404,7 +424,7 @@ fn apply(
 }
 
 /// Runs `work` here, or, when it may take long, where it does not hold up others.
-fn weigh<T>(doc: &mut RowDoc, bytes: usize, work: impl FnOnce(&mut RowDoc) -> T) -> T {
+pub(crate) fn weigh<T>(doc: &mut RowDoc, bytes: usize, work: impl FnOnce(&mut RowDoc) -> T) -> T {
     use tokio::runtime::{Handle, RuntimeFlavor};
     let heavy = bytes > HEAVY_UPDATE || doc.resident_bytes() > HEAVY_DOCUMENT;
     if heavy && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {

@@ -36,6 +36,10 @@ pub struct RowEvent {
     pub before: Option<Arc<Projection>>,
     /// The row's columns afterwards.
     pub after: Arc<Projection>,
+    /// The columns of `before` and `after` that stand as they were at an earlier change, because they are large texts
+    /// which are not read from the document at every keystroke; `open` means the whole value of an open entity. A
+    /// [`Store::select`](crate::Store::select) brings them up to date before it reads.
+    pub late: Change,
 }
 
 /// A change that is durable, with its place in the order of all changes.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use corella_rowdoc::Version;
+use corella_rowdoc::{Change, Projection, RowKey, Version};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{
+    batch,
     error::ReadError,
     port::{Seq, StoredRow},
     resident::{Loaded, Resident, Slot},
@@ -48,8 +49,10 @@ pub struct RowGuard {
 }
 
 impl RowGuard {
-    pub(crate) fn new(store: Arc<Inner>, slot: Arc<Slot>, resident: OwnedMutexGuard<Resident>) -> Self {
-        Self { store, slot: Some(slot), resident: Some(resident) }
+    pub(crate) async fn lock(store: &Arc<Inner>, key: &RowKey) -> Self {
+        let slot = store.cache.slot(key);
+        let resident = Arc::clone(&slot.resident).lock_owned().await;
+        Self { store: Arc::clone(store), slot: Some(slot), resident: Some(resident) }
     }
 
     /// What somebody at `since` lacks.
@@ -93,6 +96,23 @@ impl RowGuard {
         let loaded = self.loaded().await?;
         let update = Some(export(loaded, since)?);
         Ok(Export { update, version: Arc::clone(&loaded.version), seq: loaded.head, deleted })
+    }
+
+    /// The row's columns as its document says them, the change that they have in them, and the manifest under which
+    /// they were read.
+    pub(crate) async fn columns(&mut self) -> Result<(Seq, Arc<Projection>, u64), ReadError> {
+        let loaded = self.loaded().await?;
+        if !loaded.late.is_empty() {
+            let late = &loaded.late;
+            let projection = batch::weigh(&mut loaded.doc, 0, |doc| doc.project_changed(&loaded.projection, late));
+            let projection = projection.map_err(|error| {
+                tracing::error!(error = &error as &dyn std::error::Error, "a row's columns cannot be read");
+                ReadError::Internal("the row's columns could not be read")
+            })?;
+            loaded.projection = Arc::new(projection);
+            loaded.late = Change::default();
+        }
+        Ok((loaded.head, Arc::clone(&loaded.projection), loaded.generation))
     }
 
     async fn loaded(&mut self) -> Result<&mut Loaded, ReadError> {

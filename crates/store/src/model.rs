@@ -1,9 +1,12 @@
 //! The manifest as the store serves it, replaced whole when it changes.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use corella_manifest::{Entity, Manifest};
-use corella_rowdoc::{RowShape, UnservedField};
+use corella_rowdoc::{Form, RowShape, UnservedField};
 
 /// Whether rows offer all that `manifest` asks of them; says so before anything is opened.
 ///
@@ -26,6 +29,30 @@ pub(crate) struct Model {
 pub(crate) struct EntityModel {
     pub(crate) entity: Arc<Entity>,
     pub(crate) shape: Arc<RowShape>,
+    /// The columns that may be written later when they are large: texts that no two rows have to differ in, and the
+    /// whole value of an open entity.
+    pub(crate) late: Arc<BTreeSet<usize>>,
+}
+
+impl EntityModel {
+    fn new(entity: &Entity) -> Result<Self, UnservedField> {
+        let shape = RowShape::new(entity)?;
+        let is_unique = |name| {
+            entity.field(name).is_some_and(|field| field.unique)
+                || entity.indexes.iter().any(|index| {
+                    index.unique && index.fields.iter().any(|field| field.as_str() == name)
+                })
+        };
+        let texts = shape.fields().iter().enumerate().filter_map(|(column, field)| {
+            let is_text = match field.form {
+                Form::Text | Form::Document => true,
+                Form::Register => false,
+            };
+            (is_text && !is_unique(field.name.as_str())).then_some(column)
+        });
+        let late = texts.chain(shape.is_open().then_some(shape.fields().len())).collect();
+        Ok(Self { entity: Arc::new(entity.clone()), shape: Arc::new(shape), late: Arc::new(late) })
+    }
 }
 
 impl Model {
@@ -33,10 +60,7 @@ impl Model {
         let entities = manifest
             .entities
             .iter()
-            .map(|entity| {
-                let shape = Arc::new(RowShape::new(entity)?);
-                Ok((entity.name.to_string(), EntityModel { entity: Arc::new(entity.clone()), shape }))
-            })
+            .map(|entity| Ok((entity.name.to_string(), EntityModel::new(entity)?)))
             .collect::<Result<_, UnservedField>>()?;
         Ok(Self { manifest, entities, generation })
     }

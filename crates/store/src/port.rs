@@ -100,6 +100,10 @@ pub struct RowWrite {
     pub kind: ChangeKind,
     /// Who wrote it, if known.
     pub author: Option<Arc<str>>,
+    /// Whether the row's line in its table stays as it is for now, and [`Backend::late_rows`] names the row until
+    /// [`Backend::reproject`] or a later write brings it up to date. Only for rows that stand in their table; never
+    /// when the backend [is shared](Backend::is_shared).
+    pub late: bool,
 }
 
 /// The answer to keep for an idempotency key.
@@ -255,6 +259,13 @@ pub trait Backend: Send + Sync + 'static {
     /// The epoch of this database; new after a restore.
     fn epoch(&self) -> &str;
 
+    /// Whether other servers may write to the same database while this one does.
+    ///
+    /// Then no line is written late, since the others would read it.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Brings the tables to the shape that `manifest` declares.
     async fn shape(&self, manifest: &Manifest) -> Result<Opened, BackendError>;
 
@@ -294,11 +305,19 @@ pub trait Backend: Send + Sync + 'static {
     async fn orphans(&self, entity: &Entity) -> Result<Vec<RowKey>, BackendError>;
 
     /// Writes these rows' columns again, without a change in the log.
+    ///
+    /// Each comes with the last change that it has in it. A row whose line has a later one already is left out; one
+    /// that has moved on while its line was left behind gets these columns, and is still behind.
     async fn reproject(
         &self,
         entity: &Entity,
         rows: Vec<(RowKey, Seq, Projection)>,
     ) -> Result<(), BackendError>;
+
+    /// The rows whose lines were to be written later and are behind their documents, in no order.
+    async fn late_rows(&self) -> Result<Vec<RowKey>, BackendError> {
+        Ok(Vec::new())
+    }
 
     /// Records that an entity's table has been filled again after [`Backend::shape`] asked for it.
     async fn rebuilt(&self, entity: &Entity) -> Result<(), BackendError>;
@@ -322,6 +341,8 @@ pub struct ScannedRow {
     pub stored: Result<StoredRow, String>,
     /// Its line in the app's table, if there is one.
     pub table: Option<TableRow>,
+    /// Whether that line is behind its document for now, as [`RowWrite::late`] asks.
+    pub late: bool,
 }
 
 /// What a query found, and the moment it speaks of.

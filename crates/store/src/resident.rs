@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use corella_rowdoc::{Projection, RowDoc, RowKey, Version};
+use corella_rowdoc::{Change, Projection, RowDoc, RowKey, Version};
 
 use crate::{job::Job, port::Seq};
 
@@ -93,7 +93,10 @@ pub(crate) struct Loaded {
     /// Its last change; [`Seq::ZERO`] for a row that was never written.
     pub(crate) head: Seq,
     pub(crate) version: Arc<Version>,
+    /// The row's columns, except that those in `late` are as they were before.
     pub(crate) projection: Arc<Projection>,
+    /// What has changed since the columns in question were last read from the document.
+    pub(crate) late: Change,
     pub(crate) tail: Tail,
 }
 
@@ -109,6 +112,13 @@ impl Loaded {
     /// Whether the row was ever written.
     pub(crate) fn exists(&self) -> bool {
         self.head != Seq::ZERO
+    }
+
+    /// What the columns in hand lack after `change`.
+    pub(crate) fn behind(&self, change: &Change) -> Change {
+        let mut behind = self.late.clone();
+        behind.merge(change);
+        behind
     }
 }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use corella_manifest::{Default as FieldDefault, Entity, Manifest, time_text};
-use corella_query::Query;
-use corella_rowdoc::{PeerId, RowDoc, RowKey, Tenant, Version};
+use corella_query::{Query, QueryParts};
+use corella_rowdoc::{Change, PeerId, RowDoc, RowKey, Tenant, Version};
 use jiff::Timestamp;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use tokio::sync::{RwLock, Semaphore, oneshot};
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     batch,
@@ -18,6 +18,7 @@ use crate::{
     error::{ReadError, StartError, WriteError},
     guard::RowGuard,
     job::{Author, Idempotency, Job, Reply, Write, Written},
+    late::{LateDelay, LateRows},
     model::{EntityModel, Model},
     port::{Backend, Seq, StoredRow, TableRow},
     resident::{Loaded, Queued, Resident, Slot, Tail},
@@ -31,6 +32,8 @@ const FOLDS: usize = 1;
 pub struct StoreOptions {
     /// How much memory documents may take.
     pub cache: CacheBudget,
+    /// How long the line of a large text may be behind its document.
+    pub late: LateDelay,
 }
 
 /// Every row of one database; cheap to clone.
@@ -45,8 +48,13 @@ pub(crate) struct Inner {
     pub(crate) cache: Cache,
     pub(crate) committer: Committer,
     pub(crate) folds: Arc<Semaphore>,
+    /// The rows whose lines are behind their documents.
+    pub(crate) late: LateRows,
+    pub(crate) late_delay: LateDelay,
     /// The tasks that work off rows; closed at shutdown, and waited for.
     pub(crate) tasks: TaskTracker,
+    /// Says that no line may wait any longer.
+    pub(crate) closing: CancellationToken,
 }
 
 /// A page of rows.
@@ -81,10 +89,14 @@ impl Store {
             cache: Cache::new(options.cache),
             committer,
             folds: Arc::new(Semaphore::new(FOLDS)),
+            late: LateRows::default(),
+            late_delay: options.late,
             tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
         };
         let store = Self(Arc::new(inner));
         store.bring_tables().await?;
+        store.0.recover_lines().await?;
         Ok(store)
     }
 
@@ -162,16 +174,44 @@ impl Store {
 
     /// Takes hold of a row: until the guard is dropped, no change of it is announced.
     pub async fn lock(&self, key: &RowKey) -> RowGuard {
-        let slot = self.0.cache.slot(key);
-        let resident = Arc::clone(&slot.resident).lock_owned().await;
-        RowGuard::new(Arc::clone(&self.0), slot, resident)
+        RowGuard::lock(&self.0, key).await
     }
 
-    /// Runs a query over one entity's table.
+    /// Runs a query over one entity's table. Whatever was acknowledged before is in the answer.
     ///
     /// # Errors
     /// [`ReadError`] when the database fails.
     pub async fn select(&self, tenant: &Tenant, query: &Query) -> Result<Page, ReadError> {
+        let entity = query.entity();
+        let note = self.0.late.last_note(entity);
+        self.0.write_lines_of(entity).await?;
+        let page = self.page(tenant, query).await?;
+        if self.0.late.last_note(entity) == note {
+            return Ok(page);
+        }
+        // Lines have fallen behind again meanwhile. What the first page speaks of is in the second for sure.
+        self.0.write_lines_of(entity).await?;
+        Ok(Page { seq: page.seq, ..self.page(tenant, query).await? })
+    }
+
+    /// Reads one row from its table; `None` when it is not there. Whatever was acknowledged before is in the answer.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the entity is unknown or the database fails.
+    pub async fn row(&self, key: &RowKey) -> Result<(Option<TableRow>, Seq), ReadError> {
+        let entity = self.entity(key.entity.as_str())?;
+        let parts = QueryParts {
+            where_: Some(json!({ "id": key.id.as_str() })),
+            limit: Some(1),
+            ..QueryParts::default()
+        };
+        let query = Query::of(&entity, parts).map_err(|_| ReadError::Internal("a row's own query is wrong"))?;
+        self.0.write_line_of(key).await?;
+        let mut page = self.page(&key.tenant, &query).await?;
+        Ok((page.rows.pop(), page.seq))
+    }
+
+    async fn page(&self, tenant: &Tenant, query: &Query) -> Result<Page, ReadError> {
         let _serving = self.0.serving.read().await;
         let entity = self.entity(query.entity().as_str())?;
         let statement = query.to_statement(self.0.backend.dialect(), tenant.as_str());
@@ -206,6 +246,7 @@ impl Store {
     /// Refuses new writes and waits until those that were accepted are durable or refused.
     pub async fn close(&self) {
         self.0.tasks.close();
+        self.0.closing.cancel();
         self.0.tasks.wait().await;
     }
 }
@@ -263,7 +304,7 @@ fn load(
         let doc = RowDoc::new(Arc::clone(&model.shape), peer);
         let projection = project(&doc, key)?;
         let version = Arc::new(doc.version());
-        return Ok(Loaded { doc, generation, head: Seq::ZERO, version, projection, tail: Tail::default() });
+        return Ok(Loaded { doc, generation, head: Seq::ZERO, version, projection, late: Change::default(), tail: Tail::default() });
     };
     let deltas: Vec<&[u8]> = stored.tail.iter().map(|entry| &entry.delta[..]).collect();
     let doc = RowDoc::load(Arc::clone(&model.shape), peer, stored.snapshot.as_deref(), &deltas)
@@ -275,7 +316,7 @@ fn load(
         snapshot_bytes: stored.snapshot.as_ref().map_or(0, bytes::Bytes::len),
     };
     let version = Arc::new(doc.version());
-    Ok(Loaded { doc, generation, head: stored.head.head, version, projection, tail })
+    Ok(Loaded { doc, generation, head: stored.head.head, version, projection, late: Change::default(), tail })
 }
 
 fn project(doc: &RowDoc, key: &RowKey) -> Result<Arc<corella_rowdoc::Projection>, ReadError> {

@@ -7,6 +7,7 @@ mod changes;
 mod commits;
 mod damage;
 mod folds;
+mod late;
 mod outcomes;
 mod reads;
 mod rows;
@@ -60,6 +61,9 @@ pub async fn run<F: Future<Output = Subject>>(open: impl Fn() -> F) {
 
     changes::the_log_has_every_change_in_order(open().await).await;
     changes::a_row_is_projected_again_unless_it_has_moved_on(open().await).await;
+
+    late::a_late_line_stays_as_it_is_until_it_is_written(open().await).await;
+    late::a_late_line_is_done_with_a_full_write(open().await).await;
 
     damage::harmed_bytes_are_told_and_neighbours_are_fine(open().await).await;
 

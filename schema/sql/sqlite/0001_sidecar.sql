@@ -30,6 +30,8 @@ CREATE TABLE corella_rows (
     PRIMARY KEY (tenant, entity, row_id)
 ) WITHOUT ROWID;
 CREATE INDEX corella_rows_entity ON corella_rows (entity);
+-- The rows whose lines in the app's table are to be written a little later: recovery at start reads them.
+CREATE INDEX corella_rows_late ON corella_rows (entity) WHERE projected_seq < head_seq;
 
 -- The last snapshot of each document that has one.
 CREATE TABLE corella_snapshots (

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::IntoResponse,
 };
-use corella_query::{Query, QueryParts, QueryTexts};
+use corella_query::{Query, QueryTexts};
 use corella_rowdoc::{RowId, RowKey};
 use corella_store::{Page, RowChange, Write, Written, row_json};
 use corella_wire::ErrorCode;
@@ -61,10 +61,8 @@ pub(super) async fn read(
     Address((entity, id)): Address<(String, String)>,
 ) -> Result<JsonBody<Json>, Failure> {
     let key = app.row_key(&caller.tenant, &entity, &id)?;
-    let parts = QueryParts { where_: Some(json!({ "id": id })), limit: Some(1), ..QueryParts::default() };
-    let query = Query::parse(&app.manifest(), &entity, parts)?;
-    let Page { rows, seq, .. } = app.store.select(&caller.tenant, &query).await?;
-    let row = rows.first().ok_or_else(|| not_found(&key))?;
+    let (row, seq) = app.store.row(&key).await?;
+    let row = row.ok_or_else(|| not_found(&key))?;
     let entity = app.store.entity(&entity)?;
     Ok(JsonBody(json!({ "id": row.id(), "row": row_json(&entity, row.id(), row.values()), "seq": seq.0 })))
 }

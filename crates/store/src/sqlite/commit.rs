@@ -101,11 +101,23 @@ fn write_row(
     let moved = run(
         connection,
         "INSERT INTO corella_rows (tenant, entity, row_id, head_seq, head_version, snapshot_seq, \
-         snapshot_version, projected_seq, deleted, created_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, x'', ?4, ?6, ?7) \
+         snapshot_version, projected_seq, deleted, created_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, x'', \
+         iif(?9, 0, ?4), ?6, ?7) \
          ON CONFLICT (tenant, entity, row_id) DO UPDATE SET head_seq = excluded.head_seq, \
-         head_version = excluded.head_version, projected_seq = excluded.projected_seq, \
+         head_version = excluded.head_version, \
+         projected_seq = iif(?9, projected_seq, excluded.projected_seq), \
          deleted = excluded.deleted WHERE head_seq = ?8",
-        (tenant, entity, id, seq.0, &write.version[..], write.projection.deleted, at, write.known_head.0),
+        (
+            tenant,
+            entity,
+            id,
+            seq.0,
+            &write.version[..],
+            write.projection.deleted,
+            at,
+            write.known_head.0,
+            write.late,
+        ),
     )?;
     if moved == 0 {
         return Err(stale(connection, write)?);
@@ -121,6 +133,9 @@ fn write_row(
         "INSERT INTO corella_changes (seq, tenant, entity, row_id, kind, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         (seq.0, tenant, entity, id, write.kind.as_str(), at),
     )?;
+    if write.late {
+        return Ok(());
+    }
     let table = tables
         .get(&write.key.entity)
         .map_err(|error| Halt::Error(Error::ToSqlConversionFailure(Box::new(error))))?;
@@ -238,7 +253,7 @@ pub(super) fn fold(connection: &mut Connection, fold: &Fold) -> Result<(), Backe
     work().map_err(unavailable)
 }
 
-/// Writes the columns of these rows again, leaving out those that have moved on since.
+/// Writes the columns of these rows again, leaving out those whose lines have moved on since.
 pub(super) fn reproject(
     connection: &mut Connection,
     tables: &Tables,
@@ -249,7 +264,13 @@ pub(super) fn reproject(
     let mut work = || -> Result<(), Error> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for (key, seq, projection) in rows {
-            if super::read::head(&transaction, key)?.is_some_and(|head| head.head == *seq) {
+            let behind = run(
+                &transaction,
+                "UPDATE corella_rows SET projected_seq = ?4 WHERE tenant = ?1 AND entity = ?2 AND row_id = ?3 \
+                 AND projected_seq <= ?4 AND head_seq >= ?4",
+                (key.tenant.as_str(), key.entity.as_str(), key.id.as_str(), seq.0),
+            )?;
+            if behind > 0 {
                 project(&transaction, table, key, projection)?;
             }
         }

@@ -271,6 +271,10 @@ impl Backend for SqliteBackend {
         self.write(move |connection, tables| commit::reproject(connection, tables, &entity, &rows)).await
     }
 
+    async fn late_rows(&self) -> Result<Vec<RowKey>, BackendError> {
+        self.read(read::late_rows).await
+    }
+
     async fn rebuilt(&self, entity: &Entity) -> Result<(), BackendError> {
         let entity = entity.name.clone();
         self.write(move |connection, tables| tables::rebuilt(connection, tables, &entity)).await

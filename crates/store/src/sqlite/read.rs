@@ -125,25 +125,25 @@ pub(super) fn scan(
     let transaction = connection.transaction()?;
     let (tenant, id) = after.map_or(("", ""), |key| (key.tenant.as_str(), key.id.as_str()));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let heads: Vec<(RowKey, StoredHead)> = transaction
+    let heads: Vec<(RowKey, StoredHead, bool)> = transaction
         .prepare_cached(&format!(
-            "SELECT tenant, row_id, {HEAD} FROM corella_rows \
+            "SELECT tenant, row_id, {HEAD}, projected_seq < head_seq FROM corella_rows \
              WHERE entity = ?1 AND (tenant, row_id) > (?2, ?3) ORDER BY tenant, row_id LIMIT ?4"
         ))?
         .query_map((entity.name.as_str(), tenant, id, limit), |row| {
-            Ok((row_key(row, entity, 0)?, stored_head(row, 2)?))
+            Ok((row_key(row, entity, 0)?, stored_head(row, 2)?, row.get(7)?))
         })?
         .collect::<Result<_, _>>()?;
     let line =
         tables.get(&entity.name).map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))?.line();
     let mut line = transaction.prepare_cached(&line)?;
     let mut rows = Vec::with_capacity(heads.len());
-    for (key, head) in heads {
+    for (key, head, late) in heads {
         let table = line
             .query_row((key.tenant.as_str(), key.id.as_str()), |row| table_row(row, entity, 0))
             .optional()?;
         let stored = bytes_of(&transaction, &key, head)?;
-        rows.push(ScannedRow { key, stored, table });
+        rows.push(ScannedRow { key, stored, table, late });
     }
     Ok(rows)
 }
@@ -156,6 +156,13 @@ pub(super) fn orphans(connection: &mut Connection, entity: &Entity) -> Result<Ve
             Identifier::from(&entity.name)
         ))?
         .query_map([entity.name.as_str()], |row| row_key(row, entity, 0))?
+        .collect()
+}
+
+pub(super) fn late_rows(connection: &mut Connection) -> Result<Vec<RowKey>, Error> {
+    connection
+        .prepare_cached("SELECT tenant, entity, row_id FROM corella_rows WHERE projected_seq < head_seq")?
+        .query_map([], |row| any_key(row, 0))?
         .collect()
 }
 
@@ -173,16 +180,21 @@ pub(super) fn changes(
 }
 
 fn change(row: &Row<'_>) -> Result<ChangeEntry, Error> {
+    Ok(ChangeEntry { seq: Seq(row.get(0)?), key: any_key(row, 1)?, kind: row.get(4)? })
+}
+
+/// Reads `tenant, entity, row_id` from `offset` on.
+fn any_key(row: &Row<'_>, offset: usize) -> Result<RowKey, Error> {
     let conversion = |column, error: Box<dyn std::error::Error + Send + Sync>| {
         Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error)
     };
-    let (tenant, entity, id): (String, String, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
-    let key = RowKey {
+    let (tenant, entity, id): (String, String, String) =
+        (row.get(offset)?, row.get(offset + 1)?, row.get(offset + 2)?);
+    Ok(RowKey {
         tenant: Tenant::new(&tenant),
-        entity: corella_manifest::EntityName::new(&entity).map_err(|error| conversion(2, error.into()))?,
-        id: RowId::new(&id).map_err(|error| conversion(3, error.into()))?,
-    };
-    Ok(ChangeEntry { seq: Seq(row.get(0)?), key, kind: row.get(4)? })
+        entity: corella_manifest::EntityName::new(&entity).map_err(|error| conversion(offset + 1, error.into()))?,
+        id: RowId::new(&id).map_err(|error| conversion(offset + 2, error.into()))?,
+    })
 }
 
 pub(super) fn outcome(connection: &mut Connection, key: &OutcomeKey) -> Result<Option<Outcome>, Error> {

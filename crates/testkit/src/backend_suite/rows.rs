@@ -64,6 +64,7 @@ pub(super) fn write_of(key: RowKey, known_head: Seq, delta: &str, values: Vec<Va
         projection: Arc::new(Projection { deleted: false, values }),
         kind: if known_head == Seq::ZERO { ChangeKind::Insert } else { ChangeKind::Update },
         author: Some("ada".into()),
+        late: false,
     }
 }
 
