@@ -37,9 +37,13 @@ pub(crate) fn fields(value: Value) -> Map<String, Value> {
 
 /// A store over SQLite in `folder`, with nobody watching.
 pub(crate) async fn store(folder: &Path) -> Store {
+    store_with(folder, StoreOptions::default()).await
+}
+
+pub(crate) async fn store_with(folder: &Path, options: StoreOptions) -> Store {
     let backend = Arc::new(SqliteBackend::open(folder, Durability::Full).unwrap());
     let manifest = Arc::new(Manifest::parse(&manifest()).unwrap().manifest);
-    Store::start(backend, manifest, Arc::new(Nobody), StoreOptions::default()).await.unwrap()
+    Store::start(backend, manifest, Arc::new(Nobody), options).await.unwrap()
 }
 
 pub(crate) fn row_id(row: usize) -> String {

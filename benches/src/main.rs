@@ -1,7 +1,7 @@
 //! What Corella costs, measured beside what it could cost at least.
 //!
 //! Each figure is the median of several runs, taken in turn (A B A B …), because the machine is noisy; what counts is
-//! the ratio. Each module is one measurement: [`writes`], [`cold`], [`memory`].
+//! the ratio. Each module is one measurement: [`writes`], [`typing`], [`cold`], [`memory`].
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
@@ -10,6 +10,7 @@ mod figures;
 
 mod cold;
 mod memory;
+mod typing;
 mod writes;
 
 use clap::{Parser, ValueEnum};
@@ -28,6 +29,8 @@ struct Arguments {
 enum Measurement {
     /// Durable writes of many writers, beside a bare SQLite writer and one fsync per write.
     Writes,
+    /// A character typed into a large text, beside the same in a small one.
+    Typing,
     /// Joins of rows that are not in memory, beside reading the blob and sending it.
     Cold,
     /// Start and memory with 100,000 stored rows, and the cache's estimate beside what is resident.
@@ -38,6 +41,7 @@ impl Measurement {
     fn run(self) {
         match self {
             Self::Writes => writes::run(),
+            Self::Typing => typing::run(),
             Self::Cold => cold::run(),
             Self::Memory => memory::run(),
         }

@@ -33,7 +33,7 @@ struct Home {
 const HOMES: [Home; 2] = [
     Home {
         is_library: |name| name == "loro" || name.starts_with("loro-"),
-        crates: &["corella-rowdoc", "corella-testkit"],
+        crates: &["corella-rowdoc", "corella-testkit", "corella-benches"],
         reason: "corella-rowdoc is the only crate that names Loro",
     },
     Home {

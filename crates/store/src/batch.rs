@@ -293,7 +293,13 @@ impl Batch<'_> {
     }
 
     /// The commit is durable: the document is what is stored now.
-    fn settle(self, seqs: &[Seq], writes: &[RowWrite], projection: Arc<Projection>, late: Change) -> Vec<Job> {
+    fn settle(
+        self,
+        seqs: &[Seq],
+        writes: &[RowWrite],
+        projection: Arc<Projection>,
+        late: Change,
+    ) -> Vec<Job> {
         let Some(loaded) = &mut self.resident.loaded else { return Vec::new() };
         if let (Some(seq), Some(write)) = (seqs.last(), writes.last()) {
             loaded.head = *seq;

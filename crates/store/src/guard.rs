@@ -104,7 +104,8 @@ impl RowGuard {
         let loaded = self.loaded().await?;
         if !loaded.late.is_empty() {
             let late = &loaded.late;
-            let projection = batch::weigh(&mut loaded.doc, 0, |doc| doc.project_changed(&loaded.projection, late));
+            let projection =
+                batch::weigh(&mut loaded.doc, 0, |doc| doc.project_changed(&loaded.projection, late));
             let projection = projection.map_err(|error| {
                 tracing::error!(error = &error as &dyn std::error::Error, "a row's columns cannot be read");
                 ReadError::Internal("the row's columns could not be read")

@@ -40,12 +40,7 @@ impl Default for LateDelay {
 }
 
 /// Whether the line of a row may stay as it is for now after `change`.
-pub(crate) fn may_wait(
-    model: &EntityModel,
-    before: &Projection,
-    change: &Change,
-    kind: ChangeKind,
-) -> bool {
+pub(crate) fn may_wait(model: &EntityModel, before: &Projection, change: &Change, kind: ChangeKind) -> bool {
     let in_table = match kind {
         ChangeKind::Update => !before.deleted,
         ChangeKind::Insert | ChangeKind::Delete | ChangeKind::Restore => false,
@@ -54,9 +49,12 @@ pub(crate) fn may_wait(
         return false;
     }
     let whole = change.open.then_some(model.shape.fields().len());
-    change.fields.iter().copied().chain(whole).all(|column| {
-        model.late.contains(&column) && before.values.get(column).is_some_and(is_large)
-    })
+    change
+        .fields
+        .iter()
+        .copied()
+        .chain(whole)
+        .all(|column| model.late.contains(&column) && before.values.get(column).is_some_and(is_large))
 }
 
 fn is_large(value: &Value) -> bool {
@@ -78,10 +76,12 @@ fn weigh(json: &Json, before: usize) -> usize {
     }
     match json {
         Json::String(text) => sum + text.len(),
-        Json::Array(items) => items.iter().fold(sum, |sum, item| if sum >= LARGE { sum } else { weigh(item, sum) }),
-        Json::Object(entries) => entries.iter().fold(sum, |sum, (key, value)| {
-            if sum >= LARGE { sum } else { weigh(value, sum + key.len()) }
-        }),
+        Json::Array(items) => {
+            items.iter().fold(sum, |sum, item| if sum >= LARGE { sum } else { weigh(item, sum) })
+        }
+        Json::Object(entries) => entries
+            .iter()
+            .fold(sum, |sum, (key, value)| if sum >= LARGE { sum } else { weigh(value, sum + key.len()) }),
         Json::Null | Json::Bool(_) | Json::Number(_) => sum,
     }
 }
@@ -283,7 +283,9 @@ impl Inner {
         let mut rows = self.backend.late_rows().await?;
         rows.sort();
         for rows in rows.chunk_by(|one, other| one.entity == other.entity) {
-            let Some(model) = rows.first().and_then(|key| self.entity(key.entity.as_str()).ok()) else { continue };
+            let Some(model) = rows.first().and_then(|key| self.entity(key.entity.as_str()).ok()) else {
+                continue;
+            };
             for rows in rows.chunks(AT_ONCE) {
                 recover(&*self.backend, &model, rows).await?;
             }
@@ -299,7 +301,9 @@ async fn recover(backend: &dyn Backend, model: &EntityModel, rows: &[RowKey]) ->
             Ok(Some(stored)) => Ok(stored),
             Ok(None) => continue,
             Err(BackendError::Damaged { what, .. }) => Err(what),
-            Err(error @ (BackendError::Full(_) | BackendError::Unknown(_) | BackendError::Unavailable(_))) => {
+            Err(
+                error @ (BackendError::Full(_) | BackendError::Unknown(_) | BackendError::Unavailable(_)),
+            ) => {
                 return Err(error);
             }
         };

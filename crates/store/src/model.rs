@@ -39,9 +39,10 @@ impl EntityModel {
         let shape = RowShape::new(entity)?;
         let is_unique = |name| {
             entity.field(name).is_some_and(|field| field.unique)
-                || entity.indexes.iter().any(|index| {
-                    index.unique && index.fields.iter().any(|field| field.as_str() == name)
-                })
+                || entity
+                    .indexes
+                    .iter()
+                    .any(|index| index.unique && index.fields.iter().any(|field| field.as_str() == name))
         };
         let texts = shape.fields().iter().enumerate().filter_map(|(column, field)| {
             let is_text = match field.form {

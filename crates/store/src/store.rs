@@ -205,7 +205,8 @@ impl Store {
             limit: Some(1),
             ..QueryParts::default()
         };
-        let query = Query::of(&entity, parts).map_err(|_| ReadError::Internal("a row's own query is wrong"))?;
+        let query =
+            Query::of(&entity, parts).map_err(|_| ReadError::Internal("a row's own query is wrong"))?;
         self.0.write_line_of(key).await?;
         let mut page = self.page(&key.tenant, &query).await?;
         Ok((page.rows.pop(), page.seq))
@@ -304,7 +305,15 @@ fn load(
         let doc = RowDoc::new(Arc::clone(&model.shape), peer);
         let projection = project(&doc, key)?;
         let version = Arc::new(doc.version());
-        return Ok(Loaded { doc, generation, head: Seq::ZERO, version, projection, late: Change::default(), tail: Tail::default() });
+        return Ok(Loaded {
+            doc,
+            generation,
+            head: Seq::ZERO,
+            version,
+            projection,
+            late: Change::default(),
+            tail: Tail::default(),
+        });
     };
     let deltas: Vec<&[u8]> = stored.tail.iter().map(|entry| &entry.delta[..]).collect();
     let doc = RowDoc::load(Arc::clone(&model.shape), peer, stored.snapshot.as_deref(), &deltas)

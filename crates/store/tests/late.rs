@@ -1,4 +1,5 @@
 //! Large texts are written to their table late, and nobody who reads can tell.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{
     path::Path,
@@ -215,7 +216,11 @@ async fn what_is_small_unique_or_plain_is_written_at_once() {
     house.update(&key, typist.append("key", &large)).await;
     house.update(&key, typist.append("key", "2")).await;
     let (values, late) = house.line(&key).await;
-    assert_eq!((told(&values[2]), late), (format!("{large}2"), false), "a unique text is compared at each write");
+    assert_eq!(
+        (told(&values[2]), late),
+        (format!("{large}2"), false),
+        "a unique text is compared at each write"
+    );
 
     house.update(&key, typist.append("body", "3")).await;
     house.write(&key, RowChange::Delete).await;

@@ -124,9 +124,14 @@ async fn start_store(
     cache: CacheBudget,
 ) -> Result<Store, Failure> {
     let sink = Arc::clone(hub);
-    Store::start(Arc::new(backend), Arc::new(manifest), sink, StoreOptions { cache })
-        .await
-        .map_err(|source| Failure::Start { path: path.to_owned(), source })
+    Store::start(
+        Arc::new(backend),
+        Arc::new(manifest),
+        sink,
+        StoreOptions { cache, ..StoreOptions::default() },
+    )
+    .await
+    .map_err(|source| Failure::Start { path: path.to_owned(), source })
 }
 
 fn start_logging() {

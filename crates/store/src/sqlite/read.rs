@@ -192,7 +192,8 @@ fn any_key(row: &Row<'_>, offset: usize) -> Result<RowKey, Error> {
         (row.get(offset)?, row.get(offset + 1)?, row.get(offset + 2)?);
     Ok(RowKey {
         tenant: Tenant::new(&tenant),
-        entity: corella_manifest::EntityName::new(&entity).map_err(|error| conversion(offset + 1, error.into()))?,
+        entity: corella_manifest::EntityName::new(&entity)
+            .map_err(|error| conversion(offset + 1, error.into()))?,
         id: RowId::new(&id).map_err(|error| conversion(offset + 2, error.into()))?,
     })
 }

@@ -35,7 +35,9 @@ async fn late_rows(backend: &dyn Backend) -> Vec<RowKey> {
     rows
 }
 
-pub(super) async fn a_late_line_stays_as_it_is_until_it_is_written(Subject { backend, keep: _keep, .. }: Subject) {
+pub(super) async fn a_late_line_stays_as_it_is_until_it_is_written(
+    Subject { backend, keep: _keep, .. }: Subject,
+) {
     if backend.is_shared() {
         return;
     }
