@@ -1,4 +1,4 @@
-//! The one front door for developers: `cargo xtask dev | test | check | generate`.
+//! The one front door for developers: `cargo xtask dev | test | check | bench | generate`.
 //!
 //! Read in this order: `report` and `process` say how a step speaks and how it runs a command, `workspace`
 //! says what there is, `setup` brings a fresh machine to where the work can start, and then comes one module
@@ -15,6 +15,7 @@ mod workspace;
 
 mod setup;
 
+mod bench;
 mod dev;
 mod test;
 
@@ -46,6 +47,8 @@ enum Command {
     Test(test::Options),
     /// Checks formatting, lints, docs, dependencies, generated files and house rules.
     Check,
+    /// Measures what Corella costs, beside what it could cost at least.
+    Bench(bench::Options),
     /// Writes the files that are generated from the code, such as schema/manifest.schema.json.
     Generate,
 }
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Dev(options) => dev::run(&mut steps, &options),
         Command::Test(options) => test::run(&mut steps, &options),
         Command::Check => check::run(&mut steps),
+        Command::Bench(options) => bench::run(&mut steps, &options),
         Command::Generate => generate::run(&mut steps),
     };
     steps.finish()
