@@ -17,6 +17,7 @@
 //! - `project`: a document as the values of its table row
 //! - `read`: deep values within a depth bound
 //! - `fold`: a snapshot and its tail as one new snapshot
+//! - `salvage`: another document's stored pieces, and what is sound of damaged ones
 //! - [`presence`]: presence updates, apart from documents
 //! - `vessel`: a Loro document that may panic without harm to others
 //!
@@ -40,6 +41,7 @@ pub mod presence;
 mod project;
 mod read;
 mod refusal;
+mod salvage;
 mod shape;
 mod text;
 mod version;
@@ -52,5 +54,6 @@ pub use import::Bounds;
 pub use key::{RowId, RowIdError, RowKey, Tenant};
 pub use project::Projection;
 pub use refusal::{CorruptRow, DocFault, Refusal};
+pub use salvage::{Salvage, salvage};
 pub use shape::{Form, RowShape, ShapeField, UnservedField};
 pub use version::{PeerId, Version, VersionError};

@@ -9,4 +9,5 @@ mod nodes;
 mod open;
 mod patches;
 mod projection;
+mod salvage;
 mod support;
