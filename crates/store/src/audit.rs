@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use corella_manifest::Manifest;
-use corella_rowdoc::{PeerId, Projection, RowDoc, RowKey};
+use corella_rowdoc::{PeerId, Projection, Refusal, RowDoc, RowKey, Version};
 
 use crate::{
     error::StartError,
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Rows read at once.
-const PAGE: usize = 512;
+pub(crate) const PAGE: usize = 512;
 
 /// A row whose table line is not what its document says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub async fn check(backend: &dyn Backend, manifest: Arc<Manifest>) -> Result<Che
             let Some(last) = rows.last() else { break };
             after = Some(last.key.clone());
             report.documents += rows.len() as u64;
-            report.differences.extend(rows.into_iter().filter_map(|row| compare(model, row)));
+            report.differences.extend(rows.into_iter().filter_map(|row| difference(model, row)));
         }
         let orphans = backend.orphans(&model.entity).await?;
         report.differences.extend(
@@ -63,34 +63,70 @@ pub async fn check(backend: &dyn Backend, manifest: Arc<Manifest>) -> Result<Che
     Ok(report)
 }
 
-fn compare(model: &EntityModel, row: ScannedRow) -> Option<Difference> {
-    let ScannedRow { key, stored, table, late } = row;
-    let what = match stored.and_then(|stored| project(model, &stored)) {
-        Err(what) => format!("its document cannot be read: {what}"),
-        Ok(projection) => match (projection.deleted, table) {
-            (true, None) => return None,
-            (true, Some(_)) => "is deleted, but stands in the table".into(),
-            (false, None) => "is missing from the table".into(),
-            // Its columns are about to be written, by the server or by the next one to start.
-            (false, Some(_)) if late => return None,
-            (false, Some(table)) if table.values() == projection.values => return None,
-            (false, Some(table)) => {
-                let id = key.id.as_str();
-                let told = |values: &[corella_manifest::Value]| {
-                    serde_json::Value::from(row_json(&model.entity, id, values))
-                };
-                format!("the document says {}, the table {}", told(&projection.values), told(table.values()))
-            }
-        },
+fn difference(model: &EntityModel, row: ScannedRow) -> Option<Difference> {
+    let what = match judge(model, &row) {
+        Verdict::Sound => return None,
+        Verdict::Line { what, .. } => what,
+        Verdict::Unfit(what) | Verdict::Damaged(what) => format!("its document cannot be read: {what}"),
     };
-    Some(Difference { key, what })
+    Some(Difference { key: row.key, what })
 }
 
-pub(crate) fn project(model: &EntityModel, stored: &StoredRow) -> Result<Projection, String> {
+/// What a row as it was scanned is.
+pub(crate) enum Verdict {
+    /// Whole, and its line says what its document says.
+    Sound,
+    /// Its line is not as this projection.
+    Line { what: String, projection: Projection },
+    /// Its bytes are sound, but its values do not fit the manifest.
+    Unfit(String),
+    /// Its bytes are not what was written.
+    Damaged(String),
+}
+
+/// Looks at a row's bytes, then at its line.
+pub(crate) fn judge(model: &EntityModel, row: &ScannedRow) -> Verdict {
+    let projection = match row.stored.as_ref().map_err(Clone::clone).and_then(|stored| examine(model, stored))
+    {
+        Ok(Ok(projection)) => projection,
+        Ok(Err(refusal)) => return Verdict::Unfit(refusal.to_string()),
+        Err(what) => return Verdict::Damaged(what),
+    };
+    let what = match (projection.deleted, &row.table) {
+        (true, None) => return Verdict::Sound,
+        (true, Some(_)) => "is deleted, but stands in the table".into(),
+        (false, None) => "is missing from the table".into(),
+        // Its columns are about to be written, by the server or by the next one to start.
+        (false, Some(_)) if row.late => return Verdict::Sound,
+        (false, Some(table)) if table.values() == projection.values => return Verdict::Sound,
+        (false, Some(table)) => {
+            let id = row.key.id.as_str();
+            let told = |values: &[corella_manifest::Value]| {
+                serde_json::Value::from(row_json(&model.entity, id, values))
+            };
+            format!("the document says {}, the table {}", told(&projection.values), told(table.values()))
+        }
+    };
+    Verdict::Line { what, projection }
+}
+
+/// A stored row's columns, or why its values do not fit; an error when its bytes are not sound.
+fn examine(model: &EntityModel, stored: &StoredRow) -> Result<Result<Projection, Refusal>, String> {
     let deltas: Vec<&[u8]> = stored.tail.iter().map(|entry| &entry.delta[..]).collect();
     let doc = RowDoc::load(Arc::clone(&model.shape), PeerId(0), stored.snapshot.as_deref(), &deltas)
         .map_err(|error| error.to_string())?;
-    doc.project().map_err(|error| error.to_string())
+    if Version::decode(&stored.head.head_version).ok() != Some(doc.version()) {
+        return Err("its stored version is not that of its document".into());
+    }
+    match doc.project() {
+        Err(Refusal::Poisoned) => Err(Refusal::Poisoned.to_string()),
+        projected => Ok(projected),
+    }
+}
+
+/// A stored row's columns, or why it has none.
+pub(crate) fn project(model: &EntityModel, stored: &StoredRow) -> Result<Projection, String> {
+    examine(model, stored)?.map_err(|refusal| refusal.to_string())
 }
 
 /// Fills an entity's table from its documents; rows whose bytes are damaged are left out and reported.

@@ -286,7 +286,11 @@ impl Batch<'_> {
     fn sole_source(&self) -> Option<crate::SourceId> {
         let mut sources = self.accepted.iter().map(|accepted| match accepted.job.change {
             RowChange::Update(_) => accepted.job.author.source,
-            RowChange::Insert(_) | RowChange::Patch(_) | RowChange::Delete | RowChange::Restore => None,
+            RowChange::Merge(_)
+            | RowChange::Insert(_)
+            | RowChange::Patch(_)
+            | RowChange::Delete
+            | RowChange::Restore => None,
         });
         let first = sources.next().flatten()?;
         sources.all(|source| source == Some(first)).then_some(first)
@@ -413,6 +417,9 @@ fn apply(
     match &job.change {
         RowChange::Update(update) => {
             weigh(doc, update.len(), |doc| doc.import(update)).map_err(refused(true))
+        }
+        RowChange::Merge(pieces) => {
+            weigh(doc, job.change.bytes(), |doc| doc.merge(pieces)).map_err(refused(true))
         }
         RowChange::Insert(_) if exists => {
             Err(clean(WriteError::Exists { entity: key.entity.clone(), id: key.id.clone(), deleted }))

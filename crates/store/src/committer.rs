@@ -10,6 +10,7 @@ use tokio::{
 };
 
 use crate::{
+    faults::{KillPoint, point},
     job::SourceId,
     port::{Backend, BackendError, ChangeKind, Seq, Unit, UnitOutcome},
 };
@@ -125,8 +126,10 @@ fn commit_all(
             units.push(unit);
             waiting.push((events, reply));
         }
+        point(KillPoint::BeforeCommit);
         let started = std::time::Instant::now();
         let result = runtime.block_on(backend.commit(&units));
+        point(KillPoint::AfterCommit);
         metrics::histogram!("corella_commit_seconds").record(started.elapsed());
         #[expect(clippy::cast_precision_loss, reason = "a metric")]
         metrics::histogram!("corella_commit_units").record(units.len() as f64);
@@ -163,5 +166,6 @@ fn announce_one(sink: &dyn CommitSink, events: Vec<RowEvent>, outcome: UnitOutco
     let changes: Vec<Committed> =
         seqs.iter().zip(events).map(|(seq, event)| Committed { seq: *seq, event }).collect();
     sink.committed(&changes);
+    point(KillPoint::AfterAnnounce);
     Commitment::Durable(seqs)
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use corella_rowdoc::merge_stored;
 
 use crate::{
+    faults::{KillPoint, point},
     port::Fold,
     resident::{Loaded, Slot, Tail},
     store::Inner,
@@ -69,6 +70,7 @@ async fn fold(store: &Inner, slot: &Slot) -> Result<Option<usize>, Box<dyn std::
         version: Bytes::from(version.encode()),
     };
     store.backend.fold(fold).await?;
+    point(KillPoint::AfterFold);
     metrics::counter!("corella_folds_total").increment(1);
     Ok(Some(size))
 }

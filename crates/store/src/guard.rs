@@ -168,6 +168,7 @@ fn blobs(row: StoredRow) -> Vec<Bytes> {
 fn version(slot: &Slot, encoded: &[u8]) -> Result<Arc<Version>, ReadError> {
     Version::decode(encoded).map(Arc::new).map_err(|error| {
         tracing::error!(row = %slot.key, error = &error as &dyn std::error::Error, "a stored version is damaged");
+        metrics::counter!("corella_rows_quarantined_total").increment(1);
         ReadError::Quarantined(slot.key.to_string())
     })
 }

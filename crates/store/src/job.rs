@@ -16,6 +16,9 @@ use crate::{
 pub enum RowChange {
     /// Merge a Loro update; the row comes to be if it is not there.
     Update(Bytes),
+    /// Merge a document that was stored elsewhere, its snapshot first, as far as it was stored; trusted as stored
+    /// bytes are.
+    Merge(Vec<Bytes>),
     /// Make a row with these fields.
     Insert(Map<String, Json>),
     /// Set these fields.
@@ -31,6 +34,7 @@ impl RowChange {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Update(update) => update.len(),
+            Self::Merge(pieces) => pieces.iter().map(Bytes::len).sum(),
             Self::Insert(_) | Self::Patch(_) | Self::Delete | Self::Restore => 0,
         }
     }

@@ -9,18 +9,22 @@
 //!
 //! This crate does not know sockets or users.
 
+pub mod archive;
 mod audit;
 mod batch;
 mod cache;
 mod committer;
 mod error;
+mod faults;
 mod fold;
 mod guard;
+mod import;
 mod job;
 mod json;
 mod late;
 mod model;
 pub mod port;
+mod repair;
 mod resident;
 pub mod sqlite;
 mod store;
@@ -30,8 +34,10 @@ pub use cache::CacheBudget;
 pub use committer::{CommitSink, Committed, RowEvent};
 pub use error::{ReadError, StartError, WriteError};
 pub use guard::{Backfill, Export, RowGuard};
+pub use import::{Reading, RowReader, fill_tables};
 pub use job::{Author, Idempotency, Reply, RowChange, SourceId, Write, Written};
 pub use json::row_json;
 pub use late::LateDelay;
 pub use model::check_served;
+pub use repair::{MendedRow, RepairReport, repair};
 pub use store::{Page, Store, StoreOptions};

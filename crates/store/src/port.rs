@@ -4,6 +4,8 @@
 //! decides whether a write is allowed, and never tells anybody about one. SQLite implements it in
 //! [`crate::sqlite`].
 
+mod keep;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,6 +14,12 @@ use corella_manifest::{Entity, Manifest, Value};
 use corella_query::{Dialect, Statement};
 use corella_rowdoc::{PeerId, Projection, RowId, RowKey, Tenant};
 use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+pub use self::keep::{
+    DumpScope, Kept, KeptDelta, KeptOutcome, KeptRow, Mend, MendOutcome, Moment, REPAIR, RestoreOnto,
+    RestoreOutcome, Sealed, checksum,
+};
 
 /// The place of a change in the order of all changes of one database; the first is 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -330,6 +338,34 @@ pub trait Backend: Send + Sync + 'static {
 
     /// The last change of all.
     async fn last_seq(&self) -> Result<Seq, BackendError>;
+
+    /// Sends all that is in `scope` as it lies, all from one moment, while others read and write on.
+    ///
+    /// It ends early, without an error, when nobody listens any more.
+    async fn dump(&self, scope: DumpScope, pieces: mpsc::Sender<Kept>) -> Result<(), BackendError>;
+
+    /// Puts dumped pieces in the place of all that is stored, in one transaction, under a new epoch and a new
+    /// server peer. Every table is to be filled again afterwards: the next [`Backend::shape`] says so.
+    ///
+    /// [`Backend::epoch`] and [`Backend::server_peer`] go on telling the old ones until the database is opened
+    /// again.
+    async fn restore(
+        &self,
+        pieces: mpsc::Receiver<Kept>,
+        onto: RestoreOnto,
+    ) -> Result<RestoreOutcome, BackendError>;
+
+    /// A row as it lies, sound or not; `None` when it was never written.
+    async fn kept(&self, key: &RowKey) -> Result<Option<KeptRow>, BackendError>;
+
+    /// Puts a mended row in the place of a damaged one, whose bytes are set aside, with a change in the log.
+    async fn mend(&self, mend: Mend) -> Result<MendOutcome, BackendError>;
+
+    /// Takes these lines out of an entity's table and sets them aside; `what` says why.
+    async fn take_out(&self, entity: &Entity, keys: Vec<RowKey>, what: String) -> Result<(), BackendError>;
+
+    /// Gives the server another peer id, for the next time that the database is opened.
+    async fn renew_peer(&self) -> Result<(), BackendError>;
 }
 
 /// One row as [`Backend::scan`] finds it.

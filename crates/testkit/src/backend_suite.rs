@@ -7,6 +7,7 @@ mod changes;
 mod commits;
 mod damage;
 mod folds;
+mod keep;
 mod late;
 mod outcomes;
 mod reads;
@@ -66,6 +67,13 @@ pub async fn run<F: Future<Output = Subject>>(open: impl Fn() -> F) {
     late::a_late_line_is_done_with_a_full_write(open().await).await;
 
     damage::harmed_bytes_are_told_and_neighbours_are_fine(open().await).await;
+
+    keep::a_dump_has_everything_of_one_moment(open().await).await;
+    keep::a_dump_is_not_moved_by_later_writes(open().await).await;
+    keep::a_restore_is_what_was_dumped(open().await, open().await).await;
+    keep::a_restore_spares_what_is_there(open().await, open().await).await;
+    keep::a_mend_replaces_a_damaged_row(open().await).await;
+    keep::lines_without_a_document_are_taken_out(open().await).await;
 
     shapes::a_new_column_is_filled_again(open().await).await;
     shapes::columns_that_go_or_change_their_type(open().await).await;

@@ -41,6 +41,25 @@ pub(super) fn table_row(row: &Row<'_>, entity: &Entity, offset: usize) -> Result
     Ok(TableRow { cells })
 }
 
+/// As [`table_row`] from the first column on, for a line that others may have written to: a cell that is not of its
+/// column's type comes as what it is.
+pub(super) fn table_row_as_it_lies(row: &Row<'_>, entity: &Entity) -> Result<TableRow, Error> {
+    let id: String = row.get(0)?;
+    let types = entity.fields.iter().map(|field| &field.ty).chain(entity.open.then_some(&FieldType::Json));
+    let mut cells = vec![Value::Text(id.into())];
+    for (column, ty) in (1..).zip(types) {
+        let stored = row.get_ref(column)?;
+        cells.push(value(stored, ty).unwrap_or_else(|| match stored {
+            ValueRef::Null => Value::Null,
+            ValueRef::Integer(int) => Value::Int(int),
+            ValueRef::Real(real) => Value::Float(real),
+            ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).as_ref().into()),
+            ValueRef::Blob(bytes) => Value::Bytes(bytes.into()),
+        }));
+    }
+    Ok(TableRow { cells })
+}
+
 fn row_type(row: &Row<'_>, column: usize) -> Type {
     row.get_ref(column).map_or(Type::Null, |value| value.data_type())
 }
@@ -79,8 +98,18 @@ pub(super) fn row_key(row: &Row<'_>, entity: &Entity, offset: usize) -> Result<R
 
 /// A failure of a statement that left nothing behind.
 pub(super) fn unavailable(error: Error) -> BackendError {
-    if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+    if is_full(&error) {
         return BackendError::Full(Box::new(error));
     }
     BackendError::Unavailable(Box::new(error))
+}
+
+/// Whether there is no room left: for the database and its log, or for the log's index, which SQLite tells apart.
+pub(super) fn is_full(error: &Error) -> bool {
+    match error {
+        Error::SqliteFailure(error, _) => {
+            error.code == ErrorCode::DiskFull || error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+        }
+        _ => false,
+    }
 }

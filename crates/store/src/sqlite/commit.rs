@@ -4,18 +4,13 @@ use corella_manifest::{EntityName, FieldName};
 use corella_query::Identifier;
 use corella_rowdoc::{Projection, RowId, RowKey};
 use rusqlite::{Connection, Error, ErrorCode, Params, ToSql, Transaction, TransactionBehavior};
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    bind::{Bound, unavailable},
+    bind::{Bound, is_full, unavailable},
     tables::{Table, Tables},
 };
-use crate::port::{BackendError, Fold, OutcomeWrite, RowWrite, Seq, Unit, UnitOutcome};
-
-/// The checksum that is stored beside each blob.
-pub(super) fn checksum(bytes: &[u8]) -> i64 {
-    i64::from_le_bytes(xxh3_64(bytes).to_le_bytes())
-}
+use crate::faults::{KillPoint, point};
+use crate::port::{BackendError, Fold, OutcomeWrite, RowWrite, Seq, Unit, UnitOutcome, checksum};
 
 /// Commits `units` in one transaction.
 pub(super) fn commit(
@@ -30,9 +25,13 @@ pub(super) fn commit(
     for unit in units {
         outcomes.push(apply(&mut transaction, tables, unit, &mut next).map_err(unavailable)?);
     }
-    transaction.commit().map_err(|error| match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => BackendError::Full(Box::new(error)),
-        Some(_) | None => BackendError::Unknown(Box::new(error)),
+    point(KillPoint::MidCommit);
+    transaction.commit().map_err(|error| {
+        // Without room not even the mark that ends the transaction was written.
+        if is_full(&error) {
+            return BackendError::Full(Box::new(error));
+        }
+        BackendError::Unknown(Box::new(error))
     })?;
     Ok(outcomes)
 }
@@ -141,7 +140,7 @@ fn write_row(
         .map_err(|error| Halt::Error(Error::ToSqlConversionFailure(Box::new(error))))?;
     match project(connection, table, &write.key, &write.projection) {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
-            Err(Halt::Outcome(not_unique(connection, table, write)?))
+            Err(Halt::Outcome(not_unique(connection, table, &write.key, &write.projection)?))
         }
         other => Ok(other?),
     }
@@ -152,7 +151,7 @@ fn run(connection: &Connection, sql: &str, parameters: impl Params) -> Result<us
 }
 
 /// Brings a row's line in its table to `projection`.
-fn project(
+pub(super) fn project(
     connection: &Connection,
     table: &Table,
     key: &RowKey,
@@ -177,9 +176,14 @@ fn stale(connection: &Connection, write: &RowWrite) -> Result<Halt, Error> {
 }
 
 /// Finds the fields in which a row clashes with another, and that row.
-fn not_unique(connection: &Connection, table: &Table, write: &RowWrite) -> Result<UnitOutcome, Error> {
+pub(super) fn not_unique(
+    connection: &Connection,
+    table: &Table,
+    key: &RowKey,
+    projection: &Projection,
+) -> Result<UnitOutcome, Error> {
     for fields in &table.unique {
-        let (wanted, holder) = holder(connection, table, fields, write)?;
+        let (wanted, holder) = holder(connection, table, fields, key, projection)?;
         if holder.is_some() {
             return Ok(UnitOutcome::NotUnique { fields: wanted, holder });
         }
@@ -191,7 +195,8 @@ fn holder(
     connection: &Connection,
     table: &Table,
     fields: &[FieldName],
-    write: &RowWrite,
+    key: &RowKey,
+    projection: &Projection,
 ) -> Result<(Vec<String>, Option<RowId>), Error> {
     let names = fields.iter().map(ToString::to_string).collect();
     let mut sql = format!("SELECT id FROM {} WHERE corella_tenant = ?1 AND id <> ?2", table.name());
@@ -200,9 +205,9 @@ fn holder(
         let place = bound.len() + 3;
         sql.push_str(&format!(" AND {} = ?{place}", Identifier::from(field)));
         let index = table.position(field).unwrap_or(usize::MAX);
-        bound.extend(write.projection.values.get(index).map(Bound));
+        bound.extend(projection.values.get(index).map(Bound));
     }
-    let (tenant, id) = (write.key.tenant.as_str(), write.key.id.as_str());
+    let (tenant, id) = (key.tenant.as_str(), key.id.as_str());
     let mut parameters: Vec<&dyn ToSql> = vec![&tenant, &id];
     parameters.extend(bound.iter().map(|value| value as &dyn ToSql));
     let mut statement = connection.prepare(&sql)?;
@@ -243,6 +248,7 @@ pub(super) fn fold(connection: &mut Connection, fold: &Fold) -> Result<(), Backe
              checksum = excluded.checksum",
             (row.0, row.1, row.2, &fold.snapshot[..], checksum(&fold.snapshot)),
         )?;
+        point(KillPoint::MidFold);
         run(
             &transaction,
             "DELETE FROM corella_tail WHERE tenant = ?1 AND entity = ?2 AND row_id = ?3 AND seq <= ?4",

@@ -3,13 +3,17 @@
 use std::path::Path;
 
 use corella_rowdoc::PeerId;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Batch, Connection, TransactionBehavior, fallible_iterator::FallibleIterator as _};
 use uuid::Uuid;
 
 use super::OpenError;
+use crate::faults::{KillPoint, point};
 
 /// Every version in its order; a step is never edited once it has been released.
-const STEPS: &[&str] = &[include_str!("../../../../schema/sql/sqlite/0001_sidecar.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../../../../schema/sql/sqlite/0001_sidecar.sql"),
+    include_str!("../../../../schema/sql/sqlite/0002_damaged.sql"),
+];
 
 const KNOWN: i64 = STEPS.len() as i64;
 
@@ -20,7 +24,7 @@ pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), OpenEr
     for (step, number) in STEPS.iter().zip(1_i64..).filter(|(_, number)| *number > found) {
         let mut work = || -> Result<(), rusqlite::Error> {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            transaction.execute_batch(step)?;
+            run_step(&transaction, step)?;
             if number == 1 {
                 name_database(&transaction)?;
             }
@@ -28,6 +32,15 @@ pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), OpenEr
             transaction.commit()
         };
         work().map_err(database_error)?;
+    }
+    Ok(())
+}
+
+fn run_step(connection: &Connection, step: &str) -> Result<(), rusqlite::Error> {
+    let mut statements = Batch::new(connection, step);
+    while let Some(mut statement) = statements.next()? {
+        statement.execute([])?;
+        point(KillPoint::MidMigration);
     }
     Ok(())
 }
@@ -48,13 +61,29 @@ fn version(connection: &Connection, path: &Path) -> Result<i64, OpenError> {
 }
 
 /// Gives a new database its epoch and the peer id under which the server writes.
-fn name_database(connection: &Connection) -> Result<(), rusqlite::Error> {
+pub(super) fn name_database(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.execute(NAME, ("epoch", Uuid::now_v7().simple().to_string()))?;
+    name_peer(connection)
+}
+
+/// Draws the peer id under which the server writes: at random, so that none comes twice.
+pub(super) fn name_peer(connection: &Connection) -> Result<(), rusqlite::Error> {
     let peer = u64::from_le_bytes(*Uuid::new_v4().as_bytes().first_chunk().expect("a UUID has 16 bytes"));
-    let mut insert = connection.prepare("INSERT INTO corella_meta (name, value) VALUES (?1, ?2)")?;
-    insert.execute(("epoch", Uuid::now_v7().simple().to_string()))?;
     // Loro keeps the largest id for itself.
-    insert.execute(("server_peer", (peer >> 1).to_string()))?;
-    Ok(())
+    connection.execute(NAME, ("server_peer", (peer >> 1).to_string())).map(drop)
+}
+
+const NAME: &str = "INSERT INTO corella_meta (name, value) VALUES (?1, ?2)";
+
+/// Commits a mark that means nothing but that it could be committed.
+pub(super) fn settle(connection: &mut Connection) -> Result<(), rusqlite::Error> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute(
+        "INSERT INTO corella_meta (name, value) VALUES ('settled', ?1) \
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        [Uuid::now_v7().simple().to_string()],
+    )?;
+    transaction.commit()
 }
 
 /// The database's epoch and server peer.

@@ -3,8 +3,11 @@
 mod bind;
 mod commit;
 mod connect;
+mod dump;
+mod mend;
 mod migrate;
 mod read;
+mod restore;
 mod tables;
 
 use std::{
@@ -19,11 +22,13 @@ use corella_manifest::{Entity, Manifest};
 use corella_query::{Dialect, Statement};
 use corella_rowdoc::{PeerId, Projection, RowKey};
 use rusqlite::Connection;
+use tokio::sync::mpsc;
 
 use self::{connect::Readers, tables::Tables};
 use crate::port::{
-    Backend, BackendError, ChangeEntry, Fold, Opened, Outcome, OutcomeKey, ScannedRow, Selected, Seq,
-    StoredHead, StoredRow, Unit, UnitOutcome,
+    Backend, BackendError, ChangeEntry, DumpScope, Fold, Kept, KeptRow, Mend, MendOutcome, Opened, Outcome,
+    OutcomeKey, RestoreOnto, RestoreOutcome, ScannedRow, Selected, Seq, StoredHead, StoredRow, Unit,
+    UnitOutcome,
 };
 
 /// When a commit counts as durable.
@@ -75,7 +80,7 @@ pub enum OpenError {
 pub struct SqliteBackend {
     path: PathBuf,
     durability: Durability,
-    /// The one connection that writes; `None` after a failed commit, until the next one opens it again. A plain
+    /// The one connection that writes; `None` after a failure, until it could be opened again. A plain
     /// mutex, held for one transaction, because only the commit thread and background folds ever take it.
     writer: Arc<Mutex<Option<Connection>>>,
     readers: Arc<Readers>,
@@ -171,7 +176,8 @@ impl SqliteBackend {
     }
 }
 
-/// Lends the writing connection to `work`, opening it first if the last commit broke it.
+/// Lends the writing connection to `work`; after a failure of the database it is opened anew, at once or, where that
+/// fails, before the next use.
 fn with_writer<T>(
     writer: &Mutex<Option<Connection>>,
     path: &Path,
@@ -181,13 +187,36 @@ fn with_writer<T>(
     let mut slot = writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let connection = match &mut *slot {
         Some(connection) => connection,
-        empty => empty.insert(connect::writer(path, durability).map_err(bind::unavailable)?),
+        empty => empty.insert(reopen(path, durability)?),
     };
     let result = work(connection);
-    if matches!(result, Err(BackendError::Unknown(_))) {
-        *slot = None;
+    match &result {
+        Ok(_) | Err(BackendError::Full(_) | BackendError::Damaged { .. }) => {}
+        Err(BackendError::Unknown(_) | BackendError::Unavailable(_)) => {
+            *slot = None;
+            *slot = reopen(path, durability)
+                .inspect_err(|error| {
+                    tracing::error!(
+                        error = error as &dyn std::error::Error,
+                        "the database cannot be opened again"
+                    );
+                })
+                .ok();
+        }
     }
     result
+}
+
+/// Opens the writing connection after a failure, and settles what the failed commit left open.
+///
+/// Its pages may lie in the log, whole, while the connections do not count them: they would come to life at the next
+/// recovery. A commit of our own takes their place, so that what is read from here on stays as it is.
+fn reopen(path: &Path, durability: Durability) -> Result<Connection, BackendError> {
+    let mut connection = connect::writer(path, durability).map_err(bind::unavailable)?;
+    migrate::settle(&mut connection).map_err(bind::unavailable)?;
+    tracing::warn!("the database was opened again after a failure");
+    metrics::counter!("corella_database_reopened_total").increment(1);
+    Ok(connection)
 }
 
 #[async_trait]
@@ -291,5 +320,37 @@ impl Backend for SqliteBackend {
 
     async fn last_seq(&self) -> Result<Seq, BackendError> {
         self.read(read::last_seq).await
+    }
+    async fn dump(&self, scope: DumpScope, pieces: mpsc::Sender<Kept>) -> Result<(), BackendError> {
+        self.read(move |connection| {
+            dump::dump(connection, &scope, |piece| pieces.blocking_send(piece).is_ok())
+        })
+        .await
+    }
+
+    async fn restore(
+        &self,
+        mut pieces: mpsc::Receiver<Kept>,
+        onto: RestoreOnto,
+    ) -> Result<RestoreOutcome, BackendError> {
+        self.write(move |connection, _| restore::restore(connection, || pieces.blocking_recv(), onto)).await
+    }
+
+    async fn kept(&self, key: &RowKey) -> Result<Option<KeptRow>, BackendError> {
+        let key = key.clone();
+        self.read(move |connection| dump::kept(connection, &key)).await
+    }
+
+    async fn mend(&self, mend: Mend) -> Result<MendOutcome, BackendError> {
+        self.write(move |connection, tables| mend::mend(connection, tables, &mend)).await
+    }
+
+    async fn take_out(&self, entity: &Entity, keys: Vec<RowKey>, what: String) -> Result<(), BackendError> {
+        let entity = entity.clone();
+        self.write(move |connection, tables| mend::take_out(connection, tables, &entity, &keys, &what)).await
+    }
+
+    async fn renew_peer(&self) -> Result<(), BackendError> {
+        self.write(|connection, _| mend::renew_peer(connection)).await
     }
 }

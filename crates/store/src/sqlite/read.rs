@@ -7,17 +7,16 @@ use corella_rowdoc::{RowId, RowKey, Tenant};
 use rusqlite::{Connection, Error, OptionalExtension, Row, ToSql, params_from_iter};
 
 use super::{
-    bind::{Bound, row_key, table_row},
-    commit::checksum,
+    bind::{Bound, row_key, table_row, table_row_as_it_lies},
     tables::Tables,
 };
 use crate::port::{
-    ChangeEntry, Outcome, OutcomeKey, ScannedRow, Selected, Seq, StoredHead, StoredRow, TailEntry,
+    ChangeEntry, Outcome, OutcomeKey, ScannedRow, Selected, Seq, StoredHead, StoredRow, TailEntry, checksum,
 };
 
-const HEAD: &str = "head_seq, head_version, snapshot_seq, snapshot_version, deleted";
+pub(super) const HEAD: &str = "head_seq, head_version, snapshot_seq, snapshot_version, deleted";
 
-fn stored_head(row: &Row<'_>, offset: usize) -> Result<StoredHead, Error> {
+pub(super) fn stored_head(row: &Row<'_>, offset: usize) -> Result<StoredHead, Error> {
     Ok(StoredHead {
         head: Seq(row.get(offset)?),
         head_version: Bytes::from(row.get::<_, Vec<u8>>(offset + 1)?),
@@ -27,7 +26,7 @@ fn stored_head(row: &Row<'_>, offset: usize) -> Result<StoredHead, Error> {
     })
 }
 
-fn place(key: &RowKey) -> (&str, &str, &str) {
+pub(super) fn place(key: &RowKey) -> (&str, &str, &str) {
     (key.tenant.as_str(), key.entity.as_str(), key.id.as_str())
 }
 
@@ -140,7 +139,7 @@ pub(super) fn scan(
     let mut rows = Vec::with_capacity(heads.len());
     for (key, head, late) in heads {
         let table = line
-            .query_row((key.tenant.as_str(), key.id.as_str()), |row| table_row(row, entity, 0))
+            .query_row((key.tenant.as_str(), key.id.as_str()), |row| table_row_as_it_lies(row, entity))
             .optional()?;
         let stored = bytes_of(&transaction, &key, head)?;
         rows.push(ScannedRow { key, stored, table, late });
@@ -184,7 +183,7 @@ fn change(row: &Row<'_>) -> Result<ChangeEntry, Error> {
 }
 
 /// Reads `tenant, entity, row_id` from `offset` on.
-fn any_key(row: &Row<'_>, offset: usize) -> Result<RowKey, Error> {
+pub(super) fn any_key(row: &Row<'_>, offset: usize) -> Result<RowKey, Error> {
     let conversion = |column, error: Box<dyn std::error::Error + Send + Sync>| {
         Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error)
     };
@@ -215,7 +214,7 @@ pub(super) fn last_seq(connection: &mut Connection) -> Result<Seq, Error> {
     last_seq_of(connection)
 }
 
-fn last_seq_of(connection: &Connection) -> Result<Seq, Error> {
+pub(super) fn last_seq_of(connection: &Connection) -> Result<Seq, Error> {
     connection
         .prepare_cached("SELECT coalesce(max(seq), 0) FROM corella_changes")?
         .query_row([], |row| row.get(0).map(Seq))

@@ -1,0 +1,217 @@
+//! The lines of a file of rows, apart from what they are made of and made into.
+
+use std::sync::Arc;
+
+use corella_manifest::EntityName;
+use corella_rowdoc::{RowId, RowKey, Tenant};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+
+use super::{
+    ArchiveHeader, FORMAT, VERSION,
+    encoding::{Base64, Hex, Time},
+};
+use crate::port::{KeptDelta, KeptOutcome, KeptRow, Outcome, OutcomeKey, Sealed, Seq, StoredHead};
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub(super) enum Line {
+    Header(HeaderLine),
+    Row(Box<RowLine>),
+    Outcome(OutcomeLine),
+    End(EndLine),
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct HeaderLine {
+    pub(super) format: String,
+    pub(super) version: u32,
+    app: String,
+    fingerprint: String,
+    epoch: String,
+    seq: i64,
+    at: Time,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct RowLine {
+    tenant: String,
+    entity: String,
+    id: String,
+    head: i64,
+    version: Base64,
+    deleted: bool,
+    created: Time,
+    snapshot: Option<SnapshotLine>,
+    tail: Vec<DeltaLine>,
+    /// For the reader's eye; never read back.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub(super) fields: Option<Map<String, Json>>,
+}
+
+/// A row may be said to have a snapshot whose bytes are missing; then there are none here, either.
+#[derive(Serialize, Deserialize)]
+struct SnapshotLine {
+    seq: i64,
+    version: Base64,
+    #[serde(flatten)]
+    sealed: Option<SealedLine>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SealedLine {
+    bytes: Base64,
+    xxh3: Hex,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DeltaLine {
+    seq: i64,
+    author: Option<String>,
+    at: Time,
+    bytes: Base64,
+    xxh3: Hex,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct OutcomeLine {
+    tenant: String,
+    author: String,
+    key: String,
+    request: Base64,
+    seq: i64,
+    answer: String,
+    at: Time,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct EndLine {
+    pub(super) rows: u64,
+    pub(super) outcomes: u64,
+    /// The checksum of all lines before.
+    pub(super) lines: Hex,
+}
+
+impl From<&ArchiveHeader> for HeaderLine {
+    fn from(header: &ArchiveHeader) -> Self {
+        Self {
+            format: FORMAT.into(),
+            version: VERSION,
+            app: header.app.clone(),
+            fingerprint: header.fingerprint.clone(),
+            epoch: header.epoch.clone(),
+            seq: header.seq.0,
+            at: Time(header.at),
+        }
+    }
+}
+
+impl From<HeaderLine> for ArchiveHeader {
+    fn from(line: HeaderLine) -> Self {
+        Self {
+            app: line.app,
+            fingerprint: line.fingerprint,
+            epoch: line.epoch,
+            seq: Seq(line.seq),
+            at: line.at.0,
+        }
+    }
+}
+
+fn sealed(sealed: &Sealed) -> SealedLine {
+    SealedLine { bytes: Base64(sealed.bytes.clone()), xxh3: Hex::of_stored(sealed.checksum) }
+}
+
+fn unsealed(line: SealedLine) -> Sealed {
+    Sealed { bytes: line.bytes.0, checksum: line.xxh3.stored() }
+}
+
+impl From<&KeptRow> for RowLine {
+    fn from(row: &KeptRow) -> Self {
+        let head = &row.head;
+        let snapshot = (head.snapshot != Seq::ZERO || row.snapshot.is_some()).then(|| SnapshotLine {
+            seq: head.snapshot.0,
+            version: Base64(head.snapshot_version.clone()),
+            sealed: row.snapshot.as_ref().map(sealed),
+        });
+        let delta = |entry: &KeptDelta| {
+            let SealedLine { bytes, xxh3 } = sealed(&entry.delta);
+            let author = entry.author.as_deref().map(str::to_owned);
+            DeltaLine { seq: entry.seq.0, author, at: Time(entry.at), bytes, xxh3 }
+        };
+        Self {
+            tenant: row.key.tenant.as_str().into(),
+            entity: row.key.entity.to_string(),
+            id: row.key.id.as_str().into(),
+            head: head.head.0,
+            version: Base64(head.head_version.clone()),
+            deleted: head.deleted,
+            created: Time(row.created_at),
+            snapshot,
+            tail: row.tail.iter().map(delta).collect(),
+            fields: None,
+        }
+    }
+}
+
+impl RowLine {
+    /// The row; or what is wrong with its names.
+    pub(super) fn into_row(self) -> Result<KeptRow, String> {
+        let key = RowKey {
+            tenant: Tenant::new(&self.tenant),
+            entity: EntityName::new(&self.entity).map_err(|error| error.to_string())?,
+            id: RowId::new(&self.id).map_err(|error| error.to_string())?,
+        };
+        let (snapshot, snapshot_version, bytes) = match self.snapshot {
+            None => (Seq::ZERO, bytes::Bytes::new(), None),
+            Some(line) => (Seq(line.seq), line.version.0, line.sealed.map(unsealed)),
+        };
+        let delta = |line: DeltaLine| KeptDelta {
+            seq: Seq(line.seq),
+            delta: unsealed(SealedLine { bytes: line.bytes, xxh3: line.xxh3 }),
+            author: line.author.map(Arc::from),
+            at: line.at.0,
+        };
+        Ok(KeptRow {
+            key,
+            head: StoredHead {
+                head: Seq(self.head),
+                head_version: self.version.0,
+                snapshot,
+                snapshot_version,
+                deleted: self.deleted,
+            },
+            created_at: self.created.0,
+            snapshot: bytes,
+            tail: self.tail.into_iter().map(delta).collect(),
+        })
+    }
+}
+
+impl From<&KeptOutcome> for OutcomeLine {
+    fn from(kept: &KeptOutcome) -> Self {
+        Self {
+            tenant: kept.key.tenant.as_str().into(),
+            author: (*kept.key.author).into(),
+            key: (*kept.key.key).into(),
+            request: Base64(kept.outcome.request.clone()),
+            seq: kept.outcome.seq.0,
+            answer: kept.outcome.answer.clone(),
+            at: Time(kept.at),
+        }
+    }
+}
+
+impl From<OutcomeLine> for KeptOutcome {
+    fn from(line: OutcomeLine) -> Self {
+        Self {
+            key: OutcomeKey {
+                tenant: Tenant::new(&line.tenant),
+                author: line.author.into(),
+                key: line.key.into(),
+            },
+            outcome: Outcome { request: line.request.0, seq: Seq(line.seq), answer: line.answer },
+            at: line.at.0,
+        }
+    }
+}
