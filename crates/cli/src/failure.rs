@@ -1,10 +1,10 @@
 //! Why a command ended without doing its work, and the exit code that says so.
 
-use std::{error::Error, io, path::PathBuf, process::ExitCode};
+use std::{error::Error, io, path::PathBuf, process::ExitCode, sync::Arc};
 
 use corella_manifest::ManifestErrors;
 use corella_server::AuthError;
-use corella_store::{StartError, sqlite::OpenError};
+use corella_store::{StartError, archive::ArchiveError, port::BackendError, sqlite::OpenError};
 
 /// A command's failure.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,37 @@ pub(crate) enum Failure {
     /// The address cannot be listened on.
     #[error("failed to listen on {address}{}", hint(source))]
     Listen { address: String, source: io::Error },
+    /// A file of rows cannot be opened or written.
+    #[error("failed to {what} {}", path.display())]
+    File { what: &'static str, path: PathBuf, source: io::Error },
+    /// A file of rows is not right.
+    #[error("failed to read the rows of {}", path.display())]
+    Archive { path: PathBuf, source: ArchiveError },
+    /// A row of a file cannot be imported.
+    #[error("failed to import the rows of {}: line {line}: expected a row that fits the app, found {row}: {found}", path.display())]
+    BadRow { path: PathBuf, line: u64, row: String, found: String },
+    /// A file has rows of which the manifest knows nothing.
+    #[error(
+        "failed to import the rows of {}: the manifest lacks the entities {entities}; declare them, or choose others with --entity",
+        path.display()
+    )]
+    UnknownEntities { path: PathBuf, entities: String },
+    /// A backup is another app's.
+    #[error(
+        "failed to restore: expected a backup of the app {expected:?}, which the manifest names, found one of {found:?}"
+    )]
+    OtherApp { expected: String, found: String },
+    /// A backup would replace rows.
+    #[error(
+        "failed to restore: {0} has rows already; restore into an empty one, or add --replace to let go of them"
+    )]
+    NotEmpty(String),
+    /// The database fails a command.
+    #[error("failed to {what}")]
+    Database { what: &'static str, source: BackendError },
+    /// The database fails a write.
+    #[error("failed to {what}")]
+    Write { what: &'static str, source: Arc<BackendError> },
     /// The process itself fails.
     #[error("failed to {what}")]
     Process { what: &'static str, source: io::Error },
@@ -64,13 +95,22 @@ impl Failure {
         message
     }
 
-    /// The exit code: 3 for the manifest, 4 for the data folder, 5 for the address, 70 for anything else.
+    /// Whether it is the database that fails, whatever row it is asked for.
+    pub(crate) fn is_the_databases(&self) -> bool {
+        matches!(self, Self::Write { .. } | Self::Database { .. })
+    }
+
+    /// The exit code: 3 for the manifest, 4 for the data folder, 5 for the address, 6 for a
+    /// file of rows, 70 for anything else.
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::ManifestFile { .. } | Self::Manifest { .. } => 3,
             Self::Start { source: StartError::Unserved(_), .. } => 3,
             Self::Open(_) | Self::Secret { .. } | Self::ShortSecret { .. } => 4,
             Self::Start { source: StartError::Backend(_), .. } => 4,
+            Self::NotEmpty(_) | Self::Database { .. } | Self::Write { .. } => 4,
+            Self::File { .. } | Self::Archive { .. } | Self::BadRow { .. } => 6,
+            Self::UnknownEntities { .. } | Self::OtherApp { .. } => 6,
             Self::Listen { .. } => 5,
             Self::Start { source: StartError::Thread(_), .. } | Self::Token(_) | Self::Process { .. } => 70,
         })

@@ -5,16 +5,21 @@
     reason = "talking to the terminal is what this crate is for"
 )]
 
+mod archive_file;
 mod commands;
 mod failure;
 mod manifest_file;
+mod progress;
 mod secret;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check::Check, dev::Dev, serve::Serve, token::Token};
+use crate::commands::{
+    backup::Backup, check::Check, dev::Dev, export::Export, import::Import, repair::Repair, restore::Restore,
+    serve::Serve, token::Token,
+};
 
 /// Corella: a realtime backend in one binary.
 ///
@@ -40,6 +45,11 @@ enum Command {
     Dev(Dev),
     Token(Token),
     Check(Check),
+    Repair(Repair),
+    Backup(Backup),
+    Restore(Restore),
+    Export(Export),
+    Import(Import),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +59,11 @@ fn main() -> ExitCode {
         Command::Dev(dev) => dev.run(),
         Command::Token(token) => token.run(),
         Command::Check(check) => check.run(),
+        Command::Repair(repair) => repair.run(),
+        Command::Backup(backup) => backup.run(),
+        Command::Restore(restore) => restore.run(),
+        Command::Export(export) => export.run(),
+        Command::Import(import) => import.run(),
     };
     match outcome {
         Ok(code) => code,

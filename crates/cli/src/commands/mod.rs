@@ -1,6 +1,14 @@
 //! The subcommands.
 
+pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod dev;
+pub(crate) mod export;
+pub(crate) mod import;
+mod location;
+pub(crate) mod repair;
+pub(crate) mod restore;
 pub(crate) mod serve;
 pub(crate) mod token;
+
+pub(crate) use location::{Location, runtime};

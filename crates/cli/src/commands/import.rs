@@ -1,0 +1,249 @@
+//! `corella import`: rows out of a file, merged into those that are there.
+
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, sync::Arc};
+
+use clap::Args;
+use corella_store::{
+    CommitSink, Committed, RowReader, Store, StoreOptions, WriteError,
+    archive::{ArchiveError, ArchiveReader, Piece},
+    port::{DumpScope, KeptRow},
+};
+use tokio::task::JoinSet;
+
+use crate::{
+    archive_file,
+    commands::{Location, export::Filter, runtime},
+    failure::Failure,
+    progress::Progress,
+};
+
+/// Rows that are merged at once.
+const MOST_AT_WORK: usize = 256;
+/// Bytes of rows that are merged at once.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
+
+/// Merge the rows of a file into those that are there.
+///
+/// It reads the files of `corella export` and `corella backup`. No server may run on the data meanwhile. A row that is
+/// there already keeps its own edits and gets those of the file; importing twice changes nothing. A file is read to its
+/// end before the first row is stored, so that one with a wrong line changes nothing at all.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The file to read, compressed or not; - is the standard input, which is not read ahead.
+    #[arg(value_name = "FILE", default_value = "-")]
+    file: PathBuf,
+    #[command(flatten)]
+    location: Location,
+    #[command(flatten)]
+    filter: Filter,
+    /// Report rows that cannot be imported, and import the others.
+    #[arg(long)]
+    skip_bad: bool,
+}
+
+struct Nobody;
+
+impl CommitSink for Nobody {
+    fn committed(&self, _changes: &[Committed]) {}
+}
+
+type Reader = ArchiveReader<Box<dyn std::io::BufRead + Send>>;
+
+/// One row of the file that is to be imported.
+struct Line {
+    number: u64,
+    row: KeptRow,
+}
+
+impl Import {
+    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        let manifest = Arc::new(self.location.manifest()?);
+        let rows = RowReader::new(Arc::clone(&manifest)).map_err(|source| self.location.start(source))?;
+        let scope = self.filter.scope();
+        if !self.skip_bad && !archive_file::is_standard(&self.file) {
+            self.look_through(&rows, &scope)?;
+        }
+        runtime()?.block_on(async {
+            let backend = self.location.owner()?;
+            let store = Store::start(backend, manifest, Arc::new(Nobody), StoreOptions::default())
+                .await
+                .map_err(|source| self.location.start(source))?;
+            let outcome = self.import(&store, &rows, &scope).await;
+            store.close().await;
+            outcome
+        })
+    }
+
+    fn open(&self, progress: &Progress) -> Result<Reader, Failure> {
+        let input = archive_file::open(&self.file, progress)?;
+        ArchiveReader::new(input).map_err(|source| self.wrong(source))
+    }
+
+    fn wrong(&self, source: ArchiveError) -> Failure {
+        Failure::Archive { path: self.file.clone(), source }
+    }
+
+    /// Reads all lines without storing anything; the first that is wrong is the failure.
+    fn look_through(&self, rows: &RowReader, scope: &DumpScope) -> Result<(), Failure> {
+        let progress = Progress::of_bytes(&self.file);
+        let mut reader = self.open(&progress)?;
+        let mut unknown: BTreeMap<String, u64> = BTreeMap::new();
+        loop {
+            match reader.next_piece().map_err(|source| self.wrong(source))? {
+                Piece::Row(row) if !scope.has(&row.key) => {}
+                Piece::Row(row) => {
+                    if !rows.knows(&row) {
+                        *unknown.entry(row.key.entity.to_string()).or_default() += 1;
+                    } else if let Some(fault) = row.fault() {
+                        let (line, row) = (reader.line(), row.key.to_string());
+                        return Err(Failure::BadRow { path: self.file.clone(), line, row, found: fault });
+                    }
+                }
+                Piece::Outcome(_) => {}
+                Piece::End(_) => break,
+            }
+        }
+        progress.finish(0);
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let entities = unknown.iter().map(|(name, rows)| format!("{name} ({rows} rows)"));
+        Err(Failure::UnknownEntities {
+            path: self.file.clone(),
+            entities: entities.collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    async fn import(&self, store: &Store, rows: &RowReader, scope: &DumpScope) -> Result<ExitCode, Failure> {
+        let failed = |error| self.location.start(error);
+        let before = store.last_seq().await.map_err(|error| failed_read(error, failed))?;
+        let progress = Progress::of_bytes(&self.file);
+        let mut reader = self.open(&progress)?;
+        let mut work = Work { store, at_work: JoinSet::new(), bytes: 0, merged: 0 };
+        let mut skipped = 0_u64;
+        loop {
+            let bad = match reader.next_piece() {
+                Ok(Piece::End(_)) => break,
+                Ok(Piece::Outcome(_)) => None,
+                Ok(Piece::Row(row)) if !scope.has(&row.key) => None,
+                Ok(Piece::Row(row)) if !rows.knows(&row) => {
+                    let found = format!("the manifest has no entity {}", row.key.entity);
+                    Some(self.bad_row(reader.line(), &row, found))
+                }
+                Ok(Piece::Row(row)) => {
+                    work.start(Line { number: reader.line(), row });
+                    work.room().await.map(|failed| self.refused(failed))
+                }
+                Err(source @ ArchiveError::Line { .. }) => Some(self.wrong(source)),
+                Err(source) => return Err(self.wrong(source)),
+            };
+            self.bear(bad, &mut skipped, &progress)?;
+        }
+        while let Some(failed) = work.next().await {
+            self.bear(failed.map(|failed| self.refused(failed)), &mut skipped, &progress)?;
+        }
+        let after = store.last_seq().await.map_err(|error| failed_read(error, failed))?;
+        let told = progress.finish(work.merged);
+        println!("Merged {told}; {} of them changed something.", after.0 - before.0);
+        if skipped > 0 {
+            eprintln!("corella: {skipped} lines were skipped; they are named above");
+            return Ok(ExitCode::from(1));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Reports a line that cannot be imported, or gives up because of it.
+    fn bear(&self, bad: Option<Failure>, skipped: &mut u64, progress: &Progress) -> Result<(), Failure> {
+        match bad {
+            None => Ok(()),
+            Some(failure) if !self.skip_bad || failure.is_the_databases() => Err(failure),
+            Some(failure) => {
+                *skipped += 1;
+                progress.tell(&format!("corella: skipped: {}", failure.message()));
+                Ok(())
+            }
+        }
+    }
+
+    fn bad_row(&self, line: u64, row: &KeptRow, found: String) -> Failure {
+        Failure::BadRow { path: self.file.clone(), line, row: row.key.to_string(), found }
+    }
+
+    fn refused(&self, refused: Refused) -> Failure {
+        match refused.error {
+            WriteError::Backend(source) => Failure::Write { what: "store a row", source },
+            error => Failure::BadRow {
+                path: self.file.clone(),
+                line: refused.line,
+                row: refused.row,
+                found: error.to_string(),
+            },
+        }
+    }
+}
+
+fn failed_read(
+    error: corella_store::ReadError,
+    failed: impl FnOnce(corella_store::StartError) -> Failure,
+) -> Failure {
+    match error {
+        corella_store::ReadError::Backend(source) => Failure::Write { what: "read the last change", source },
+        other => failed(corella_store::StartError::Thread(std::io::Error::other(other))),
+    }
+}
+
+/// A row that was not merged.
+struct Refused {
+    line: u64,
+    row: String,
+    error: WriteError,
+}
+
+/// Rows that are being merged.
+struct Work<'a> {
+    store: &'a Store,
+    at_work: JoinSet<(usize, Result<(), Refused>)>,
+    bytes: usize,
+    merged: u64,
+}
+
+impl Work<'_> {
+    fn start(&mut self, Line { number, row }: Line) {
+        let bytes = row.blobs().map(bytes::Bytes::len).sum();
+        self.bytes += bytes;
+        let store = self.store.clone();
+        self.at_work.spawn(async move {
+            let name = row.key.to_string();
+            let merged = store.merge(row).await;
+            (bytes, merged.map(drop).map_err(|error| Refused { line: number, row: name, error }))
+        });
+    }
+
+    /// Waits until another row may start; says what was refused meanwhile.
+    async fn room(&mut self) -> Option<Refused> {
+        while self.at_work.len() >= MOST_AT_WORK || self.bytes > MOST_BYTES {
+            match self.next().await {
+                Some(None) => {}
+                Some(Some(refused)) => return Some(refused),
+                None => break,
+            }
+        }
+        None
+    }
+
+    /// Waits for one row; says whether it was refused, and nothing when none is left.
+    async fn next(&mut self) -> Option<Option<Refused>> {
+        let (bytes, outcome) = match self.at_work.join_next().await? {
+            Ok(done) => done,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        self.bytes -= bytes;
+        match outcome {
+            Ok(()) => {
+                self.merged += 1;
+                Some(None)
+            }
+            Err(refused) => Some(Some(refused)),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Which app's data a command works on.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use clap::Args;
+use corella_manifest::Manifest;
+use corella_store::{
+    StartError,
+    port::Backend,
+    sqlite::{Durability, SqliteBackend},
+};
+use tokio::runtime::Runtime;
+
+use crate::{failure::Failure, manifest_file};
+
+/// The app and its data.
+#[derive(Debug, Args)]
+pub(crate) struct Location {
+    /// The manifest of the app.
+    #[arg(long, value_name = "FILE", env = "CORELLA_MANIFEST")]
+    manifest: PathBuf,
+    /// The data folder of the server.
+    #[arg(long, value_name = "DIR", env = "CORELLA_DATA")]
+    data: PathBuf,
+}
+
+impl Location {
+    /// The manifest, read and validated.
+    pub(crate) fn manifest(&self) -> Result<Manifest, Failure> {
+        manifest_file::read(&self.manifest)
+    }
+
+    /// The database, to be read beside a server that may run.
+    pub(crate) fn reader(&self) -> Result<Arc<dyn Backend>, Failure> {
+        Ok(Arc::new(SqliteBackend::open_read_only(&self.data)?))
+    }
+
+    /// The database with nobody else at it, made if it is not there.
+    pub(crate) fn owner(&self) -> Result<Arc<dyn Backend>, Failure> {
+        Ok(Arc::new(SqliteBackend::open(&self.data, Durability::Full)?))
+    }
+
+    /// The database with nobody else at it; it has to be there.
+    pub(crate) fn owner_of_what_is_there(&self) -> Result<Arc<dyn Backend>, Failure> {
+        SqliteBackend::open_read_only(&self.data)?;
+        self.owner()
+    }
+
+    /// A manifest that cannot be served, or a database that fails.
+    pub(crate) fn start(&self, source: StartError) -> Failure {
+        Failure::Start { path: self.manifest.clone(), source }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.data.display().fmt(f)
+    }
+}
+
+/// The threads that a command's work runs on.
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    Runtime::new().map_err(|source| Failure::Process { what: "start the async threads", source })
+}
