@@ -104,6 +104,34 @@ impl Installation {
         finish(&mut command).await
     }
 
+    /// Runs a command as [`Installation::run`] does, with more settings in its environment.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Finished {
+        let mut command = self.command(arguments);
+        command.env("CORELLA_MANIFEST", self.manifest()).env("CORELLA_DATA", self.data());
+        finish(command.envs(environment.iter().copied())).await
+    }
+
+    /// Starts `corella serve` by another program, such as a tracer, which has to become the server; with more settings
+    /// in its environment.
+    pub async fn serve_by(&self, program: &[&str], environment: &[(&str, &str)]) -> Server {
+        let serve = self.command(["serve", "--listen", "127.0.0.1:0"]);
+        let mut command = match program {
+            [] => serve,
+            [program, arguments @ ..] => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(serve.as_std().get_program()).args(serve.as_std().get_args());
+                command.current_dir(self.folder()).stdin(Stdio::null()).kill_on_drop(true);
+                command
+            }
+        };
+        command.env("CORELLA_MANIFEST", self.manifest()).env("CORELLA_DATA", self.data());
+        command.envs(environment.iter().copied());
+        Server::start(command).await
+    }
+
     /// Starts `corella serve`.
     pub async fn serve(&self) -> Server {
         self.start("serve", &[]).await

@@ -7,6 +7,8 @@ mod encoding;
 mod error;
 mod line;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use error::ArchiveError;
