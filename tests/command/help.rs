@@ -43,3 +43,10 @@ async fn of_token() {
 async fn of_check() {
     insta::assert_snapshot!(check(&["check", "--help"]).await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_what_keeps_and_moves_data() {
+    for command in ["backup", "restore", "export", "import", "repair"] {
+        insta::assert_snapshot!(format!("of_{command}"), check(&[command, "--help"]).await);
+    }
+}

@@ -14,7 +14,7 @@ impl SmallDisk {
     /// Nothing where mounting is not permitted: only root may.
     fn mount(installation: &Installation) -> Option<Self> {
         let folder = installation.data();
-        fs::create_dir_all(&folder).unwrap();
+        fs::create_dir_all(&folder).expect("the data folder can be made");
         let mounted =
             Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(&folder).status();
         mounted.is_ok_and(|status| status.success()).then_some(Self(folder))

@@ -30,14 +30,15 @@ fn database(installation: &Installation) -> Connection {
 /// A whole table, in the order of its keys.
 fn table(installation: &Installation, name: &str) -> Vec<Vec<Value>> {
     let database = database(installation);
-    let mut statement = database.prepare(&format!("select * from {name} order by 1, 2, 3")).unwrap();
+    let statement = database.prepare(&format!("select * from {name} order by 1, 2, 3"));
+    let mut statement = statement.expect("the table is there");
     let columns = statement.column_count();
     let rows = statement.query_map([], |row| (0..columns).map(|column| row.get(column)).collect());
-    rows.unwrap().collect::<Result<_, _>>().unwrap()
+    rows.and_then(Iterator::collect).expect("the table can be read")
 }
 
 fn meta(installation: &Installation, name: &str) -> String {
     database(installation)
         .query_row("select value from corella_meta where name = ?1", [name], |row| row.get(0))
-        .unwrap()
+        .expect("the database has its names")
 }

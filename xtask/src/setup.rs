@@ -18,6 +18,8 @@ pub(crate) enum Program {
     Postgres,
     /// The SQLite shell, with which tests read the database as a stranger would.
     Sqlite,
+    /// The tracer by which tests let single system calls fail.
+    Strace,
 }
 
 impl Program {
@@ -28,6 +30,7 @@ impl Program {
             Self::Chromium => &["chromium", "fonts-liberation"],
             Self::Postgres => &["postgresql"],
             Self::Sqlite => &["sqlite3"],
+            Self::Strace => &["strace"],
         }
     }
 
@@ -36,6 +39,7 @@ impl Program {
             Self::Chromium => chromium().is_some(),
             Self::Postgres => find_program("initdb").is_some() || debian_has_postgres(),
             Self::Sqlite => find_program("sqlite3").is_some(),
+            Self::Strace => find_program("strace").is_some(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{error::Error, io, path::PathBuf, process::ExitCode, sync::Arc};
 
 use corella_manifest::ManifestErrors;
 use corella_server::AuthError;
-use corella_store::{StartError, archive::ArchiveError, port::BackendError, sqlite::OpenError};
+use corella_store::{ReadError, StartError, archive::ArchiveError, port::BackendError, sqlite::OpenError};
 
 /// A command's failure.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +61,9 @@ pub(crate) enum Failure {
     /// The database fails a command.
     #[error("failed to {what}")]
     Database { what: &'static str, source: BackendError },
+    /// The database fails a read.
+    #[error("failed to {what}")]
+    Read { what: &'static str, source: ReadError },
     /// The database fails a write.
     #[error("failed to {what}")]
     Write { what: &'static str, source: Arc<BackendError> },
@@ -97,7 +100,7 @@ impl Failure {
 
     /// Whether it is the database that fails, whatever row it is asked for.
     pub(crate) fn is_the_databases(&self) -> bool {
-        matches!(self, Self::Write { .. } | Self::Database { .. })
+        matches!(self, Self::Write { .. } | Self::Read { .. } | Self::Database { .. })
     }
 
     /// The exit code: 3 for the manifest, 4 for the data folder, 5 for the address, 6 for a
@@ -108,7 +111,7 @@ impl Failure {
             Self::Start { source: StartError::Unserved(_), .. } => 3,
             Self::Open(_) | Self::Secret { .. } | Self::ShortSecret { .. } => 4,
             Self::Start { source: StartError::Backend(_), .. } => 4,
-            Self::NotEmpty(_) | Self::Database { .. } | Self::Write { .. } => 4,
+            Self::NotEmpty(_) | Self::Database { .. } | Self::Read { .. } | Self::Write { .. } => 4,
             Self::File { .. } | Self::Archive { .. } | Self::BadRow { .. } => 6,
             Self::UnknownEntities { .. } | Self::OtherApp { .. } => 6,
             Self::Listen { .. } => 5,

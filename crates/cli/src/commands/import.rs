@@ -26,7 +26,7 @@ const MOST_BYTES: usize = 64 * 1024 * 1024;
 ///
 /// It reads the files of `corella export` and `corella backup`. No server may run on the data meanwhile. A row that is
 /// there already keeps its own edits and gets those of the file; importing twice changes nothing. A file is read to its
-/// end before the first row is stored, so that one with a wrong line changes nothing at all.
+/// end before the first row is stored, so that one with a wrong line changes nothing.
 #[derive(Debug, Args)]
 pub(crate) struct Import {
     /// The file to read, compressed or not; - is the standard input, which is not read ahead.
@@ -115,8 +115,7 @@ impl Import {
     }
 
     async fn import(&self, store: &Store, rows: &RowReader, scope: &DumpScope) -> Result<ExitCode, Failure> {
-        let failed = |error| self.location.start(error);
-        let before = store.last_seq().await.map_err(|error| failed_read(error, failed))?;
+        let before = last_seq(store).await?;
         let progress = Progress::of_bytes(&self.file);
         let mut reader = self.open(&progress)?;
         let mut work = Work { store, at_work: JoinSet::new(), bytes: 0, merged: 0 };
@@ -142,9 +141,9 @@ impl Import {
         while let Some(failed) = work.next().await {
             self.bear(failed.map(|failed| self.refused(failed)), &mut skipped, &progress)?;
         }
-        let after = store.last_seq().await.map_err(|error| failed_read(error, failed))?;
+        let after = last_seq(store).await?;
         let told = progress.finish(work.merged);
-        println!("Merged {told}; {} of them changed something.", after.0 - before.0);
+        println!("Merged {told}; {} of them changed something.", after - before);
         if skipped > 0 {
             eprintln!("corella: {skipped} lines were skipped; they are named above");
             return Ok(ExitCode::from(1));
@@ -169,27 +168,18 @@ impl Import {
         Failure::BadRow { path: self.file.clone(), line, row: row.key.to_string(), found }
     }
 
-    fn refused(&self, refused: Refused) -> Failure {
-        match refused.error {
-            WriteError::Backend(source) => Failure::Write { what: "store a row", source },
-            error => Failure::BadRow {
-                path: self.file.clone(),
-                line: refused.line,
-                row: refused.row,
-                found: error.to_string(),
-            },
+    fn refused(&self, Refused { line, row, error }: Refused) -> Failure {
+        if let WriteError::Backend(source) = error {
+            return Failure::Write { what: "store a row", source };
         }
+        Failure::BadRow { path: self.file.clone(), line, row, found: error.to_string() }
     }
 }
 
-fn failed_read(
-    error: corella_store::ReadError,
-    failed: impl FnOnce(corella_store::StartError) -> Failure,
-) -> Failure {
-    match error {
-        corella_store::ReadError::Backend(source) => Failure::Write { what: "read the last change", source },
-        other => failed(corella_store::StartError::Thread(std::io::Error::other(other))),
-    }
+async fn last_seq(store: &Store) -> Result<i64, Failure> {
+    let seq =
+        store.last_seq().await.map_err(|source| Failure::Read { what: "read the last change", source })?;
+    Ok(seq.0)
 }
 
 /// A row that was not merged.

@@ -41,7 +41,7 @@ impl Restore {
         let input = archive_file::open(&self.file, &progress)?;
         let reader = ArchiveReader::new(input).map_err(|source| self.wrong(source))?;
         let header = reader.header().clone();
-        if header.app != manifest.name.to_string() {
+        if manifest.name != header.app {
             return Err(Failure::OtherApp { expected: manifest.name.to_string(), found: header.app });
         }
         if header.fingerprint != manifest.fingerprint() {

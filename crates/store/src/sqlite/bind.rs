@@ -106,10 +106,7 @@ pub(super) fn unavailable(error: Error) -> BackendError {
 
 /// Whether there is no room left: for the database and its log, or for the log's index, which SQLite tells apart.
 pub(super) fn is_full(error: &Error) -> bool {
-    match error {
-        Error::SqliteFailure(error, _) => {
-            error.code == ErrorCode::DiskFull || error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
-        }
-        _ => false,
-    }
+    let of_index =
+        error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
+    of_index || error.sqlite_error_code() == Some(ErrorCode::DiskFull)
 }

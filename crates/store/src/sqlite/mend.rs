@@ -144,7 +144,7 @@ pub(super) fn take_out(
 fn line_json(connection: &Connection, table: &Identifier, key: &RowKey) -> Result<Option<Json>, Error> {
     let mut statement =
         connection.prepare(&format!("SELECT * FROM {table} WHERE corella_tenant = ?1 AND id = ?2"))?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     statement
         .query_row((key.tenant.as_str(), key.id.as_str()), |row| {
             let mut line = Map::new();

@@ -1,0 +1,46 @@
+//! `cargo xtask soak`: thousands of crashes in a row, for as long as one likes.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+
+use crate::process::Task;
+use crate::report::{Steps, Stop, note};
+use crate::setup::{self, Build, Program};
+use crate::workspace;
+
+/// What `cargo xtask soak` is told.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// How often the crash tests are run; each time is 50 rounds of `kill -9` and every named fault, from a fresh seed.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    times: u32,
+}
+
+/// Builds once, then runs the crash tests until they have held that often or one has failed.
+pub(crate) fn run(steps: &mut Steps, options: &Options) -> Result<(), Stop> {
+    let root = workspace::root();
+    setup::install_programs(steps, &BTreeSet::from([Program::Sqlite, Program::Strace]))?;
+    setup::install_npm_packages(steps, &root, "web-client")?;
+    setup::build_notes_page(steps, &root)?;
+    let corella = setup::build_corella(steps, &root, Build::BinaryAndTests)?;
+    steps.must("the crash tests, again and again", || {
+        for time in 1..=options.times {
+            note(&format!("time {time} of {}", options.times));
+            Task::new("cargo", &root)
+                .args([
+                    "test",
+                    "--quiet",
+                    "--package",
+                    "corella-tests",
+                    "--test",
+                    "crash",
+                    "--test",
+                    "faults",
+                ])
+                .env("CORELLA_BIN", &corella)
+                .run("the failure above names its seed; run it again with CORELLA_SEED=…")?;
+        }
+        Ok(())
+    })
+}
