@@ -117,15 +117,30 @@ impl RowDoc {
         }
     }
 
-    /// The operations that a replica at `since` lacks, as an update.
+    /// Where the history starts that the document still has; empty when it has all of it.
     ///
-    /// # Errors
-    /// [`DocFault`] when Loro cannot export.
-    pub fn export_since(&self, since: &Version) -> Result<Vec<u8>, DocFault> {
-        self.export(ExportMode::updates(since.vector()))
+    /// What somebody made who has less than this version, or made beside it, can be merged no more.
+    #[must_use]
+    pub fn history_start(&self) -> Version {
+        let start = self.vessel.with(|doc| doc.shallow_since_vv().to_vv());
+        start.map(Version::from_vector).unwrap_or_default()
     }
 
-    /// The whole document, history included, as a snapshot.
+    /// The operations that a replica at `since` lacks, as an update; for one without any, the whole document as a
+    /// snapshot where its history is not whole.
+    ///
+    /// # Errors
+    /// [`DocFault::HistoryTrimmed`] when the replica has something, but less than the history starts with: Loro would
+    /// export what the replica can never apply. [`DocFault`] when Loro cannot export.
+    pub fn export_since(&self, since: &Version) -> Result<Vec<u8>, DocFault> {
+        let start = self.history_start();
+        if since.includes(&start) {
+            return self.export(ExportMode::updates(since.vector()));
+        }
+        if since.is_empty() { self.snapshot() } else { Err(DocFault::HistoryTrimmed) }
+    }
+
+    /// The whole document, with what it has of its history, as a snapshot.
     ///
     /// # Errors
     /// [`DocFault`] when Loro cannot export.
@@ -143,6 +158,23 @@ impl RowDoc {
         const PER_OPERATION: usize = 24;
         let operations = self.vessel.with(LoroDoc::len_ops).unwrap_or_default();
         BASE + operations.saturating_mul(PER_OPERATION) + self.taken_in.saturating_mul(2)
+    }
+
+    /// The document with its history from `start` on, or from the last version before it that everything later
+    /// builds on; with all that it has when there is none.
+    pub(crate) fn snapshot_since(&self, start: &Version) -> Result<Vec<u8>, DocFault> {
+        let known = self.history_start();
+        if !start.includes(&known) {
+            return self.snapshot();
+        }
+        let frontiers = self
+            .vessel
+            .with(|doc| doc.try_vv_to_frontiers(start.vector()))?
+            .map_err(|error| DocFault::Export(error.to_string()))?;
+        if frontiers.is_empty() {
+            return self.snapshot();
+        }
+        self.export(ExportMode::shallow_snapshot_owned(frontiers))
     }
 
     fn export(&self, mode: ExportMode<'_>) -> Result<Vec<u8>, DocFault> {

@@ -7,7 +7,21 @@ use crate::{
     read::{self, Texts},
 };
 
-/// Folds the tail into a new snapshot, and answers with it and its version.
+/// A new snapshot in the place of an old one and its tail.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Folded {
+    /// The snapshot.
+    pub snapshot: Vec<u8>,
+    /// Its version.
+    pub version: Version,
+    /// Where its history starts; empty when it has all of it.
+    pub history_start: Version,
+}
+
+/// Folds the tail into a new snapshot.
+///
+/// With `keep_from`, history before that version is left out, or before the last version up to there on which
+/// everything later builds: what was written side by side stays together.
 ///
 /// The new snapshot has been loaded again and compared with what it was made from, so that the old pieces
 /// may go.
@@ -19,13 +33,16 @@ pub fn merge_stored<B: AsRef<[u8]>>(
     shape: &Arc<RowShape>,
     snapshot: Option<&[u8]>,
     deltas: &[B],
-) -> Result<(Vec<u8>, Version), CorruptRow> {
+    keep_from: Option<&Version>,
+) -> Result<Folded, CorruptRow> {
     // Nothing is written, so that the peer id does not matter.
     let peer = PeerId(0);
     let row = RowDoc::load(Arc::clone(shape), peer, snapshot, deltas)?;
-    let folded = row
-        .snapshot()
-        .map_err(|fault| CorruptRow::Undecodable { piece: "tail", reason: fault.to_string() })?;
+    let folded = match keep_from {
+        Some(start) => row.snapshot_since(start),
+        None => row.snapshot(),
+    };
+    let folded = folded.map_err(|fault| CorruptRow::Undecodable { piece: "tail", reason: fault.to_string() })?;
     let again = RowDoc::load(Arc::clone(shape), peer, Some(&folded), &[] as &[Vec<u8>])?;
     let version = row.version();
     if again.version() != version {
@@ -35,5 +52,5 @@ pub fn merge_stored<B: AsRef<[u8]>>(
     if value(&row)?? != value(&again)?? {
         return Err(CorruptRow::Unfaithful("value"));
     }
-    Ok((folded, version))
+    Ok(Folded { snapshot: folded, version, history_start: again.history_start() })
 }

@@ -95,9 +95,9 @@ fn has_pending(status: &ImportStatus) -> bool {
     status.pending.as_ref().is_some_and(|pending| !pending.is_empty())
 }
 
-fn import_refusal(error: LoroError) -> Refusal {
+pub(crate) fn import_refusal(error: LoroError) -> Refusal {
     if error == LoroError::ImportUpdatesThatDependsOnOutdatedVersion {
-        return Refusal::MissingDependencies;
+        return Refusal::HistoryTrimmed;
     }
     Refusal::InvalidUpdate { reason: error.to_string() }
 }

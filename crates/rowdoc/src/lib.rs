@@ -49,7 +49,7 @@ mod vessel;
 
 pub use change::Change;
 pub use doc::RowDoc;
-pub use fold::merge_stored;
+pub use fold::{Folded, merge_stored};
 pub use import::Bounds;
 pub use key::{RowId, RowIdError, RowKey, Tenant};
 pub use project::Projection;

@@ -43,6 +43,9 @@ pub enum Refusal {
     /// The update builds on operations that the row does not have.
     #[error("the update builds on operations that the row does not have: rejoin and send what is missing")]
     MissingDependencies,
+    /// The update builds on operations that the row had once, and whose history is not kept any more.
+    #[error("the update builds on history that is not kept any more: set the copy aside and load the row afresh")]
+    HistoryTrimmed,
     /// The entity declares no such field.
     #[error("no field {path:?} is declared{}", nearest.as_ref().map(|name| format!(": did you mean {name:?}?")).unwrap_or_default())]
     UnknownField {
@@ -77,6 +80,7 @@ impl Refusal {
             Self::TooManyOperations { .. } => "too_many_operations",
             Self::TooDeep { .. } => "too_deep",
             Self::MissingDependencies => "missing_dependencies",
+            Self::HistoryTrimmed => "history_trimmed",
             Self::UnknownField { .. } => "unknown_field",
             Self::InvalidValue { .. } => "invalid_value",
             Self::Poisoned => "poisoned",
@@ -113,6 +117,9 @@ pub enum DocFault {
     /// Loro refused to export.
     #[error("the document cannot be exported: {0}")]
     Export(String),
+    /// What is asked for lies before the history that the document still has.
+    #[error("the history since that version is not kept any more")]
+    HistoryTrimmed,
     /// The document's values do not fit its shape.
     #[error("the document does not fit its shape: {0}")]
     Unfit(#[from] Refusal),

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use loro::LoroDoc;
+use loro::{LoroDoc, LoroError};
 
-use crate::{Change, CorruptRow, PeerId, Refusal, RowDoc, RowShape, Version, fold::merge_stored};
+use crate::{
+    Change, CorruptRow, PeerId, Refusal, RowDoc, RowShape, Version,
+    fold::{Folded, merge_stored},
+    import::import_refusal,
+};
 
 impl RowDoc {
     /// Takes in the pieces of a document that was stored elsewhere: its snapshot, then its deltas.
@@ -21,7 +25,7 @@ impl RowDoc {
                 match take_in(doc, piece.as_ref()) {
                     Taken::Whole => {}
                     Taken::Part => return Err(Refusal::MissingDependencies),
-                    Taken::Nothing(reason) => return Err(Refusal::InvalidUpdate { reason }),
+                    Taken::Nothing(error) => return Err(import_refusal(error)),
                 }
             }
             Ok(())
@@ -37,14 +41,14 @@ enum Taken {
     Whole,
     /// Some of it builds on operations that are not there.
     Part,
-    Nothing(String),
+    Nothing(LoroError),
 }
 
 fn take_in(doc: &LoroDoc, piece: &[u8]) -> Taken {
     match doc.import(piece) {
         Ok(status) if status.pending.as_ref().is_some_and(|pending| !pending.is_empty()) => Taken::Part,
         Ok(_) => Taken::Whole,
-        Err(error) => Taken::Nothing(error.to_string()),
+        Err(error) => Taken::Nothing(error),
     }
 }
 
@@ -103,7 +107,7 @@ fn attempt<B: AsRef<[u8]>>(
         match taken.map_err(|_| Failed { at: Some(place), error: CorruptRow::Poisoned })? {
             Taken::Whole => {}
             Taken::Part => lost.push((place, "it builds on operations that are lost".to_owned())),
-            Taken::Nothing(reason) => lost.push((place, reason)),
+            Taken::Nothing(error) => lost.push((place, error.to_string())),
         }
     }
     let failed = |error| Failed { at: None, error };
@@ -111,6 +115,7 @@ fn attempt<B: AsRef<[u8]>>(
     let snapshot = row
         .snapshot()
         .map_err(|fault| failed(CorruptRow::Undecodable { piece: "document", reason: fault.to_string() }))?;
-    let (snapshot, version) = merge_stored(shape, Some(&snapshot), &[] as &[Vec<u8>]).map_err(failed)?;
+    let Folded { snapshot, version, .. } =
+        merge_stored(shape, Some(&snapshot), &[] as &[Vec<u8>], None).map_err(failed)?;
     Ok(Salvage { snapshot, version, lost })
 }

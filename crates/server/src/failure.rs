@@ -61,6 +61,7 @@ impl Failure {
             | ErrorCode::TooDeep
             | ErrorCode::TooManyOperations
             | ErrorCode::IdempotencyConflict => StatusCode::UNPROCESSABLE_ENTITY,
+            ErrorCode::HistoryTrimmed => StatusCode::GONE,
             ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             ErrorCode::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
@@ -116,6 +117,7 @@ impl From<&Refusal> for Failure {
             Refusal::TooManyOperations { .. } => ErrorCode::TooManyOperations,
             Refusal::TooDeep { .. } => ErrorCode::TooDeep,
             Refusal::MissingDependencies => ErrorCode::MissingDependencies,
+            Refusal::HistoryTrimmed => ErrorCode::HistoryTrimmed,
             Refusal::UnknownField { .. } => ErrorCode::UnknownField,
             Refusal::InvalidValue { .. } => ErrorCode::InvalidValue,
         };
@@ -141,6 +143,7 @@ impl From<ReadError> for Failure {
             ReadError::UnknownEntity(_) => Self::new(ErrorCode::UnknownEntity, error.to_string()),
             ReadError::Quarantined(_) => Self::new(ErrorCode::RowQuarantined, error.to_string()),
             ReadError::Backend(source) => Self::from(&**source),
+            ReadError::HistoryTrimmed => Self::new(ErrorCode::HistoryTrimmed, error.to_string()),
             ReadError::Internal(_) => Self::new(ErrorCode::Internal, error.to_string()),
         }
     }

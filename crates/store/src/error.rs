@@ -79,6 +79,7 @@ impl From<ReadError> for WriteError {
         match error {
             ReadError::UnknownEntity(name) => Self::UnknownEntity(name),
             ReadError::Quarantined(row) => Self::Quarantined(row),
+            ReadError::HistoryTrimmed => Self::Refused(Arc::new(Refusal::HistoryTrimmed)),
             ReadError::Backend(source) => Self::Backend(source),
             ReadError::Internal(what) => Self::Internal(what),
         }
@@ -100,6 +101,12 @@ pub enum ReadError {
     /// The row's stored bytes are damaged.
     #[error("the row {0} is set aside because its stored bytes are damaged; its neighbours are not affected")]
     Quarantined(String),
+    /// What is asked for lies before the history that the row still has.
+    #[error(
+        "the history since that version is not kept any more: set the copy aside and load the row afresh, without a \
+         version"
+    )]
+    HistoryTrimmed,
     /// The database did not do its part.
     #[error(transparent)]
     Backend(Arc<BackendError>),

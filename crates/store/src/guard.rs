@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use corella_rowdoc::{Change, Projection, RowKey, Version};
+use corella_rowdoc::{Change, DocFault, Projection, RowDoc, RowKey, Version};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{
     batch,
     error::ReadError,
     port::{Seq, StoredRow},
-    resident::{Loaded, Resident, Slot},
+    resident::{Loaded, Resident, Slot, Tail},
     store::Inner,
 };
 
@@ -61,7 +61,8 @@ impl RowGuard {
     /// `since` has nothing of the row, or all of it.
     ///
     /// # Errors
-    /// [`ReadError`] when the row's bytes are damaged or the database fails.
+    /// [`ReadError::HistoryTrimmed`] when `since` has something of the row, but less than the history that is kept
+    /// starts with. [`ReadError`] when the row's bytes are damaged or the database fails.
     pub async fn backfill(&mut self, since: &Version) -> Result<Backfill, ReadError> {
         let (Some(slot), Some(resident)) = (self.slot.as_ref(), self.resident.as_mut()) else {
             return Err(ReadError::Internal("the guard was used while it was dropped"));
@@ -116,6 +117,18 @@ impl RowGuard {
         Ok((loaded.head, Arc::clone(&loaded.projection), loaded.generation))
     }
 
+    /// Puts `doc` in the place of the row's document, if that is in memory: the same operations, less of their history.
+    pub(crate) fn replace(&mut self, doc: RowDoc, tail: Tail) {
+        let Some(resident) = &mut self.resident else { return };
+        match &mut resident.loaded {
+            Some(loaded) if *loaded.version == doc.version() => {
+                loaded.doc = doc;
+                loaded.tail = tail;
+            }
+            other => *other = None,
+        }
+    }
+
     async fn loaded(&mut self) -> Result<&mut Loaded, ReadError> {
         match (&self.slot, &mut self.resident) {
             (Some(slot), Some(resident)) => self.store.loaded(slot, resident).await,
@@ -125,9 +138,12 @@ impl RowGuard {
 }
 
 fn export(loaded: &Loaded, since: &Version) -> Result<Bytes, ReadError> {
-    loaded.doc.export_since(since).map(Bytes::from).map_err(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "an export failed");
-        ReadError::Internal("the row could not be exported")
+    loaded.doc.export_since(since).map(Bytes::from).map_err(|fault| match fault {
+        DocFault::HistoryTrimmed => ReadError::HistoryTrimmed,
+        DocFault::Poisoned | DocFault::Export(_) | DocFault::Unfit(_) => {
+            tracing::error!(error = &fault as &dyn std::error::Error, "an export failed");
+            ReadError::Internal("the row could not be exported")
+        }
     })
 }
 

@@ -43,6 +43,17 @@ pub struct StoredHead {
     pub snapshot_version: Bytes,
     /// Whether the row is out of its table.
     pub deleted: bool,
+    /// Where its history may be cut later on, as the last [`Fold`] that named a mark has it.
+    pub mark: Option<HistoryMark>,
+}
+
+/// A version that a document had at a time, from which its history may start one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryMark {
+    /// The version, encoded.
+    pub version: Bytes,
+    /// When the document had it.
+    pub at: Timestamp,
 }
 
 /// A stored document: its snapshot and what was written since.
@@ -209,6 +220,8 @@ pub struct Fold {
     pub snapshot: Bytes,
     /// Its version, encoded.
     pub version: Bytes,
+    /// The mark to remember from now on; `None` leaves the one that there is.
+    pub mark: Option<HistoryMark>,
 }
 
 /// One line of the change log.

@@ -96,7 +96,6 @@ impl Store {
         };
         let store = Self(Arc::new(inner));
         store.bring_tables().await?;
-        store.0.recover_lines().await?;
         Ok(store)
     }
 
@@ -123,7 +122,8 @@ impl Store {
                 crate::audit::rebuild(&*self.0.backend, &model).await?;
             }
         }
-        Ok(())
+        // An entity that was away from the manifest may have left lines behind.
+        Ok(self.0.recover_lines().await?)
     }
 
     /// The manifest that is served.

@@ -60,6 +60,7 @@ error_codes! {
     InvalidFrame = "invalid_frame", "The binary frame cannot be decoded";
     InvalidUpdate = "invalid_update", "The update cannot be applied";
     MissingDependencies = "missing_dependencies", "The update builds on operations that the server lacks";
+    HistoryTrimmed = "history_trimmed", "The history that this builds on is not kept any more";
     SnapshotRefused = "snapshot_refused", "Only updates are accepted, not snapshots";
     VersionUnknown = "version_unknown", "The version cannot be read";
     TooLarge = "too_large", "A size limit is exceeded";
@@ -123,6 +124,7 @@ pub fn ack_status(code: ErrorCode) -> AckStatus {
         | ErrorCode::RowExists
         | ErrorCode::RowNotFound
         | ErrorCode::RowQuarantined
+        | ErrorCode::HistoryTrimmed
         | ErrorCode::IdempotencyConflict => AckStatus::App,
         ErrorCode::NotFound
         | ErrorCode::MethodNotAllowed

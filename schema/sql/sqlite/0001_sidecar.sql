@@ -27,6 +27,9 @@ CREATE TABLE corella_rows (
     projected_seq    INTEGER NOT NULL,
     deleted          INTEGER NOT NULL,
     created_at       INTEGER NOT NULL,
+    -- A version, and when the document had it: from there on its history will be kept, once that is long enough ago.
+    mark_version     BLOB,
+    mark_at          INTEGER,
     PRIMARY KEY (tenant, entity, row_id)
 ) WITHOUT ROWID;
 CREATE INDEX corella_rows_entity ON corella_rows (entity);

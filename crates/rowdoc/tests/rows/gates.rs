@@ -192,7 +192,7 @@ fn deep_plain_values_are_refused() {
         client.row().ensure_mergeable_map("page").unwrap().insert("x", value).unwrap();
     });
     let snapshot = row.snapshot().unwrap();
-    merge_stored(row.shape(), Some(&snapshot), &[] as &[Vec<u8>]).unwrap();
+    merge_stored(row.shape(), Some(&snapshot), &[] as &[Vec<u8>], None).unwrap();
 }
 
 #[test]

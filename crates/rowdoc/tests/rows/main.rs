@@ -3,6 +3,7 @@
 
 mod convergence;
 mod gates;
+mod history;
 mod hostile;
 mod merge;
 mod nodes;

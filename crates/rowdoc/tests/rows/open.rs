@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use corella_manifest::Value;
-use corella_rowdoc::{PeerId, Refusal, RowDoc, Version, merge_stored};
+use corella_rowdoc::{Folded, PeerId, Refusal, RowDoc, Version, merge_stored};
 use loro::{LoroMap, LoroText};
 use serde_json::json;
 
@@ -45,7 +45,8 @@ fn any_container_is_projected() {
     insta::assert_snapshot!(serde_json::Value::Object(rest), @r#"{"cards":["card"],"list":[1,"in a list"],"map":{"child":{"k":2.5}},"row":{"extra":"AQI=","title":"b"},"text":"root text"}"#);
 
     let snapshot = row.snapshot().unwrap();
-    let (folded, version) = merge_stored(row.shape(), Some(&snapshot), &[] as &[Vec<u8>]).unwrap();
+    let Folded { snapshot: folded, version, .. } =
+        merge_stored(row.shape(), Some(&snapshot), &[] as &[Vec<u8>], None).unwrap();
     assert_eq!(version, row.version());
     let again = RowDoc::load(board(), PeerId(3), Some(&folded), &[] as &[Vec<u8>]).unwrap();
     assert_eq!(again.project().unwrap(), row.project().unwrap());

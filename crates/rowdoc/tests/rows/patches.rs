@@ -1,6 +1,6 @@
 //! JSON patches: what they change, what they cost, what they refuse.
 
-use corella_rowdoc::{PeerId, Refusal, RowDoc, merge_stored};
+use corella_rowdoc::{Folded, PeerId, Refusal, RowDoc, merge_stored};
 use serde_json::{Value as Json, json};
 
 use crate::support::{Client, json, new_note, note, object, replica};
@@ -92,7 +92,7 @@ fn a_thousand_saves_of_a_text_stay_small() {
         deltas.push(row.export_since(&version).unwrap());
     }
     let start = new_note().snapshot().unwrap();
-    let (snapshot, version) = merge_stored(row.shape(), Some(&start), &deltas).unwrap();
+    let Folded { snapshot, version, .. } = merge_stored(row.shape(), Some(&start), &deltas, None).unwrap();
     assert_eq!(version, row.version());
     assert!(snapshot.len() < 10_000, "{} bytes for a text of {}", snapshot.len(), text.len());
 }

@@ -180,6 +180,8 @@ impl RowLine {
                 snapshot,
                 snapshot_version,
                 deleted: self.deleted,
+                // Where it is brought in, the time for which history is kept begins anew.
+                mark: None,
             },
             created_at: self.created.0,
             snapshot: bytes,

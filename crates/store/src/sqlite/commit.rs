@@ -232,11 +232,14 @@ pub(super) fn fold(connection: &mut Connection, fold: &Fold) -> Result<(), Backe
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let RowKey { tenant, entity, id } = &fold.key;
         let row = (tenant.as_str(), entity.as_str(), id.as_str());
+        let mark = fold.mark.as_ref();
+        let at = mark.map(|mark| mark.at.as_microsecond());
         let moved = run(
             &transaction,
-            "UPDATE corella_rows SET snapshot_seq = ?4, snapshot_version = ?5 \
+            "UPDATE corella_rows SET snapshot_seq = ?4, snapshot_version = ?5, \
+             mark_version = coalesce(?6, mark_version), mark_at = coalesce(?7, mark_at) \
              WHERE tenant = ?1 AND entity = ?2 AND row_id = ?3 AND snapshot_seq < ?4 AND head_seq >= ?4",
-            (row.0, row.1, row.2, fold.upto.0, &fold.version[..]),
+            (row.0, row.1, row.2, fold.upto.0, &fold.version[..], mark.map(|mark| &mark.version[..]), at),
         )?;
         if moved == 0 {
             return Ok(());

@@ -10,7 +10,7 @@ use rusqlite::{
     types::{Type, ValueRef},
 };
 
-use super::read::{self, HEAD, any_key, last_seq_of, stored_head};
+use super::read::{self, HEAD, HEAD_COLUMNS, any_key, last_seq_of, stored_head};
 use crate::port::{
     DumpScope, Kept, KeptDelta, KeptOutcome, KeptRow, Moment, Outcome, OutcomeKey, Sealed, Seq, StoredHead,
 };
@@ -40,7 +40,7 @@ pub(super) fn dump(
     while let Some(row) = rows.next()? {
         let key = any_key(row, 0)?;
         if scope.has(&key) {
-            let (head, created_at) = (stored_head(row, 3)?, timestamp(row, 8)?);
+            let (head, created_at) = (stored_head(row, 3)?, timestamp(row, 3 + HEAD_COLUMNS)?);
             if !send(Kept::Row(with_pieces(&transaction, key, head, created_at)?)) {
                 return Ok(());
             }

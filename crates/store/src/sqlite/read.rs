@@ -4,17 +4,23 @@ use bytes::Bytes;
 use corella_manifest::Entity;
 use corella_query::{Identifier, Statement};
 use corella_rowdoc::{RowId, RowKey, Tenant};
-use rusqlite::{Connection, Error, OptionalExtension, Row, ToSql, params_from_iter};
+use jiff::Timestamp;
+use rusqlite::{Connection, Error, OptionalExtension, Row, ToSql, params_from_iter, types::Type};
 
 use super::{
     bind::{Bound, row_key, table_row, table_row_as_it_lies},
     tables::Tables,
 };
 use crate::port::{
-    ChangeEntry, Outcome, OutcomeKey, ScannedRow, Selected, Seq, StoredHead, StoredRow, TailEntry, checksum,
+    ChangeEntry, HistoryMark, Outcome, OutcomeKey, ScannedRow, Selected, Seq, StoredHead, StoredRow, TailEntry,
+    checksum,
 };
 
-pub(super) const HEAD: &str = "head_seq, head_version, snapshot_seq, snapshot_version, deleted";
+/// The columns of [`stored_head`].
+pub(super) const HEAD: &str =
+    "head_seq, head_version, snapshot_seq, snapshot_version, deleted, mark_version, mark_at";
+/// How many they are.
+pub(super) const HEAD_COLUMNS: usize = 7;
 
 pub(super) fn stored_head(row: &Row<'_>, offset: usize) -> Result<StoredHead, Error> {
     Ok(StoredHead {
@@ -23,7 +29,17 @@ pub(super) fn stored_head(row: &Row<'_>, offset: usize) -> Result<StoredHead, Er
         snapshot: Seq(row.get(offset + 2)?),
         snapshot_version: Bytes::from(row.get::<_, Vec<u8>>(offset + 3)?),
         deleted: row.get(offset + 4)?,
+        mark: mark(row, offset + 5)?,
     })
+}
+
+fn mark(row: &Row<'_>, offset: usize) -> Result<Option<HistoryMark>, Error> {
+    let version: Option<Vec<u8>> = row.get(offset)?;
+    let at: Option<i64> = row.get(offset + 1)?;
+    let (Some(version), Some(at)) = (version, at) else { return Ok(None) };
+    let at = Timestamp::from_microsecond(at)
+        .map_err(|error| Error::FromSqlConversionFailure(offset + 1, Type::Integer, Box::new(error)))?;
+    Ok(Some(HistoryMark { version: Bytes::from(version), at }))
 }
 
 pub(super) fn place(key: &RowKey) -> (&str, &str, &str) {
@@ -130,7 +146,7 @@ pub(super) fn scan(
              WHERE entity = ?1 AND (tenant, row_id) > (?2, ?3) ORDER BY tenant, row_id LIMIT ?4"
         ))?
         .query_map((entity.name.as_str(), tenant, id, limit), |row| {
-            Ok((row_key(row, entity, 0)?, stored_head(row, 2)?, row.get(7)?))
+            Ok((row_key(row, entity, 0)?, stored_head(row, 2)?, row.get(2 + HEAD_COLUMNS)?))
         })?
         .collect::<Result<_, _>>()?;
     let line =
@@ -185,7 +201,7 @@ fn change(row: &Row<'_>) -> Result<ChangeEntry, Error> {
 /// Reads `tenant, entity, row_id` from `offset` on.
 pub(super) fn any_key(row: &Row<'_>, offset: usize) -> Result<RowKey, Error> {
     let conversion = |column, error: Box<dyn std::error::Error + Send + Sync>| {
-        Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error)
+        Error::FromSqlConversionFailure(column, Type::Text, error)
     };
     let (tenant, entity, id): (String, String, String) =
         (row.get(offset)?, row.get(offset + 1)?, row.get(offset + 2)?);

@@ -1,7 +1,8 @@
 //! Snapshots that take the place of a part of the tail.
 
 use bytes::Bytes;
-use corella_store::port::{Backend, Fold, Seq};
+use corella_store::port::{Backend, Fold, HistoryMark, Seq};
+use jiff::Timestamp;
 
 use super::{
     Subject,
@@ -14,6 +15,7 @@ async fn fold(backend: &dyn Backend, id: &str, upto: Seq, snapshot: &'static str
         upto,
         snapshot: Bytes::from_static(snapshot.as_bytes()),
         version: Bytes::from(format!("version of {snapshot}")),
+        mark: None,
     };
     backend.fold(fold).await.expect("the fold goes through");
 }
@@ -46,6 +48,35 @@ pub(super) async fn a_fold_takes_the_place_of_what_it_has(Subject { backend, kee
     assert_eq!(tail(&*backend, &key("n1")).await, [(fifth, "fifth".to_owned())]);
     // Folding is no change.
     assert_eq!(backend.changes(Seq::ZERO, 100).await.expect("reads go through").len(), 6);
+}
+
+pub(super) async fn a_mark_is_remembered_until_the_next(Subject { backend, keep: _keep, .. }: Subject) {
+    let [first, second, third] = three(&*backend).await;
+    let marked = |upto, mark| Fold {
+        key: key("n1"),
+        upto,
+        snapshot: Bytes::from_static(b"snapshot"),
+        version: Bytes::from_static(b"version"),
+        mark,
+    };
+    let mark = |version: &'static str, second| HistoryMark {
+        version: Bytes::from_static(version.as_bytes()),
+        at: Timestamp::from_second(second).expect("a time"),
+    };
+    let of = async |id| backend.head(&key(id)).await.expect("reads go through").and_then(|head| head.mark);
+    assert_eq!(of("n1").await, None);
+    backend.fold(marked(first, Some(mark("one", 1_000)))).await.expect("the fold goes through");
+    assert_eq!(of("n1").await, Some(mark("one", 1_000)));
+    backend.fold(marked(second, None)).await.expect("the fold goes through");
+    let fourth = put(&*backend, write("n1", third, "fourth")).await;
+    assert_eq!(of("n1").await, Some(mark("one", 1_000)), "neither another fold nor a write forgets it");
+    let row = backend.load(&key("n1")).await.expect("reads go through").expect("the row is there");
+    assert_eq!((row.head.mark, row.tail.len()), (Some(mark("one", 1_000)), 2));
+    backend.fold(marked(fourth, Some(mark("two", 2_000)))).await.expect("the fold goes through");
+    assert_eq!(of("n1").await, Some(mark("two", 2_000)));
+    backend.fold(marked(third, Some(mark("late", 3_000)))).await.expect("the fold goes through");
+    assert_eq!(of("n1").await, Some(mark("two", 2_000)), "a fold that is passed over marks nothing");
+    assert_eq!(of("neighbour").await, None);
 }
 
 pub(super) async fn an_older_fold_is_passed_over(Subject { backend, keep: _keep, .. }: Subject) {

@@ -63,6 +63,7 @@ async fn furnish(backend: &dyn Backend) {
         upto: second,
         snapshot: Bytes::from_static(b"snapshot"),
         version: Bytes::from_static(b"version of snapshot"),
+        mark: None,
     };
     backend.fold(fold).await.expect("the fold goes through");
     put(backend, write_slug("n1", second, "third")).await;
