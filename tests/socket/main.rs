@@ -2,6 +2,7 @@
 
 mod backfill;
 mod durable;
+mod history;
 mod live;
 mod mutations;
 mod open;

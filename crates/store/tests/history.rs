@@ -1,0 +1,267 @@
+//! Rows whose entity keeps only a part of their history.
+
+use std::{path::Path, sync::Arc};
+
+use corella_manifest::{EntityName, Manifest};
+use corella_rowdoc::{Refusal, RowId, RowKey, Tenant, Version};
+use corella_store::{
+    Author, CommitSink, Committed, ReadError, RowChange, Store, StoreOptions, Write, WriteError, Written, check,
+    port::{Backend, Seq},
+    sqlite::{Durability, SqliteBackend},
+};
+use loro::{ExportMode, LoroDoc, LoroValue};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+const MANIFEST: &str = r#"{
+  "manifest_version": 1, "name": "history", "version": "1",
+  "entities": [
+    { "name": "All", "fields": [{ "name": "body", "type": "richtext", "optional": true }] },
+    { "name": "Month", "history": { "keep": "30d" }, "fields": [{ "name": "body", "type": "richtext", "optional": true }] },
+    { "name": "Latest", "history": { "keep": "latest" }, "fields": [{ "name": "body", "type": "richtext", "optional": true }] }
+  ]
+}"#;
+
+/// Enough writes to have a small row folded.
+const FOLDED: usize = 90;
+const DAY: i64 = 24 * 60 * 60;
+
+struct Nobody;
+
+impl CommitSink for Nobody {
+    fn committed(&self, _changes: &[Committed]) {}
+}
+
+fn manifest() -> Arc<Manifest> {
+    Arc::new(Manifest::parse(MANIFEST).unwrap().manifest)
+}
+
+async fn start(folder: &Path) -> (Arc<SqliteBackend>, Store) {
+    let backend = Arc::new(SqliteBackend::open(folder, Durability::Relaxed).unwrap());
+    let store = Store::start(Arc::clone(&backend) as _, manifest(), Arc::new(Nobody), StoreOptions::default());
+    (backend, store.await.unwrap())
+}
+
+fn key(entity: &str) -> RowKey {
+    RowKey { tenant: Tenant::none(), entity: EntityName::new(entity).unwrap(), id: RowId::new("r").unwrap() }
+}
+
+/// A store, one row of it, and somebody who types into it.
+struct Desk {
+    folder: TempDir,
+    backend: Arc<SqliteBackend>,
+    store: Store,
+    key: RowKey,
+    doc: LoroDoc,
+}
+
+impl Desk {
+    async fn new(entity: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let (backend, store) = start(folder.path()).await;
+        Self { folder, backend, store, key: key(entity), doc: LoroDoc::new() }
+    }
+
+    /// The same after a stop and a start: nothing is in memory.
+    async fn restart(self) -> Self {
+        let Self { folder, backend, store, key, doc } = self;
+        store.close().await;
+        drop((backend, store));
+        // Another folder with the same database: when the first is let go of is nobody's business here.
+        let copy = TempDir::new().unwrap();
+        for file in std::fs::read_dir(folder.path()).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+        }
+        let (backend, store) = start(copy.path()).await;
+        Self { folder: copy, backend, store, key, doc }
+    }
+
+    async fn update(&self, update: Vec<u8>) -> Result<Written, WriteError> {
+        let author = Author { user: "ada".into(), source: None };
+        let change = RowChange::Update(update.into());
+        let write = Write { key: self.key.clone(), change, author, wants_row: false, idempotency: None };
+        self.store.write(write).await
+    }
+
+    /// Types until the row has been folded once more.
+    async fn type_until_folded(&self) {
+        let before = self.snapshot_seq().await;
+        for _ in 0..FOLDED {
+            self.update(edit(&self.doc, "lorem ipsum ")).await.unwrap();
+        }
+        while self.snapshot_seq().await == before {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn snapshot_seq(&self) -> Seq {
+        self.backend.head(&self.key).await.unwrap().map_or(Seq::ZERO, |head| head.snapshot)
+    }
+
+    /// Makes the row's mark older than it is.
+    fn age_mark(&self, seconds: i64) {
+        let database = Connection::open(SqliteBackend::file(self.folder.path())).unwrap();
+        let sql = "UPDATE corella_rows SET mark_at = mark_at - ?1 WHERE mark_at IS NOT NULL";
+        assert_eq!(database.execute(sql, [seconds * 1_000_000]).unwrap(), 1, "there is a mark");
+    }
+
+    async fn stored(&self) -> LoroDoc {
+        let stored = self.backend.load(&self.key).await.unwrap().unwrap();
+        let doc = LoroDoc::new();
+        for blob in stored.snapshot.into_iter().chain(stored.tail.into_iter().map(|entry| entry.delta)) {
+            assert_eq!(doc.import(&blob).unwrap().pending, None);
+        }
+        doc
+    }
+
+    async fn assert_sound(&self) {
+        assert_eq!(read(&self.stored().await), read(&self.doc));
+        let reader = SqliteBackend::open_read_only(self.folder.path()).unwrap();
+        assert_eq!(check(&reader, manifest()).await.unwrap().differences, []);
+    }
+}
+
+/// Types at the end of the body; what comes back is the update.
+fn edit(doc: &LoroDoc, text: &str) -> Vec<u8> {
+    let before = doc.oplog_vv();
+    let body = doc.get_map("row").ensure_mergeable_text("body").unwrap();
+    body.insert(body.len_unicode(), text).unwrap();
+    doc.commit();
+    doc.export(ExportMode::updates(&before)).unwrap()
+}
+
+/// The row's fields; an empty root beside them tells nothing.
+fn read(doc: &LoroDoc) -> LoroValue {
+    doc.get_map("row").get_deep_value()
+}
+
+fn version(doc: &LoroDoc) -> Version {
+    Version::decode(&doc.oplog_vv().encode()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_is_kept_unless_less_is_asked_for() {
+    let desk = Desk::new("All").await;
+    desk.type_until_folded().await;
+    desk.type_until_folded().await;
+    assert!(!desk.stored().await.is_shallow());
+    assert_eq!(desk.backend.head(&desk.key).await.unwrap().unwrap().mark, None);
+    desk.assert_sound().await;
+    desk.store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_is_a_month() {
+    let desk = Desk::new("Month").await;
+    desk.type_until_folded().await;
+    desk.age_mark(29 * DAY);
+    desk.type_until_folded().await;
+    assert!(!desk.stored().await.is_shallow(), "a mark of 29 days is too young");
+    desk.age_mark(DAY);
+    desk.type_until_folded().await;
+    assert!(desk.stored().await.is_shallow());
+    desk.assert_sound().await;
+    desk.store.close().await;
+}
+
+/// A row whose first part of history is gone, and a copy from back then.
+async fn trimmed() -> (Desk, LoroDoc) {
+    let desk = Desk::new("Latest").await;
+    desk.update(edit(&desk.doc, "at first ")).await.unwrap();
+    let old = desk.doc.fork();
+    desk.type_until_folded().await;
+    desk.age_mark(120);
+    desk.type_until_folded().await;
+    assert!(desk.stored().await.is_shallow());
+    (desk, old)
+}
+
+async fn goes_on(desk: &Desk, old: &LoroDoc) {
+    let trimmed = |result: Result<Written, WriteError>| {
+        matches!(result, Err(WriteError::Refused(refusal)) if *refusal == Refusal::HistoryTrimmed)
+    };
+    // Whoever has less than what is kept is told, and what was made on top of it is refused, not left pending.
+    let backfill = desk.store.lock(&desk.key).await.backfill(&version(old)).await;
+    assert!(matches!(backfill, Err(ReadError::HistoryTrimmed)), "{backfill:?}");
+    let export = desk.store.lock(&desk.key).await.export(&version(old)).await;
+    assert!(matches!(export, Err(ReadError::HistoryTrimmed)), "{export:?}");
+    assert!(trimmed(desk.update(edit(&old.fork(), "too late ")).await));
+    // Whoever has nothing gets everything, in one piece and in several.
+    let joiner = LoroDoc::new();
+    for blob in desk.store.lock(&desk.key).await.backfill(&Version::empty()).await.unwrap().updates {
+        assert_eq!(joiner.import(&blob).unwrap().pending, None);
+    }
+    assert_eq!(read(&joiner), read(&desk.doc));
+    let whole = desk.store.lock(&desk.key).await.export(&Version::empty()).await.unwrap().update.unwrap();
+    let reader = LoroDoc::new();
+    assert_eq!(reader.import(&whole).unwrap().pending, None);
+    assert_eq!(read(&reader), read(&desk.doc));
+    // Whoever has everything gets nothing; and all of them may write.
+    let nothing = desk.store.lock(&desk.key).await.backfill(&version(&desk.doc)).await.unwrap();
+    assert!(nothing.updates.is_empty());
+    let update = edit(&joiner, "by the joiner ");
+    desk.update(update.clone()).await.unwrap();
+    let update_of_desk = edit(&desk.doc, "at the same time ");
+    desk.update(update_of_desk).await.unwrap();
+    desk.doc.import(&update).unwrap();
+    desk.assert_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_goes_on_without_its_history() {
+    let (desk, old) = trimmed().await;
+    goes_on(&desk, &old).await;
+    let desk = desk.restart().await;
+    goes_on(&desk, &old).await;
+    desk.store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_who_write_side_by_side_are_not_cut_off() {
+    let desk = Desk::new("Latest").await;
+    desk.update(edit(&desk.doc, "at first ")).await.unwrap();
+    let other = desk.doc.fork();
+    // Of two at the keyboard one is slow, and the row is folded twice meanwhile.
+    desk.type_until_folded().await;
+    desk.type_until_folded().await;
+    assert!(!desk.stored().await.is_shallow(), "nothing is cut that was there a moment ago");
+    let slow = edit(&other, "slow ");
+    desk.update(slow.clone()).await.unwrap();
+    desk.doc.import(&slow).unwrap();
+    desk.assert_sound().await;
+    desk.store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_while_history_goes_are_kept() {
+    let desk = Arc::new(Desk::new("Latest").await);
+    desk.update(edit(&desk.doc, "at first ")).await.unwrap();
+    for round in 0..6 {
+        let copies: Vec<LoroDoc> = (0..3).map(|_| desk.doc.fork()).collect();
+        if round > 0 {
+            desk.age_mark(120);
+        }
+        let before = desk.snapshot_seq().await;
+        let mut writers = tokio::task::JoinSet::new();
+        for copy in copies {
+            let desk = Arc::clone(&desk);
+            writers.spawn(async move {
+                for _ in 0..FOLDED {
+                    desk.update(edit(&copy, "word ")).await.unwrap();
+                }
+                copy
+            });
+        }
+        while let Some(copy) = writers.join_next().await {
+            let update = copy.unwrap().export(ExportMode::updates(&desk.doc.oplog_vv())).unwrap();
+            desk.doc.import(&update).unwrap();
+        }
+        while desk.snapshot_seq().await == before {
+            tokio::task::yield_now().await;
+        }
+        desk.assert_sound().await;
+    }
+    assert!(desk.stored().await.is_shallow());
+    desk.store.close().await;
+}
