@@ -55,6 +55,22 @@ export interface RowRejection {
   readonly lost: LoroDoc;
 }
 
+/** What a document has that the server has not, and cannot take any more. */
+export interface RowUnsent {
+  /** The fields that differ because of it, each with the value in the document; `undefined` where it was removed. */
+  readonly fields: Readonly<Record<string, Value | undefined>>;
+}
+
+/** The server no longer keeps the history that this client's copy builds on: the row was loaded afresh. */
+export interface RowReset {
+  readonly code: string;
+  readonly message: string;
+  /** The copy that was set aside, with all that it had. The handle no longer keeps it in step. */
+  readonly document: LoroDoc;
+  /** What of it the server never got; `undefined` when it got everything. */
+  readonly unsent: RowUnsent | undefined;
+}
+
 /** One row, open and live: its document, its presence, its state against the server. */
 export interface RowHandle {
   readonly entity: string;
@@ -89,6 +105,11 @@ export interface RowHandle {
   onPresence(listener: (states: Readonly<Record<string, Value>>) => void): Unsubscribe;
   /** Refused edits, before the document is replaced. */
   onRejected(listener: (rejection: RowRejection) => void): Unsubscribe;
+  /**
+   * The copy was too old for the server, and the row has been loaded afresh: write again what `unsent` names, if it is
+   * still wanted. It is told after `onReplaced`. Where nobody listens, unsent edits are told by {@link onRejected}.
+   */
+  onReset(listener: (reset: RowReset) => void): Unsubscribe;
   /** The handle now has another document: editors bind again. */
   onReplaced(listener: (doc: LoroDoc) => void): Unsubscribe;
 

@@ -1,14 +1,15 @@
 /** Keeps one document in step with its room on the server. */
 
-import { LoroDoc, type VersionVector } from "loro-crdt";
+import { LoroDoc, VersionVector } from "loro-crdt";
 
 import { backoffMilliseconds } from "../net/backoff.js";
-import type { RowRejection } from "../public/types.js";
+import type { RowRejection, RowReset } from "../public/types.js";
 import { unreachable } from "../util/unreachable.js";
 import type { AckStatus, BatchId, Payload, Permission, RoomAddress } from "../wire/index.js";
 import { Joiner } from "./joiner.js";
 import { Outgoing } from "./outgoing.js";
 import { needsWords, readJoinRefusal, readRoomRefusal, type Refusal } from "./refusal.js";
+import { HISTORY_TRIMMED, unsentOf } from "./reset.js";
 import type { Link, RefusalDetail, Room } from "./room.js";
 import { covers, decodeVersion } from "./versions.js";
 
@@ -43,6 +44,8 @@ export interface DocumentSyncOwner {
   caughtUp(): void;
   /** Edits were refused for good; `lost` is the document with them, which is no longer kept in step. */
   rejected(rejection: RowRejection): void;
+  /** A copy was too old for the server, and was set aside. */
+  reset(reset: RowReset): void;
   /** A document without the refused edits stands ready. */
   replaced(doc: LoroDoc): void;
 }
@@ -63,6 +66,8 @@ export class DocumentSync implements Room {
   #words: RefusalDetail | undefined;
   /** Set while a document is filled that will take the refused one's place. */
   #replacing = false;
+  /** Copies that were too old for the server, until it is known what of them it lacks. */
+  #setAside: { readonly detail: RefusalDetail; readonly document: LoroDoc }[] = [];
   /** What the server had when it let us in. */
   #target: VersionVector | undefined;
   /** A refusing acknowledgement that waits for the server's words. */
@@ -99,7 +104,7 @@ export class DocumentSync implements Room {
 
   /** Whether leaving now could lose an edit. */
   get hasUnsavedEdits(): boolean {
-    return this.#outgoing.hasUnsavedEdits;
+    return this.#outgoing.hasUnsavedEdits || this.#setAside.length > 0;
   }
 
   connected(): void {
@@ -161,6 +166,7 @@ export class DocumentSync implements Room {
   /** Sends what waits, then leaves the room for good. */
   leave(): void {
     this.#flush(true);
+    this.#tellResets(this.#target ?? new VersionVector(null));
     this.#sendLeave();
     this.#joiner.reset();
     this.#unsubscribe();
@@ -296,7 +302,12 @@ export class DocumentSync implements Room {
       this.#join();
       return;
     }
-    this.#refused(readJoinRefusal(failure, message, this.#words));
+    const refusal = readJoinRefusal(failure, message, this.#words);
+    if (refusal.code === HISTORY_TRIMMED) {
+      this.#reset(refusal);
+    } else {
+      this.#refused(refusal);
+    }
   }
 
   #checkCaughtUp(): void {
@@ -311,6 +322,7 @@ export class DocumentSync implements Room {
       this.#replacing = false;
       this.#refusal = undefined;
       this.#owner.replaced(this.#doc);
+      this.#tellResets(this.#doc.oplogVersion());
     }
     this.#owner.caughtUp();
   }
@@ -413,6 +425,8 @@ export class DocumentSync implements Room {
       this.#joiner.trusted();
       this.#flush(false);
       this.#owner.progressed();
+    } else if (answer.code === HISTORY_TRIMMED) {
+      this.#reset(answer);
     } else if (answer.remedy === "final") {
       this.#discard(answer);
     } else {
@@ -428,14 +442,34 @@ export class DocumentSync implements Room {
    */
   #discard({ code, message }: RefusalDetail): void {
     const lost = this.#doc;
+    this.#renew({ code, message });
+    this.#owner.rejected({ code, message, lost });
+    this.#join();
+  }
+
+  /** Sets a copy aside that is too old, and fetches the row anew; what the server lacks is told when that is known. */
+  #reset({ code, message }: RefusalDetail): void {
+    this.#setAside.push({ detail: { code, message }, document: this.#doc });
+    this.#renew({ code, message });
+    this.#join();
+  }
+
+  #tellResets(server: VersionVector): void {
+    const setAside = this.#setAside;
+    this.#setAside = [];
+    for (const { detail, document } of setAside) {
+      this.#owner.reset({ code: detail.code, message: detail.message, document, unsent: unsentOf(document, server) });
+    }
+  }
+
+  /** Leaves with the document, and begins another one. */
+  #renew(reason: RefusalDetail): void {
     this.#sendLeave();
     this.#unsubscribe();
     this.#outgoing.abandoned();
     this.#doc = new LoroDoc();
     this.#unsubscribe = this.#listen(this.#doc);
     this.#replacing = true;
-    this.#refusal = { code, message };
-    this.#owner.rejected({ code, message, lost });
-    this.#join();
+    this.#refusal = reason;
   }
 }

@@ -3,7 +3,7 @@
 import { EphemeralStore, LoroDoc, type LoroMap, type LoroText, type Value } from "loro-crdt";
 
 import { CorellaError } from "../public/error.js";
-import type { RowChange, RowHandle, RowRejection, RowStatus, Unsubscribe } from "../public/types.js";
+import type { RowChange, RowHandle, RowRejection, RowReset, RowStatus, Unsubscribe } from "../public/types.js";
 import { Emitter } from "../util/emitter.js";
 import { unreachable } from "../util/unreachable.js";
 import { FIELDS_ROOT, toRowChange } from "./changes.js";
@@ -26,6 +26,7 @@ export class Row implements RowHandle {
   readonly #changeEvents = new Emitter<RowChange>();
   readonly #presenceEvents = new Emitter<Readonly<Record<string, Value>>>();
   readonly #rejectedEvents = new Emitter<RowRejection>();
+  readonly #resetEvents = new Emitter<RowReset>();
   readonly #replacedEvents = new Emitter<LoroDoc>();
   readonly #unwatchPresence: Unsubscribe;
   #unwatchDoc: Unsubscribe;
@@ -58,6 +59,7 @@ export class Row implements RowHandle {
       progressed: () => this.#report(),
       caughtUp: () => this.#resolveReady(),
       rejected: (rejection) => this.#rejectedEvents.emit(rejection),
+      reset: (reset) => this.#tellReset(reset),
       replaced: (doc) => this.#replace(doc),
     });
     this.#status = this.#currentStatus();
@@ -117,6 +119,10 @@ export class Row implements RowHandle {
     return this.#rejectedEvents.on(listener);
   }
 
+  onReset(listener: (reset: RowReset) => void): Unsubscribe {
+    return this.#resetEvents.on(listener);
+  }
+
   onReplaced(listener: (doc: LoroDoc) => void): Unsubscribe {
     return this.#replacedEvents.on(listener);
   }
@@ -150,7 +156,7 @@ export class Row implements RowHandle {
     this.#unwatchPresence();
     this.#setStatus({ kind: "offline" });
     this.#rejectReady(new CorellaError("row_closed", `The row ${this.entity}/${this.id} was closed before it was loaded.`));
-    for (const events of [this.#statusEvents, this.#changeEvents, this.#presenceEvents, this.#rejectedEvents, this.#replacedEvents]) {
+    for (const events of [this.#statusEvents, this.#changeEvents, this.#presenceEvents, this.#rejectedEvents, this.#resetEvents, this.#replacedEvents]) {
       events.clear();
     }
     this.#onDisposed();
@@ -165,6 +171,15 @@ export class Row implements RowHandle {
 
   #watch(doc: LoroDoc): Unsubscribe {
     return doc.subscribe((batch) => this.#changeEvents.emit(toRowChange(batch)));
+  }
+
+  #tellReset(reset: RowReset): void {
+    if (this.#resetEvents.isHeard) {
+      this.#resetEvents.emit(reset);
+    } else if (reset.unsent !== undefined) {
+      // Whoever listens for lost edits only hears of these too.
+      this.#rejectedEvents.emit({ code: reset.code, message: reset.message, lost: reset.document });
+    }
   }
 
   #replace(doc: LoroDoc): void {

@@ -1,6 +1,6 @@
 /** A small server of the v1 protocol whose answers a test can bend. */
 
-import { EphemeralStore, LoroDoc } from "loro-crdt";
+import { EphemeralStore, LoroDoc, type VersionVector } from "loro-crdt";
 import { WebSocketServer, type WebSocket } from "ws";
 
 import { decodeVersion } from "../../src/row/versions.js";
@@ -203,8 +203,31 @@ export class FakeServer {
     peer.socket.send(encode({ magic, room, type: "joined", permission: this.permission, version: doc.oplogVersion().encode(), extra }));
     const order = version.compare(doc.oplogVersion());
     if (order === undefined || order < 0) {
-      this.#sendBatch(peer, { magic, room }, doc.export({ mode: "update", from: version }));
+      const whole = version.length() === 0 && doc.isShallow();
+      this.#sendBatch(peer, { magic, room }, doc.export(whole ? { mode: "snapshot" } : { mode: "update", from: version }));
     }
+  }
+
+  /** Lets go of the history of a document, and turns away whoever needs it. */
+  trim(room: string): void {
+    const doc = this.document(room);
+    const trimmed = new LoroDoc();
+    trimmed.import(doc.export({ mode: "shallow-snapshot", frontiers: doc.oplogFrontiers() }));
+    this.documents.set(room, trimmed);
+    const start = trimmed.shallowSinceVV();
+    const isEnough = (version: VersionVector): boolean => version.length() === 0 || (version.compare(start) ?? -1) >= 0;
+    this.judgeJoin = (frame) =>
+      frame.magic !== "%LOR" || isEnough(decodeVersion(frame.version))
+        ? undefined
+        : { type: "join_error", failure: { kind: "application", code: "history_trimmed" }, message: "Too old." };
+    this.judge = (_, updates) => {
+      try {
+        trimmed.fork().importBatch([...updates]);
+        return undefined;
+      } catch {
+        return { status: "application", code: "history_trimmed", message: "It builds on what is gone." };
+      }
+    };
   }
 
   #accepted(peer: Peer, address: RoomAddress, updates: readonly Uint8Array[], batch: BatchId): void {
