@@ -161,10 +161,11 @@ impl RowDoc {
     }
 
     /// The document with its history from `start` on, or from the last version before it that everything later
-    /// builds on; with all that it has when there is none.
+    /// builds on; with all that it has when there is none, or when
+    /// `start` is not in the document.
     pub(crate) fn snapshot_since(&self, start: &Version) -> Result<Vec<u8>, DocFault> {
-        let known = self.history_start();
-        if !start.includes(&known) {
+        // A repair may have lost what the document once had.
+        if !start.includes(&self.history_start()) || !self.version().includes(start) {
             return self.snapshot();
         }
         let frontiers = self

@@ -218,6 +218,27 @@ async fn a_row_goes_on_without_its_history() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_without_its_history_is_brought_into_another_database() {
+    let (desk, old) = trimmed().await;
+    let kept = desk.backend.kept(&desk.key).await.unwrap().unwrap();
+    let other = Desk { doc: desk.doc.fork(), ..Desk::new("Latest").await };
+    let first = other.store.merge(kept.clone()).await.unwrap();
+    let again = other.store.merge(kept.clone()).await.unwrap();
+    assert_eq!(first.seq, again.seq, "merging it twice changes nothing");
+    other.assert_sound().await;
+    goes_on(&other, &old).await;
+    // A row that went another way from back then cannot be merged with it, and stays as it is.
+    let third = Desk { doc: old.fork(), ..Desk::new("Latest").await };
+    third.update(old.export(ExportMode::all_updates()).unwrap()).await.unwrap();
+    third.update(edit(&third.doc, "another way ")).await.unwrap();
+    assert!(third.store.merge(kept).await.is_err());
+    third.assert_sound().await;
+    for desk in [desk, other, third] {
+        desk.store.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn people_who_write_side_by_side_are_not_cut_off() {
     let desk = Desk::new("Latest").await;
     desk.update(edit(&desk.doc, "at first ")).await.unwrap();

@@ -73,6 +73,10 @@ fn a_cut_row_reads_as_the_whole_one_and_is_smaller() {
     let row = load(&typed.row, &cut.snapshot, &[]);
     assert_eq!(row.project().unwrap(), typed.row.project().unwrap());
     assert_eq!(row.history_start(), cut.history_start);
+    // A start that the document does not have, since a repair has lost it, cuts nothing.
+    let beyond = typed.versions[399].clone();
+    let part = merge_stored(typed.row.shape(), Some(&typed.start), &typed.deltas[..200], Some(&beyond)).unwrap();
+    assert!(part.history_start.is_empty());
     // Folding it again leaves the start where it is, whatever earlier version is asked for.
     for keep_from in [None, Some(&typed.versions[5])] {
         let again = merge_stored(row.shape(), Some(&cut.snapshot), &[] as &[Vec<u8>], keep_from).unwrap();
