@@ -70,7 +70,12 @@ async fn a_copy_that_is_too_old_is_told_to_start_afresh() {
         let late = stage.connect().await;
         let version = old.oplog_vv().encode();
         let refusal = late.try_join(room(), &[], &version).await.expect_err("it is too old");
-        assert_eq!(refusal.code, JoinErrorCode::App { code: "history_trimmed".into() }, "{}", refusal.message);
+        assert_eq!(
+            refusal.code,
+            JoinErrorCode::App { code: "history_trimmed".into() },
+            "{}",
+            refusal.message
+        );
         // With no version it is let in, and gets all there is.
         let late = stage.connect().await;
         late.join(ROOM).await;

@@ -42,7 +42,8 @@ pub fn merge_stored<B: AsRef<[u8]>>(
         Some(start) => row.snapshot_since(start),
         None => row.snapshot(),
     };
-    let folded = folded.map_err(|fault| CorruptRow::Undecodable { piece: "tail", reason: fault.to_string() })?;
+    let folded =
+        folded.map_err(|fault| CorruptRow::Undecodable { piece: "tail", reason: fault.to_string() })?;
     let again = RowDoc::load(Arc::clone(shape), peer, Some(&folded), &[] as &[Vec<u8>])?;
     let version = row.version();
     if again.version() != version {

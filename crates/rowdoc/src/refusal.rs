@@ -44,7 +44,9 @@ pub enum Refusal {
     #[error("the update builds on operations that the row does not have: rejoin and send what is missing")]
     MissingDependencies,
     /// The update builds on operations that the row had once, and whose history is not kept any more.
-    #[error("the update builds on history that is not kept any more: set the copy aside and load the row afresh")]
+    #[error(
+        "the update builds on history that is not kept any more: set the copy aside and load the row afresh"
+    )]
     HistoryTrimmed,
     /// The entity declares no such field.
     #[error("no field {path:?} is declared{}", nearest.as_ref().map(|name| format!(": did you mean {name:?}?")).unwrap_or_default())]

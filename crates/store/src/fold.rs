@@ -134,14 +134,16 @@ async fn cut(store: &Arc<Inner>, model: &EntityModel, fold: Fold) -> Result<bool
     let mut row = RowGuard::lock(store, &fold.key).await;
     let Some(mut stored) = store.backend.load(&fold.key).await? else { return Ok(false) };
     stored.tail.retain(|entry| entry.seq > fold.upto);
-    let (shape, peer, snapshot) = (Arc::clone(&model.shape), store.backend.server_peer(), fold.snapshot.clone());
+    let (shape, peer, snapshot) =
+        (Arc::clone(&model.shape), store.backend.server_peer(), fold.snapshot.clone());
     let tail = Tail {
         deltas: stored.tail.len(),
         bytes: stored.tail.iter().map(|entry| entry.delta.len()).sum(),
         snapshot_bytes: snapshot.len(),
     };
     let head_version = Version::decode(&stored.head.head_version)?;
-    let trial = tokio::task::spawn_blocking(move || RowDoc::load(shape, peer, Some(&snapshot), &deltas(&stored)));
+    let trial =
+        tokio::task::spawn_blocking(move || RowDoc::load(shape, peer, Some(&snapshot), &deltas(&stored)));
     match trial.await? {
         Ok(doc) if doc.version() == head_version => {
             store.backend.fold(fold).await?;

@@ -274,7 +274,9 @@ impl Inner {
                 self.late.forget(key);
                 Ok(None)
             }
-            Err(error @ (ReadError::Backend(_) | ReadError::HistoryTrimmed | ReadError::Internal(_))) => Err(error),
+            Err(error @ (ReadError::Backend(_) | ReadError::HistoryTrimmed | ReadError::Internal(_))) => {
+                Err(error)
+            }
         }
     }
 

@@ -5,7 +5,8 @@ use std::{path::Path, sync::Arc};
 use corella_manifest::{EntityName, Manifest};
 use corella_rowdoc::{Refusal, RowId, RowKey, Tenant, Version};
 use corella_store::{
-    Author, CommitSink, Committed, ReadError, RowChange, Store, StoreOptions, Write, WriteError, Written, check,
+    Author, CommitSink, Committed, ReadError, RowChange, Store, StoreOptions, Write, WriteError, Written,
+    check,
     port::{Backend, Seq},
     sqlite::{Durability, SqliteBackend},
 };
@@ -38,7 +39,8 @@ fn manifest() -> Arc<Manifest> {
 
 async fn start(folder: &Path) -> (Arc<SqliteBackend>, Store) {
     let backend = Arc::new(SqliteBackend::open(folder, Durability::Relaxed).unwrap());
-    let store = Store::start(Arc::clone(&backend) as _, manifest(), Arc::new(Nobody), StoreOptions::default());
+    let store =
+        Store::start(Arc::clone(&backend) as _, manifest(), Arc::new(Nobody), StoreOptions::default());
     (backend, store.await.unwrap())
 }
 
@@ -178,9 +180,7 @@ async fn trimmed() -> (Desk, LoroDoc) {
 }
 
 async fn goes_on(desk: &Desk, old: &LoroDoc) {
-    let trimmed = |result: Result<Written, WriteError>| {
-        matches!(result, Err(WriteError::Refused(refusal)) if *refusal == Refusal::HistoryTrimmed)
-    };
+    let trimmed = |result: Result<Written, WriteError>| matches!(result, Err(WriteError::Refused(refusal)) if *refusal == Refusal::HistoryTrimmed);
     // Whoever has less than what is kept is told, and what was made on top of it is refused, not left pending.
     let backfill = desk.store.lock(&desk.key).await.backfill(&version(old)).await;
     assert!(matches!(backfill, Err(ReadError::HistoryTrimmed)), "{backfill:?}");

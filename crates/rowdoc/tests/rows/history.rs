@@ -69,13 +69,19 @@ fn a_cut_row_reads_as_the_whole_one_and_is_smaller() {
     assert_eq!(cut.version, whole.version);
     assert!(whole.history_start.is_empty());
     assert!(!cut.history_start.is_empty() && typed.versions[390].includes(&cut.history_start));
-    assert!(cut.snapshot.len() * 3 < whole.snapshot.len(), "{} and {}", cut.snapshot.len(), whole.snapshot.len());
+    assert!(
+        cut.snapshot.len() * 3 < whole.snapshot.len(),
+        "{} and {}",
+        cut.snapshot.len(),
+        whole.snapshot.len()
+    );
     let row = load(&typed.row, &cut.snapshot, &[]);
     assert_eq!(row.project().unwrap(), typed.row.project().unwrap());
     assert_eq!(row.history_start(), cut.history_start);
     // A start that the document does not have, since a repair has lost it, cuts nothing.
     let beyond = typed.versions[399].clone();
-    let part = merge_stored(typed.row.shape(), Some(&typed.start), &typed.deltas[..200], Some(&beyond)).unwrap();
+    let part =
+        merge_stored(typed.row.shape(), Some(&typed.start), &typed.deltas[..200], Some(&beyond)).unwrap();
     assert!(part.history_start.is_empty());
     // Folding it again leaves the start where it is, whatever earlier version is asked for.
     for keep_from in [None, Some(&typed.versions[5])] {
@@ -127,7 +133,11 @@ fn an_edit_on_top_of_what_was_cut_is_refused_and_never_pending() {
     // What came later on top of it is refused for the same reason, alone and together with it.
     behind.row().insert("count", 7).unwrap();
     let later = behind.update();
-    assert_eq!(typed.cut(50).import(&later), Err(Refusal::MissingDependencies), "its own past is unknown here");
+    assert_eq!(
+        typed.cut(50).import(&later),
+        Err(Refusal::MissingDependencies),
+        "its own past is unknown here"
+    );
     let from = client_at(&typed, 10).doc.oplog_vv();
     let both = behind.doc.export(ExportMode::updates(&from)).unwrap();
     assert_eq!(typed.cut(50).import(&both), Err(Refusal::HistoryTrimmed));

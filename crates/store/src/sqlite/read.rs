@@ -12,8 +12,8 @@ use super::{
     tables::Tables,
 };
 use crate::port::{
-    ChangeEntry, HistoryMark, Outcome, OutcomeKey, ScannedRow, Selected, Seq, StoredHead, StoredRow, TailEntry,
-    checksum,
+    ChangeEntry, HistoryMark, Outcome, OutcomeKey, ScannedRow, Selected, Seq, StoredHead, StoredRow,
+    TailEntry, checksum,
 };
 
 /// The columns of [`stored_head`].
