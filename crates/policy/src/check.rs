@@ -166,17 +166,16 @@ impl Checker<'_> {
                 self.report(node, "a value", format!("the message type `{}`", message.type_name))
             }
             Expr::Comprehension(comprehension) => {
-                let element = match self.value(&comprehension.iter_range) {
-                    Type::List(element) => *element,
-                    Type::Map => Type::Text,
-                    Type::Any => Type::Any,
-                    other => self.report(&comprehension.iter_range, "a list or a map", other.to_string()),
+                let range = self.value(&comprehension.iter_range);
+                let element = match range.element() {
+                    // A macro goes through the keys of a map.
+                    Some(_) if range == Type::Map => Type::Text,
+                    Some(element) => element,
+                    None => self.report(&comprehension.iter_range, "a list or a map", range.to_string()),
                 };
                 let initial = self.value(&comprehension.accu_init);
-                let result = match initial {
-                    Type::List(_) => Type::List(Box::new(Type::Any)),
-                    other => other,
-                };
+                let result =
+                    if matches!(initial, Type::List(_)) { Type::List(Box::new(Type::Any)) } else { initial };
                 let before = self.variables.len();
                 self.variables.push((comprehension.iter_var.clone(), element));
                 self.variables.extend(comprehension.iter_var2.clone().map(|name| (name, Type::Any)));
@@ -280,13 +279,14 @@ impl Checker<'_> {
             }
             (operators::IN, [element, list]) => {
                 let element_type = self.value(element);
-                match self.value(list) {
-                    Type::List(of) if !of.may_equal(&element_type) => {
+                let list_type = self.value(list);
+                match list_type.element() {
+                    Some(of) if !of.may_equal(&element_type) => {
                         self.report(element, format!("{of}, as in the list"), element_type.to_string());
                     }
-                    Type::List(_) | Type::Map | Type::Any => {}
-                    other => {
-                        self.report(list, "a list", other.to_string());
+                    Some(_) => {}
+                    None => {
+                        self.report(list, "a list", list_type.to_string());
                     }
                 }
                 if let Expr::List(items) = &list.expr {
@@ -296,11 +296,8 @@ impl Checker<'_> {
             }
             (operators::INDEX, [of, index]) => {
                 self.value(index);
-                match self.value(of) {
-                    Type::List(element) => *element,
-                    Type::Map | Type::Any => Type::Any,
-                    other => self.report(of, "a list or a map", other.to_string()),
-                }
+                let of_type = self.value(of);
+                of_type.element().unwrap_or_else(|| self.report(of, "a list or a map", of_type.to_string()))
             }
             (operators::NEGATE, [inner]) => self.expect(inner, &[Type::Int, Type::Double], "a number"),
             (
@@ -423,7 +420,7 @@ impl Checker<'_> {
         };
         let text = text.inner();
         if !variants.iter().any(|variant| variant.as_str() == text) {
-            let names = variants.iter().map(|variant| variant.as_str());
+            let names = variants.iter().map(String::as_str);
             let expected = format!("one of {}", names.clone().collect::<Vec<_>>().join(", "));
             self.report_name(literal, &expected, text, names);
         }
@@ -435,6 +432,7 @@ pub(crate) fn key(node: &IdedExpr) -> Option<&str> {
     match &node.expr {
         Expr::Ident(name) => Some(name),
         Expr::Literal(LiteralValue::String(text)) => Some(text.inner()),
-        _ => None,
+        Expr::Literal(_) | Expr::Unspecified | Expr::Call(_) | Expr::Comprehension(_) => None,
+        Expr::List(_) | Expr::Map(_) | Expr::Select(_) | Expr::Struct(_) => None,
     }
 }

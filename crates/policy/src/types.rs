@@ -35,6 +35,16 @@ impl Type {
         }
     }
 
+    /// What stands in it, if it holds other values.
+    pub(crate) fn element(&self) -> Option<Self> {
+        match self {
+            Self::List(element) => Some((**element).clone()),
+            Self::Map | Self::Any => Some(Self::Any),
+            Self::Bool | Self::Int | Self::Double | Self::Text => None,
+            Self::Bytes | Self::Time | Self::Duration | Self::Null => None,
+        }
+    }
+
     fn is_number(&self) -> bool {
         matches!(self, Self::Int | Self::Double)
     }

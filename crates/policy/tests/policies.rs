@@ -69,8 +69,8 @@ async fn may(policies: &Policies, caller: &Caller, action: Action, images: Image
     policies.may(caller, &entity, action, images, Timestamp::UNIX_EPOCH, &NoMemberships).await.unwrap()
 }
 
-async fn reads(text: &str, caller: &Caller, row: &Vec<Value>) -> bool {
-    let images = Images { before: Some(row as &dyn RowView), after: None };
+async fn reads(text: &str, caller: &Caller, row: &impl RowView) -> bool {
+    let images = Images { before: Some(row), after: None };
     may(&one("allowRead", text), caller, Action::Read, images).await == Verdict::Allowed
 }
 

@@ -51,7 +51,7 @@ fn root() -> PathBuf {
 fn build() -> PathBuf {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--package", "corella-cli", "--bin", "corella", "--message-format", "json"])
+        .args(["build", "--workspace", "--bin", "corella", "--message-format", "json"])
         .current_dir(root())
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
