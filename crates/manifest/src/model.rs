@@ -184,7 +184,7 @@ pub enum History {
     All,
     /// What is younger than this.
     For(std::time::Duration),
-    /// Only the present state.
+    /// Only the present state, and what was written a moment ago: those who write side by side build on it.
     Latest,
 }
 
