@@ -85,12 +85,13 @@ impl Subject {
         let row = backend.load(&key("n1")).await.unwrap().unwrap();
         let shape = corella_rowdoc::RowShape::new(self.manifest.entity("Note").unwrap()).unwrap();
         let deltas: Vec<&[u8]> = row.tail.iter().map(|entry| &entry.delta[..]).collect();
-        let (snapshot, version) = corella_rowdoc::merge_stored(&Arc::new(shape), None, &deltas).unwrap();
+        let folded = corella_rowdoc::merge_stored(&Arc::new(shape), None, &deltas, None).unwrap();
         let fold = corella_store::port::Fold {
             key: key("n1"),
             upto: row.head.head,
-            snapshot: snapshot.into(),
-            version: version.encode().into(),
+            snapshot: folded.snapshot.into(),
+            version: folded.version.encode().into(),
+            mark: None,
         };
         backend.fold(fold).await.unwrap();
     }
