@@ -44,6 +44,7 @@ fn row(id: &str) -> KeptRow {
             snapshot: Seq(5),
             snapshot_version: Bytes::from_static(&[1, 2]),
             deleted: true,
+            mark: None,
         },
         created_at: time(1),
         snapshot: Some(Sealed::new(Bytes::from_static(&[0, 255, 10, 13]))),
