@@ -14,7 +14,7 @@ use crate::{
     json::row_json,
     late,
     model::EntityModel,
-    port::{ChangeKind, OutcomeWrite, RowWrite, Seq, Unit, UnitOutcome},
+    port::{BackendError, ChangeKind, OutcomeWrite, RowWrite, Seq, Unit, UnitOutcome},
     resident::{Loaded, Resident, Slot},
     store::Inner,
 };
@@ -203,12 +203,19 @@ impl Batch<'_> {
             };
             let Prepared { unit, events, projection, late } = prepared;
             let writes = unit.writes.clone();
+            let was_behind = self.resident.loaded.as_ref().is_none_or(|loaded| !loaded.late.is_empty());
             if writes.iter().any(|write| write.late) {
                 self.store.note_late(&self.slot.key);
             }
             match self.store.committer.commit(unit, events).await {
                 Commitment::Durable(seqs) => return self.settle(&seqs, &writes, projection, late),
-                Commitment::Failed(error) => return self.fail(&WriteError::Backend(error)),
+                Commitment::Failed(error) => {
+                    // Without room nothing was written: a read must not wait for a line that is not behind.
+                    if !was_behind && matches!(*error, BackendError::Full(_)) {
+                        self.store.late.forget(&self.slot.key);
+                    }
+                    return self.fail(&WriteError::Backend(error));
+                }
                 Commitment::Halted(UnitOutcome::Stale(_) | UnitOutcome::Committed(_)) => {
                     self.start_over().await;
                 }
