@@ -6,9 +6,10 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
-use corella_testkit::{Http, Installation, Peer, Random, SAMPLE, Server, row::append};
+use corella_testkit::{Database, Http, Installation, Peer, Random, SAMPLE, Server, on_both, row::append};
 use corella_wire::AckStatus;
 use loro::LoroDoc;
 use serde_json::{Value as Json, json};
@@ -17,7 +18,10 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-const ROUNDS: usize = 50;
+/// Rounds for each database, unless `CORELLA_CRASH_ROUNDS` says how many; as many of them are made as fit in [`ENOUGH`].
+const ROUNDS: usize = 200;
+/// How long a run takes at the most when nobody has said how many rounds it is to have.
+const ENOUGH: Duration = Duration::from_secs(40);
 /// Edits that a writer has under way at once.
 const AHEAD: usize = 16;
 
@@ -196,17 +200,29 @@ struct Work {
     saver: JoinHandle<Saver>,
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn fifty_crashes_lose_nothing_that_was_acknowledged() {
+/// Whether a run that has come this far is over.
+fn is_enough(round: usize, started: Instant) -> bool {
+    let wished = std::env::var("CORELLA_CRASH_ROUNDS").ok();
+    match wished.map(|rounds| rounds.parse::<usize>().expect("CORELLA_CRASH_ROUNDS is a number")) {
+        Some(rounds) => round >= rounds,
+        None => round >= ROUNDS || (round > 0 && started.elapsed() > ENOUGH),
+    }
+}
+
+on_both!(crashes_lose_nothing_that_was_acknowledged);
+
+async fn crashes_lose_nothing_that_was_acknowledged(database: Database) {
     let mut random = Random::new();
     println!("CORELLA_SEED={}", random.seed());
-    let installation = Installation::new(SAMPLE);
+    let installation = Installation::on(database, SAMPLE);
     let token = installation.token("ada").await;
     let mut writers =
         vec![Writer::new("a", "Note/shared"), Writer::new("b", "Note/shared"), Writer::new("c", "Note/own")];
     let (mut maker, mut saver) = (Maker::default(), Saver::default());
     let acknowledged = AtomicU64::new(0);
-    for round in 0..ROUNDS {
+    let started = Instant::now();
+    let mut round = 0;
+    while !is_enough(round, started) {
         let server = installation.serve().await;
         let http = server.http(&token);
         if round == 0 {
@@ -236,6 +252,7 @@ async fn fifty_crashes_lose_nothing_that_was_acknowledged() {
         saver = work.saver.await.unwrap();
         acknowledged.fetch_add(*count.borrow(), Ordering::Relaxed);
         installation.check_clean().await;
+        round += 1;
     }
 
     let server = installation.serve().await;
@@ -259,7 +276,7 @@ async fn fifty_crashes_lose_nothing_that_was_acknowledged() {
         http.get("/api/entities/Note?limit=10000&where=%7B%22slug%22%3A%7B%22%24ne%22%3Anull%7D%7D").await;
     let rows = rows.expect(200)["rows"].as_array().unwrap().len();
     assert_eq!(rows, keys, "rows that were asked for once are there more or less than once");
-    println!("{} writes were acknowledged in {ROUNDS} rounds", acknowledged.load(Ordering::Relaxed));
+    println!("{} writes were acknowledged in {round} rounds", acknowledged.load(Ordering::Relaxed));
     assert_eq!(server.stop().await.status.code(), Some(0));
     installation.check_clean().await;
 }

@@ -1,6 +1,6 @@
 //! Lists: conditions, orders, pages.
 
-use corella_testkit::{Http, SAMPLE, Stage, query};
+use corella_testkit::{Database, Http, SAMPLE, Stage, on_both, query};
 use serde_json::{Value as Json, json};
 
 const NOTES: &str = "/api/entities/Note";
@@ -28,9 +28,10 @@ fn ids_of(page: &Json) -> Vec<String> {
     rows.iter().map(|row| row["id"].as_str().expect("a row has an id").to_owned()).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn conditions_and_orders() {
-    let stage = Stage::new(SAMPLE).await;
+on_both!(conditions_and_orders);
+
+async fn conditions_and_orders(database: Database) {
+    let stage = Stage::on(database, SAMPLE).await;
     let ada = notes(&stage).await;
     assert_eq!(ids(&ada, &[("where", r#"{"pinned":true}"#)]).await, ["n00", "n03", "n06", "n09"]);
     assert_eq!(ids(&ada, &[("where", r#"{"stars":null}"#)]).await, ["n07"]);
@@ -44,9 +45,10 @@ async fn conditions_and_orders() {
     assert_eq!(ids(&ada, &[("where", r#"{"id":{"$in":["n01","n99"]}}"#)]).await, ["n01"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn pages_have_every_row_once_while_others_are_made() {
-    let stage = Stage::new(SAMPLE).await;
+on_both!(pages_have_every_row_once_while_others_are_made);
+
+async fn pages_have_every_row_once_while_others_are_made(database: Database) {
+    let stage = Stage::on(database, SAMPLE).await;
     let ada = notes(&stage).await;
     let mut seen = Vec::new();
     let mut cursor: Option<String> = None;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use corella_testkit::{Answer, Http, SAMPLE, Stage};
+use corella_testkit::{Answer, Database, Http, SAMPLE, Stage, on_both};
 use serde_json::{Value as Json, json};
 
 const NOTES: &str = "/api/entities/Note";
@@ -12,9 +12,10 @@ async fn under(http: &Http, key: &str, method: &str, path: &str, body: &Json) ->
     http.send(method, path, &[("idempotency-key", key)], body.to_string()).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_repeated_request_is_answered_as_the_first() {
-    let stage = Stage::new(SAMPLE).await;
+on_both!(a_repeated_request_is_answered_as_the_first);
+
+async fn a_repeated_request_is_answered_as_the_first(database: Database) {
+    let stage = Stage::on(database, SAMPLE).await;
     let ada = stage.ada();
     let body = json!({ "title": "once" });
     let first = under(&ada, "k1", "POST", NOTES, &body).await.expect(201);
@@ -92,9 +93,10 @@ fn distinct(answers: &[Answer]) -> BTreeSet<String> {
     answers.iter().map(|answer| format!("{} {}", answer.status.as_u16(), answer.text())).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn duplicates_at_the_same_moment_make_one_row() {
-    let stage = Stage::new(SAMPLE).await;
+on_both!(duplicates_at_the_same_moment_make_one_row);
+
+async fn duplicates_at_the_same_moment_make_one_row(database: Database) {
+    let stage = Stage::on(database, SAMPLE).await;
     let answers = at_once(&stage.ada(), "k1", "POST", NOTES, json!({ "title": "once" })).await;
     let distinct = distinct(&answers);
     assert!(distinct.len() == 1 && answers[0].status == 201, "{distinct:#?}");

@@ -1,14 +1,15 @@
 //! Rows as JSON: made, read, changed, deleted, restored.
 
-use corella_testkit::{SAMPLE, Stage};
+use corella_testkit::{Database, SAMPLE, Stage, on_both};
 use serde_json::json;
 
 const NOTES: &str = "/api/entities/Note";
 const NOTE: &str = "/api/entities/Note/n1";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_row_lives_and_dies_and_comes_back() {
-    let stage = Stage::new(SAMPLE).await;
+on_both!(a_row_lives_and_dies_and_comes_back);
+
+async fn a_row_lives_and_dies_and_comes_back(database: Database) {
+    let stage = Stage::on(database, SAMPLE).await;
     let ada = stage.ada();
     let made =
         ada.post(NOTES, json!({ "id": "n1", "title": "Plan", "body": "text", "stars": 3 })).await.expect(201);
@@ -60,9 +61,10 @@ async fn the_server_names_rows_that_have_no_name() {
     assert_eq!(stage.ada().get(&format!("{NOTES}/{second}")).await.expect(200)["row"]["title"], "two");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_type_is_kept_as_it_was_given() {
-    let stage = Stage::new(SAMPLE).await;
+on_both!(every_type_is_kept_as_it_was_given);
+
+async fn every_type_is_kept_as_it_was_given(database: Database) {
+    let stage = Stage::on(database, SAMPLE).await;
     let given = json!({
         "id": "types", "title": "ä \u{1f600} \u{0} '\"\\", "body": "line\nline", "summary": "", "pinned": true,
         "color": "green", "stars": -1, "position": 1e-300, "due": "2026-11-20T06:14:00.000001Z", "author": "u1",
@@ -75,9 +77,10 @@ async fn every_type_is_kept_as_it_was_given() {
     assert_eq!(stage.installation.check_clean().await, 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_unique_value_names_who_holds_it() {
-    let stage = Stage::new(SAMPLE).await;
+on_both!(a_unique_value_names_who_holds_it);
+
+async fn a_unique_value_names_who_holds_it(database: Database) {
+    let stage = Stage::on(database, SAMPLE).await;
     let ada = stage.ada();
     ada.post(NOTES, json!({ "id": "n1", "title": "one", "slug": "s" })).await.expect(201);
     let clash = ada.post(NOTES, json!({ "id": "n2", "title": "two", "slug": "s" })).await;
@@ -91,9 +94,10 @@ async fn a_unique_value_names_who_holds_it() {
     assert_eq!(stage.installation.check_clean().await, 2);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_many_who_want_one_unique_value_one_gets_it() {
-    let stage = Stage::new(SAMPLE).await;
+on_both!(of_many_who_want_one_unique_value_one_gets_it);
+
+async fn of_many_who_want_one_unique_value_one_gets_it(database: Database) {
+    let stage = Stage::on(database, SAMPLE).await;
     let answers: Vec<_> = (0..24)
         .map(|number| {
             let ada = stage.ada();

@@ -1,7 +1,7 @@
 //! Acknowledged is durable.
 
 use corella_testkit::{
-    SAMPLE, Stage,
+    Database, SAMPLE, Stage, on_both,
     row::{append, read, set},
 };
 use corella_wire::AckStatus;
@@ -11,9 +11,10 @@ use serde_json::json;
 const ROOM: &str = "Note/n1";
 const PATH: &str = "/api/entities/Note/n1";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_is_there_after_a_crash() {
-    let stage = Stage::new(SAMPLE).await;
+on_both!(what_was_acknowledged_is_there_after_a_crash);
+
+async fn what_was_acknowledged_is_there_after_a_crash(database: Database) {
+    let stage = Stage::on(database, SAMPLE).await;
     let peer = stage.connect().await;
     peer.join(ROOM).await;
     let mut batches = Vec::new();

@@ -1,7 +1,7 @@
 //! What one writes, others see.
 
 use corella_testkit::{
-    SAMPLE, Stage,
+    Database, SAMPLE, Stage, on_both,
     row::{append, read, set, text},
 };
 use corella_wire::AckStatus;
@@ -10,9 +10,10 @@ use serde_json::json;
 const ROOM: &str = "Note/n1";
 const PATH: &str = "/api/entities/Note/n1";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_write_over_http_reaches_watchers() {
-    let stage = Stage::new(SAMPLE).await;
+on_both!(a_write_over_http_reaches_watchers);
+
+async fn a_write_over_http_reaches_watchers(database: Database) {
+    let stage = Stage::on(database, SAMPLE).await;
     let watcher = stage.connect().await;
     watcher.join(ROOM).await;
     stage
@@ -55,9 +56,10 @@ async fn an_edit_on_the_socket_reaches_http_and_watchers() {
     assert_eq!(writer.received(ROOM).updates, 0, "nobody is sent what he wrote himself");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn those_who_type_at_once_come_to_the_same() {
-    let stage = Stage::new(SAMPLE).await;
+on_both!(those_who_type_at_once_come_to_the_same);
+
+async fn those_who_type_at_once_come_to_the_same(database: Database) {
+    let stage = Stage::on(database, SAMPLE).await;
     let peers = [stage.connect().await, stage.connect().await, stage.connect().await];
     for peer in &peers {
         peer.join(ROOM).await;

@@ -12,7 +12,8 @@ use crate::workspace;
 /// What `cargo xtask soak` is told.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// How often the crash tests are run; each time is 50 rounds of `kill -9` and every named fault, from a fresh seed.
+    /// How often the crash tests are run; each time is up to 200 rounds of `kill -9` for each database and every named
+    /// fault, from a fresh seed.
     #[arg(long, value_name = "N", default_value_t = 100)]
     times: u32,
 }
@@ -20,7 +21,7 @@ pub(crate) struct Options {
 /// Builds once, then runs the crash tests until they have held that often or one has failed.
 pub(crate) fn run(steps: &mut Steps, options: &Options) -> Result<(), Stop> {
     let root = workspace::root();
-    setup::install_programs(steps, &BTreeSet::from([Program::Sqlite, Program::Strace]))?;
+    setup::install_programs(steps, &BTreeSet::from([Program::Postgres, Program::Sqlite, Program::Strace]))?;
     setup::install_npm_packages(steps, &root, "web-client")?;
     setup::build_notes_page(steps, &root)?;
     let corella = setup::build_corella(steps, &root, Build::BinaryAndTests)?;

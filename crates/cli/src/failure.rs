@@ -4,7 +4,7 @@ use std::{error::Error, io, path::PathBuf, process::ExitCode, sync::Arc};
 
 use corella_manifest::ManifestErrors;
 use corella_server::AuthError;
-use corella_store::{ReadError, StartError, archive::ArchiveError, port::BackendError, sqlite::OpenError};
+use corella_store::{ReadError, StartError, archive::ArchiveError, port::BackendError, postgres, sqlite};
 
 /// A command's failure.
 #[derive(Debug, thiserror::Error)]
@@ -20,13 +20,34 @@ pub(crate) enum Failure {
     Start { path: PathBuf, source: StartError },
     /// The data folder or the database in it cannot be used.
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Open(#[from] sqlite::OpenError),
+    /// The PostgreSQL database cannot be used.
+    #[error(transparent)]
+    OpenDatabase(#[from] postgres::OpenError),
+    /// Nobody said where the rows are.
+    #[error(
+        "expected a place for the rows, found none: give --data DIR, or --database postgres://user@host/name \
+         (CORELLA_DATA or CORELLA_DATABASE)"
+    )]
+    NoPlace,
+    /// Two places were given.
+    #[error(
+        "expected one place for the rows, found two: give either --data or --database, and leave CORELLA_DATA and \
+         CORELLA_DATABASE unset for the other"
+    )]
+    TwoPlaces,
     /// The signing secret cannot be used.
     #[error("failed to use the signing secret {}", path.display())]
     Secret { path: PathBuf, source: io::Error },
     /// The signing secret is too easy to guess.
     #[error("CORELLA_JWT_SECRET: expected at least 32 bytes, found {found}")]
     ShortSecret { found: usize },
+    /// There is no signing secret, and nowhere to keep one.
+    #[error(
+        "CORELLA_JWT_SECRET: expected a secret of at least 32 bytes, found none; there is no data folder to keep one in \
+         (make one with `openssl rand -hex 32`, the same for all servers of a database)"
+    )]
+    NoSecret,
     /// A token cannot be made.
     #[error("failed to make a token")]
     Token(#[source] AuthError),
@@ -103,13 +124,14 @@ impl Failure {
         matches!(self, Self::Write { .. } | Self::Read { .. } | Self::Database { .. })
     }
 
-    /// The exit code: 3 for the manifest, 4 for the data folder, 5 for the address, 6 for a
+    /// The exit code: 3 for the manifest, 4 for the data folder or the database, 5 for the address, 6 for a
     /// file of rows, 70 for anything else.
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::ManifestFile { .. } | Self::Manifest { .. } => 3,
             Self::Start { source: StartError::Unserved(_), .. } => 3,
-            Self::Open(_) | Self::Secret { .. } | Self::ShortSecret { .. } => 4,
+            Self::Open(_) | Self::OpenDatabase(_) | Self::NoPlace | Self::TwoPlaces => 4,
+            Self::Secret { .. } | Self::ShortSecret { .. } | Self::NoSecret => 4,
             Self::Start { source: StartError::Backend(_), .. } => 4,
             Self::NotEmpty(_) | Self::Database { .. } | Self::Read { .. } | Self::Write { .. } => 4,
             Self::File { .. } | Self::Archive { .. } | Self::BadRow { .. } => 6,

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 const SHORTEST: usize = 32;
 
 /// The secret from `CORELLA_JWT_SECRET`, else the one in the data folder, which is made if it is not there.
-pub(crate) fn load(data: &Path) -> Result<Vec<u8>, Failure> {
+pub(crate) fn load(data: Option<&Path>) -> Result<Vec<u8>, Failure> {
     if let Some(secret) = std::env::var_os("CORELLA_JWT_SECRET") {
         let secret = secret.into_encoded_bytes();
         if secret.len() < SHORTEST {
@@ -22,6 +22,7 @@ pub(crate) fn load(data: &Path) -> Result<Vec<u8>, Failure> {
         }
         return Ok(secret);
     }
+    let data = data.ok_or(Failure::NoSecret)?;
     let path = data.join("jwt.secret");
     let failed = |source| Failure::Secret { path: path.clone(), source };
     match fs::read(&path) {

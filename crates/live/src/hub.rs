@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use corella_rowdoc::{RowKey, Version};
-use corella_store::{CommitSink, Committed, ReadError, Store};
+use corella_store::{CommitSink, Committed, ReadError, Store, port::FollowedChange};
 use corella_wire::{Envelope, Frame, Magic, Permission, RoomName, encode};
 
 use crate::{
@@ -36,6 +36,16 @@ impl CommitSink for Hub {
         for change in changes {
             self.rooms.publish(change);
         }
+    }
+
+    fn changed_elsewhere(&self, changes: &[FollowedChange]) {
+        for change in changes {
+            self.rooms.publish_elsewhere(change);
+        }
+    }
+
+    fn lost_track(&self) {
+        self.rooms.set_all_behind();
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{
 
 use bytes::Bytes;
 use corella_rowdoc::{RowKey, Version};
-use corella_store::{Committed, SourceId};
+use corella_store::{Committed, SourceId, port::FollowedChange};
 use corella_wire::{BatchId, Magic, RoomName, encode_update};
 use dashmap::DashMap;
 
@@ -25,6 +25,13 @@ struct Watcher {
 impl Watcher {
     fn is(&self, source: SourceId, room: &RoomName) -> bool {
         self.outbox.source() == source && self.room == *room
+    }
+
+    /// Has the connection catch up with the row once its outbox drains.
+    fn fall_behind(&mut self, key: &RowKey) {
+        self.standing = Standing::Behind;
+        self.outbox.push_behind(key.clone(), self.room.clone());
+        metrics::counter!("corella_watchers_behind_total").increment(1);
     }
 }
 
@@ -102,9 +109,42 @@ impl Rooms {
             if watcher.outbox.push_change(frames) {
                 watcher.sent = Arc::clone(&event.version);
             } else {
-                watcher.standing = Standing::Behind;
-                watcher.outbox.push_behind(event.key.clone(), watcher.room.clone());
-                metrics::counter!("corella_watchers_behind_total").increment(1);
+                watcher.fall_behind(&event.key);
+            }
+        }
+    }
+
+    /// Hands a change that another server made to everybody who watches the row and does not have it yet.
+    pub(crate) fn publish_elsewhere(&self, change: &FollowedChange) {
+        let key = &change.entry.key;
+        let Some(mut watchers) = self.rooms.get_mut(key) else { return };
+        let brought = change.delta.as_ref().and_then(|delta| Some((delta, Version::span_of(delta)?)));
+        for watcher in watchers.iter_mut().filter(|watcher| watcher.standing == Standing::Current) {
+            let Some((delta, (needed, reached))) = &brought else {
+                watcher.fall_behind(key);
+                continue;
+            };
+            // Whoever joined since the change was made was sent it then.
+            if watcher.sent.includes(reached) {
+                continue;
+            }
+            let frames = self.frames(&watcher.room, std::slice::from_ref(*delta));
+            if watcher.sent.includes(needed) && watcher.outbox.push_change(&frames) {
+                let mut sent = Version::clone(&watcher.sent);
+                sent.merge(reached);
+                watcher.sent = Arc::new(sent);
+            } else {
+                watcher.fall_behind(key);
+            }
+        }
+    }
+
+    /// Has everybody catch up: any row may have changed.
+    pub(crate) fn set_all_behind(&self) {
+        for mut room in self.rooms.iter_mut() {
+            let (key, watchers) = room.pair_mut();
+            for watcher in watchers.iter_mut().filter(|watcher| watcher.standing == Standing::Current) {
+                watcher.fall_behind(key);
             }
         }
     }

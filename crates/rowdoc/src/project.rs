@@ -116,11 +116,41 @@ fn whole(doc: &LoroDoc) -> Result<Value, Refusal> {
     if whole.get(ROW).is_some_and(|row| row.as_object().is_some_and(Map::is_empty)) {
         whole.remove(ROW);
     }
-    Ok(Value::Json(Json::Object(whole)))
+    Ok(Value::Json(json_without_nul(Json::Object(whole))))
 }
 
 /// The value of one field.
 pub(crate) fn read_field(row: &LoroMap, field: &ShapeField) -> Result<Value, Refusal> {
+    let value = read_slot(row, field)?;
+    Ok(match value {
+        Value::Text(text) if text.contains('\0') => Value::Text(without_nul(&text).into()),
+        Value::Json(json) => Value::Json(json_without_nul(json)),
+        other => other,
+    })
+}
+
+/// The text as a database shows it: PostgreSQL has no U+0000, and readers of SQLite often stop there. The document
+/// keeps it; in its table, U+FFFD stands in its place.
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{FFFD}")
+}
+
+fn json_without_nul(json: Json) -> Json {
+    match json {
+        Json::String(text) if text.contains('\0') => Json::String(without_nul(&text)),
+        Json::Array(items) => Json::Array(items.into_iter().map(json_without_nul).collect()),
+        Json::Object(entries) => {
+            let entry = |(key, value): (String, Json)| {
+                let key = if key.contains('\0') { without_nul(&key) } else { key };
+                (key, json_without_nul(value))
+            };
+            Json::Object(entries.into_iter().map(entry).collect())
+        }
+        other @ (Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_)) => other,
+    }
+}
+
+fn read_slot(row: &LoroMap, field: &ShapeField) -> Result<Value, Refusal> {
     let slot = row.get(field.name.as_str());
     match field.form {
         // Imports and patches are checked; what does not fit was written under another declaration of the field. It

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, panic::catch_unwind};
 
-use loro::VersionVector;
+use loro::{LoroDoc, VersionVector};
 
 /// Who made an operation; no two writers may share one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,6 +85,14 @@ impl Version {
         other.0.iter().all(|(peer, count)| *count <= 0 || self.0.get(peer).is_some_and(|own| own >= count))
     }
 
+    /// What a replica must have before it takes `update`, and what it then has besides; nothing when the bytes are no
+    /// update.
+    #[must_use]
+    pub fn span_of(update: &[u8]) -> Option<(Self, Self)> {
+        let meta = catch_unwind(|| LoroDoc::decode_import_blob_meta(update, true)).ok()?.ok()?;
+        Some((Self(meta.partial_start_vv), Self(meta.partial_end_vv)))
+    }
+
     /// Takes in what `other` has.
     pub fn merge(&mut self, other: &Self) {
         self.0.merge(&other.0);
@@ -135,6 +143,20 @@ mod tests {
         both.merge(&other);
         assert!(both.includes(&one) && both.includes(&other));
         assert_eq!(both, version(&[(1, 3), (2, 1), (3, 1)]));
+    }
+
+    #[test]
+    fn an_update_spans_what_it_needs_and_what_it_brings() {
+        let doc = LoroDoc::new();
+        doc.set_peer_id(7).unwrap();
+        doc.get_text("text").insert(0, "abc").unwrap();
+        doc.commit();
+        let before = doc.oplog_vv();
+        doc.get_text("text").insert(3, "de").unwrap();
+        doc.commit();
+        let update = doc.export(loro::ExportMode::updates(&before)).unwrap();
+        assert_eq!(Version::span_of(&update), Some((version(&[(7, 3)]), version(&[(7, 5)]))));
+        assert_eq!(Version::span_of(b"none"), None);
     }
 
     #[test]

@@ -166,6 +166,7 @@ impl From<WriteError> for Failure {
             WriteError::NotFound { .. } => ErrorCode::RowNotFound,
             WriteError::Exists { .. } => ErrorCode::RowExists,
             WriteError::NotUnique { .. } => ErrorCode::UniqueViolation,
+            WriteError::Unfit { .. } => ErrorCode::InvalidValue,
             WriteError::KeyConflict => ErrorCode::IdempotencyConflict,
             WriteError::Quarantined(_) => ErrorCode::RowQuarantined,
             WriteError::Busy => ErrorCode::RateLimited,

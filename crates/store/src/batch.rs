@@ -83,7 +83,9 @@ async fn run(store: &Arc<Inner>, slot: &Slot, resident: &mut Resident, jobs: Vec
         Ok(model) => model,
         Err(error) => return refuse_all(jobs, &error.into()),
     };
-    let mut batch = Batch { store, slot, model, resident, accepted: Vec::new(), change: Change::default() };
+    let fresh = resident.loaded.is_none() || !store.backend.is_shared();
+    let mut batch =
+        Batch { store, slot, model, resident, accepted: Vec::new(), change: Change::default(), fresh };
     let mut again = Vec::new();
     for job in jobs {
         again.extend(batch.accept(job).await);
@@ -107,6 +109,9 @@ struct Batch<'a> {
     resident: &'a mut Resident,
     accepted: Vec<Accepted>,
     change: Change,
+    /// Whether the document is known to be as it is stored. One that was kept in memory may be behind what another
+    /// server has written; that matters only where no commit follows that would find out.
+    fresh: bool,
 }
 
 impl Batch<'_> {
@@ -130,9 +135,20 @@ impl Batch<'_> {
     }
 
     async fn apply(&mut self, job: Job) {
+        if let Some(job) = self.try_apply(job).await {
+            self.start_over().await;
+            self.try_apply(job).await;
+        }
+    }
+
+    /// Applies one job or refuses it; gives it back when it would have been refused over a document that is behind.
+    async fn try_apply(&mut self, job: Job) -> Option<Job> {
         let loaded = match self.store.loaded(self.slot, self.resident).await {
             Ok(loaded) => loaded,
-            Err(error) => return job.reply.send(Err(error.into())),
+            Err(error) => {
+                job.reply.send(Err(error.into()));
+                return None;
+            }
         };
         match apply(loaded, &self.model, &self.slot.key, &job, !self.accepted.is_empty()) {
             Ok(change) => {
@@ -147,12 +163,26 @@ impl Batch<'_> {
                 }
             }
             Err(Rejection { error, traces }) => {
+                let error = match self.was_behind().await {
+                    Ok(true) => return Some(job),
+                    Ok(false) => error,
+                    Err(error) => error,
+                };
                 if traces {
                     self.start_over().await;
                 }
                 job.reply.send(Err(error));
             }
         }
+        None
+    }
+
+    /// Whether the document was behind what is stored; then it is dropped.
+    async fn was_behind(&mut self) -> Result<bool, WriteError> {
+        if std::mem::replace(&mut self.fresh, true) {
+            return Ok(false);
+        }
+        Ok(self.store.refresh(self.slot, self.resident).await?)
     }
 
     /// The row as the job's author wants to see it.
@@ -168,19 +198,20 @@ impl Batch<'_> {
     /// Loads the document as it is stored and applies again what had been accepted.
     async fn start_over(&mut self) {
         self.resident.loaded = None;
+        self.fresh = true;
         self.change = Change::default();
         let accepted = std::mem::take(&mut self.accepted);
-        let loaded = match self.store.loaded(self.slot, self.resident).await {
-            Ok(loaded) => loaded,
-            Err(error) => {
-                refuse_all(accepted.into_iter().map(|accepted| accepted.job), &error.into());
-                return;
-            }
-        };
-        for Accepted { job, row } in accepted {
+        if let Err(error) = self.store.loaded(self.slot, self.resident).await {
+            refuse_all(accepted.into_iter().map(|accepted| accepted.job), &error.into());
+            return;
+        }
+        for Accepted { job, .. } in accepted {
+            let Some(loaded) = &mut self.resident.loaded else { return };
             match apply(loaded, &self.model, &self.slot.key, &job, !self.accepted.is_empty()) {
                 Ok(change) => {
                     self.change.merge(&change);
+                    // Another server's writes show in the row, too. A row that cannot be read stops the commit.
+                    let row = self.row_for(&job).unwrap_or_default();
                     self.accepted.push(Accepted { job, row });
                 }
                 Err(Rejection { error, .. }) => job.reply.send(Err(error)),
@@ -196,7 +227,14 @@ impl Batch<'_> {
             }
             let prepared = match self.prepare() {
                 Ok(Some(prepared)) => prepared,
-                Ok(None) => return self.answer_unchanged(),
+                Ok(None) => match self.was_behind().await {
+                    Ok(true) => {
+                        self.start_over().await;
+                        continue;
+                    }
+                    Ok(false) => return self.answer_unchanged(),
+                    Err(error) => return self.fail(&error),
+                },
                 // One of them made the document unfit; alone, each answers for itself.
                 Err(_) if self.accepted.len() > 1 => return self.part(),
                 Err(error) => return self.fail(&error),
@@ -219,7 +257,11 @@ impl Batch<'_> {
                 Commitment::Halted(UnitOutcome::Stale(_) | UnitOutcome::Committed(_)) => {
                     self.start_over().await;
                 }
-                Commitment::Halted(outcome @ (UnitOutcome::NotUnique { .. } | UnitOutcome::KeyUsed)) => {
+                Commitment::Halted(
+                    outcome @ (UnitOutcome::NotUnique { .. }
+                    | UnitOutcome::KeyUsed
+                    | UnitOutcome::Unfit { .. }),
+                ) => {
                     return self.halt(outcome).await;
                 }
             }
@@ -357,6 +399,7 @@ impl Batch<'_> {
         let Some(Accepted { job, .. }) = self.accepted.pop() else { return Vec::new() };
         let answer = match (outcome, &job.idempotency) {
             (UnitOutcome::NotUnique { fields, holder }, _) => Err(WriteError::NotUnique { fields, holder }),
+            (UnitOutcome::Unfit { what }, _) => Err(WriteError::Unfit { what }),
             (_, Some(idempotency)) => match self.store.replay(idempotency).await {
                 Ok(Some(written)) => Ok(written),
                 Ok(None) => Err(WriteError::Busy),

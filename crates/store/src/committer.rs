@@ -1,6 +1,9 @@
 //! Group commit: whatever waits is committed as one transaction, then announced in order.
 
-use std::sync::{Arc, mpsc as blocking};
+use std::sync::{
+    Arc,
+    mpsc::{self as blocking, RecvTimeoutError},
+};
 
 use bytes::Bytes;
 use corella_rowdoc::{Change, Projection, RowKey, Version};
@@ -11,8 +14,9 @@ use tokio::{
 
 use crate::{
     faults::{KillPoint, point},
+    follow::{Follower, Heard},
     job::SourceId,
-    port::{Backend, BackendError, ChangeKind, Seq, Unit, UnitOutcome},
+    port::{Backend, BackendError, ChangeKind, FollowedChange, Seq, Unit, UnitOutcome},
 };
 
 /// Units in one transaction at the most.
@@ -59,6 +63,15 @@ pub struct Committed {
 pub trait CommitSink: Send + Sync + 'static {
     /// These changes became durable together.
     fn committed(&self, changes: &[Committed]);
+
+    /// Another server of the same database made these changes, in this order.
+    ///
+    /// They are told once, in one order with those of this server: before any that was made on top of them. A row that
+    /// was read meanwhile may have them already.
+    fn changed_elsewhere(&self, _changes: &[FollowedChange]) {}
+
+    /// Other servers made changes that cannot be told one by one: any row may have moved.
+    fn lost_track(&self) {}
 }
 
 /// What became of a unit.
@@ -77,25 +90,38 @@ struct Submission {
     reply: oneshot::Sender<Commitment>,
 }
 
+enum Order {
+    Commit(Submission),
+    Stop(oneshot::Sender<()>),
+}
+
 /// The way to the commit thread.
 #[derive(Clone)]
-pub(crate) struct Committer(blocking::Sender<Submission>);
+pub(crate) struct Committer(blocking::Sender<Order>);
 
-struct Landed {
-    waiting: Vec<(Vec<RowEvent>, oneshot::Sender<Commitment>)>,
-    result: Result<Vec<UnitOutcome>, BackendError>,
+/// What the commit thread hands on, in the order of the changes.
+enum Landed {
+    Commit {
+        waiting: Vec<(Vec<RowEvent>, oneshot::Sender<Commitment>)>,
+        result: Result<Vec<UnitOutcome>, BackendError>,
+    },
+    Elsewhere(Heard),
 }
 
 impl Committer {
-    /// Starts the commit thread and the task that announces what it committed.
-    pub(crate) fn start(backend: Arc<dyn Backend>, sink: Arc<dyn CommitSink>) -> std::io::Result<Self> {
-        let (submit, submissions) = blocking::channel();
+    /// Starts the commit thread and the task that announces what it committed, and what the `follower` finds.
+    pub(crate) fn start(
+        backend: Arc<dyn Backend>,
+        sink: Arc<dyn CommitSink>,
+        follower: Option<Follower>,
+    ) -> std::io::Result<Self> {
+        let (submit, orders) = blocking::channel();
         let (land, landed) = mpsc::unbounded_channel();
         let runtime = Handle::current();
         tokio::spawn(announce(landed, sink));
         std::thread::Builder::new()
             .name("corella-commit".into())
-            .spawn(move || commit_all(&submissions, &*backend, &land, &runtime))?;
+            .spawn(move || commit_all(&orders, &*backend, follower, &land, &runtime))?;
         Ok(Self(submit))
     }
 
@@ -104,47 +130,130 @@ impl Committer {
         let (reply, answer) = oneshot::channel();
         let gone =
             || Commitment::Failed(Arc::new(BackendError::Unknown("the commit thread has ended".into())));
-        if self.0.send(Submission { unit, events, reply }).is_err() {
+        if self.0.send(Order::Commit(Submission { unit, events, reply })).is_err() {
             return gone();
         }
         answer.await.unwrap_or_else(|_| gone())
+    }
+
+    /// Ends the commit thread once what was handed to it is committed; resolves when it has ended.
+    pub(crate) async fn stop(&self) {
+        let (ended, end) = oneshot::channel();
+        if self.0.send(Order::Stop(ended)).is_ok() {
+            end.await.ok();
+        }
     }
 }
 
 /// The commit thread: takes all that waits, commits it, hands the outcome on.
 fn commit_all(
-    submissions: &blocking::Receiver<Submission>,
+    orders: &blocking::Receiver<Order>,
     backend: &dyn Backend,
+    mut follower: Option<Follower>,
     land: &mpsc::UnboundedSender<Landed>,
     runtime: &Handle,
 ) {
-    while let Ok(first) = submissions.recv() {
-        let mut units = Vec::new();
-        let mut waiting = Vec::new();
-        let batch = std::iter::once(first).chain(submissions.try_iter()).take(MOST_UNITS);
-        for Submission { unit, events, reply } in batch {
-            units.push(unit);
-            waiting.push((events, reply));
+    loop {
+        let first = match &follower {
+            None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(follower) => orders.recv_timeout(follower.rest()),
+        };
+        let mut stopped = None;
+        let mut submissions = Vec::new();
+        match first {
+            Ok(first) => {
+                for order in std::iter::once(first).chain(orders.try_iter()) {
+                    match order {
+                        Order::Commit(submission) => submissions.push(submission),
+                        Order::Stop(ended) => stopped = Some(ended),
+                    }
+                    if stopped.is_some() || submissions.len() == MOST_UNITS {
+                        break;
+                    }
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
         }
-        point(KillPoint::BeforeCommit);
-        let started = std::time::Instant::now();
-        let result = runtime.block_on(backend.commit(&units));
-        point(KillPoint::AfterCommit);
-        metrics::histogram!("corella_commit_seconds").record(started.elapsed());
-        #[expect(clippy::cast_precision_loss, reason = "a metric")]
-        metrics::histogram!("corella_commit_units").record(units.len() as f64);
-        if let Err(error) = &result {
-            tracing::error!(error = error as &dyn std::error::Error, "a commit failed");
+        let handed_on = match &mut follower {
+            _ if !submissions.is_empty() => commit(submissions, backend, follower.as_mut(), land, runtime),
+            Some(follower) if stopped.is_none() => {
+                let mut heard = runtime.block_on(follower.look(backend)).into_iter();
+                heard.try_for_each(|heard| land.send(Landed::Elsewhere(heard)))
+            }
+            Some(_) | None => Ok(()),
+        };
+        if handed_on.is_err() {
+            return;
         }
-        if land.send(Landed { waiting, result }).is_err() {
+        if let Some(ended) = stopped {
+            ended.send(()).ok();
             return;
         }
     }
 }
 
+/// Commits what was submitted, and hands on what others have written before it.
+fn commit(
+    submissions: Vec<Submission>,
+    backend: &dyn Backend,
+    follower: Option<&mut Follower>,
+    land: &mpsc::UnboundedSender<Landed>,
+    runtime: &Handle,
+) -> Result<(), mpsc::error::SendError<Landed>> {
+    let mut units = Vec::with_capacity(submissions.len());
+    let mut waiting = Vec::with_capacity(submissions.len());
+    for Submission { unit, events, reply } in submissions {
+        units.push(unit);
+        waiting.push((events, reply));
+    }
+    point(KillPoint::BeforeCommit);
+    let started = std::time::Instant::now();
+    let result = runtime.block_on(backend.commit(&units));
+    point(KillPoint::AfterCommit);
+    metrics::histogram!("corella_commit_seconds").record(started.elapsed());
+    #[expect(clippy::cast_precision_loss, reason = "a metric")]
+    metrics::histogram!("corella_commit_units").record(units.len() as f64);
+    match &result {
+        Ok(outcomes) => {
+            let (first, last) = span(outcomes);
+            if let (Some(follower), Some(first), Some(last)) = (follower, first, last) {
+                let heard = runtime.block_on(follower.before(backend, first, last));
+                heard.into_iter().try_for_each(|heard| land.send(Landed::Elsewhere(heard)))?;
+            }
+        }
+        Err(error) => tracing::error!(error = error as &dyn std::error::Error, "a commit failed"),
+    }
+    land.send(Landed::Commit { waiting, result })
+}
+
+/// The first and the last change of a commit.
+fn span(outcomes: &[UnitOutcome]) -> (Option<Seq>, Option<Seq>) {
+    let mut seqs = outcomes.iter().flat_map(|outcome| match outcome {
+        UnitOutcome::Committed(seqs) => seqs.as_slice(),
+        UnitOutcome::Stale(_)
+        | UnitOutcome::NotUnique { .. }
+        | UnitOutcome::KeyUsed
+        | UnitOutcome::Unfit { .. } => &[],
+    });
+    let first = seqs.next().copied();
+    (first, seqs.last().copied().or(first))
+}
+
 /// Tells the sink and then the writers, in commit order.
 async fn announce(mut landed: mpsc::UnboundedReceiver<Landed>, sink: Arc<dyn CommitSink>) {
-    while let Some(Landed { waiting, result }) = landed.recv().await {
+    while let Some(landed) = landed.recv().await {
+        let (waiting, result) = match landed {
+            Landed::Commit { waiting, result } => (waiting, result),
+            Landed::Elsewhere(Heard::Changes(changes)) => {
+                sink.changed_elsewhere(&changes);
+                continue;
+            }
+            Landed::Elsewhere(Heard::LostTrack) => {
+                sink.lost_track();
+                continue;
+            }
+        };
         match result {
             Ok(outcomes) => {
                 for ((events, reply), outcome) in waiting.into_iter().zip(outcomes) {

@@ -48,6 +48,12 @@ pub enum WriteError {
         /// The row that holds the value.
         holder: Option<RowId>,
     },
+    /// The database cannot hold one of the values.
+    #[error("the database cannot hold one of the row's values: {what}")]
+    Unfit {
+        /// What stands in the way, in the database's words.
+        what: String,
+    },
     /// The idempotency key was used with another request.
     #[error("the idempotency key was used before with another request; take a fresh key for a new request")]
     KeyConflict,

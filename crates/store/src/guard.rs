@@ -68,6 +68,7 @@ impl RowGuard {
             return Err(ReadError::Internal("the guard was used while it was dropped"));
         };
         self.store.entity(slot.key.entity.as_str())?;
+        self.store.refresh(slot, resident).await?;
         if resident.loaded.is_none()
             && let Some(backfill) = cold(&self.store, slot, since).await?
         {

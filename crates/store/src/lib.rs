@@ -5,7 +5,7 @@
 //! the [`CommitSink`] once it is durable; only then does the writer hear of it. Whoever wants to follow a row
 //! takes its [`RowGuard`]: while that is held, nothing about the row is announced.
 //!
-//! The database behind it is a [`port::Backend`]; [`sqlite`] is one.
+//! The database behind it is a [`port::Backend`]: [`sqlite`] for one server, [`postgres`] also for several at once.
 //!
 //! This crate does not know sockets or users.
 
@@ -14,9 +14,11 @@ mod audit;
 mod batch;
 mod cache;
 mod committer;
+mod durability;
 mod error;
 mod faults;
 mod fold;
+mod follow;
 mod guard;
 mod import;
 mod job;
@@ -24,6 +26,7 @@ mod json;
 mod late;
 mod model;
 pub mod port;
+pub mod postgres;
 mod repair;
 mod resident;
 pub mod sqlite;
@@ -32,7 +35,9 @@ mod store;
 pub use audit::{CheckReport, Difference, check};
 pub use cache::CacheBudget;
 pub use committer::{CommitSink, Committed, RowEvent};
+pub use durability::Durability;
 pub use error::{ReadError, StartError, WriteError};
+pub use follow::FollowInterval;
 pub use guard::{Backfill, Export, RowGuard};
 pub use import::{Reading, RowReader, fill_tables};
 pub use job::{Author, Idempotency, Reply, RowChange, SourceId, Write, Written};

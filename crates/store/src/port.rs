@@ -2,7 +2,7 @@
 //!
 //! A [`Backend`] keeps rows at rest. It speaks of load and of failure only: it never sees a document, never
 //! decides whether a write is allowed, and never tells anybody about one. SQLite implements it in
-//! [`crate::sqlite`].
+//! [`crate::sqlite`], PostgreSQL in [`crate::postgres`].
 
 mod keep;
 
@@ -22,7 +22,7 @@ pub use self::keep::{
 };
 
 /// The place of a change in the order of all changes of one database; the first is 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Seq(pub i64);
 
 impl Seq {
@@ -185,6 +185,11 @@ pub enum UnitOutcome {
     },
     /// Nothing was written: one of the idempotency keys has been used before.
     KeyUsed,
+    /// Nothing was written: this database cannot hold one of the values, such as a long text in an index.
+    Unfit {
+        /// What stands in the way, in the database's words.
+        what: String,
+    },
 }
 
 /// Why a backend could not do what it was asked.
@@ -346,6 +351,14 @@ pub trait Backend: Send + Sync + 'static {
     /// The changes after `since`, oldest first, at most `limit`.
     async fn changes(&self, since: Seq, limit: usize) -> Result<Vec<ChangeEntry>, BackendError>;
 
+    /// The changes after `since` with what each brought, oldest first, at most `limit`.
+    ///
+    /// A delta that a snapshot has swallowed is missing.
+    async fn follow(&self, since: Seq, limit: usize) -> Result<Vec<FollowedChange>, BackendError> {
+        let changes = self.changes(since, limit).await?;
+        Ok(changes.into_iter().map(|entry| FollowedChange { entry, delta: None }).collect())
+    }
+
     /// The answer that was given under an idempotency key.
     async fn outcome(&self, key: &OutcomeKey) -> Result<Option<Outcome>, BackendError>;
 
@@ -379,6 +392,27 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Gives the server another peer id, for the next time that the database is opened.
     async fn renew_peer(&self) -> Result<(), BackendError>;
+
+    /// Waits until no other server of this database brings its tables into shape; none does until what comes back is
+    /// dropped.
+    async fn alone(&self) -> Result<Alone, BackendError> {
+        Ok(Box::new(()))
+    }
+
+    /// Ends the use of the database: nothing will be written any more.
+    async fn close(&self) {}
+}
+
+/// Being the only server that brings a database's tables into shape; over when it is dropped.
+pub type Alone = Box<dyn std::any::Any + Send>;
+
+/// A change of the log with what it brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FollowedChange {
+    /// Its line in the log.
+    pub entry: ChangeEntry,
+    /// A Loro update; `None` when only the row's snapshot has it any more.
+    pub delta: Option<Bytes>,
 }
 
 /// One row as [`Backend::scan`] finds it.

@@ -16,6 +16,7 @@ use crate::{
     cache::{Cache, CacheBudget},
     committer::{CommitSink, Committer},
     error::{ReadError, StartError, WriteError},
+    follow::{FollowInterval, Follower},
     guard::RowGuard,
     job::{Author, Idempotency, Job, Reply, Write, Written},
     late::{LateDelay, LateRows},
@@ -34,6 +35,8 @@ pub struct StoreOptions {
     pub cache: CacheBudget,
     /// How long the line of a large text may be behind its document.
     pub late: LateDelay,
+    /// How often a shared database is asked what other servers have written.
+    pub follow: FollowInterval,
 }
 
 /// Every row of one database; cheap to clone.
@@ -81,7 +84,11 @@ impl Store {
         options: StoreOptions,
     ) -> Result<Self, StartError> {
         let model = Model::new(manifest, 0)?;
-        let committer = Committer::start(Arc::clone(&backend), sink).map_err(StartError::Thread)?;
+        let follower = match backend.is_shared() {
+            true => Some(Follower::new(backend.last_seq().await?, options.follow)),
+            false => None,
+        };
+        let committer = Committer::start(Arc::clone(&backend), sink, follower).map_err(StartError::Thread)?;
         let inner = Inner {
             backend,
             serving: RwLock::new(()),
@@ -116,6 +123,7 @@ impl Store {
 
     async fn bring_tables(&self) -> Result<(), StartError> {
         let manifest = self.manifest();
+        let _alone = self.0.backend.alone().await?;
         let opened = self.0.backend.shape(&manifest).await?;
         for name in opened.rebuild {
             if let Ok(model) = self.0.entity(&name) {
@@ -246,11 +254,13 @@ impl Store {
         self.0.cache.report();
     }
 
-    /// Refuses new writes and waits until those that were accepted are durable or refused.
+    /// Refuses new writes, waits until those that were accepted are durable or refused, and lets go of the database.
     pub async fn close(&self) {
         self.0.tasks.close();
         self.0.closing.cancel();
         self.0.tasks.wait().await;
+        self.0.committer.stop().await;
+        self.0.backend.close().await;
     }
 }
 
@@ -282,6 +292,17 @@ impl Inner {
                 Ok(empty.insert(load(&model, &slot.key, stored, self.backend.server_peer(), generation)?))
             }
         }
+    }
+
+    /// Drops the document when another server has written to the row since it was loaded; says whether it did.
+    pub(crate) async fn refresh(&self, slot: &Slot, resident: &mut Resident) -> Result<bool, ReadError> {
+        let (true, Some(loaded)) = (self.backend.is_shared(), &resident.loaded) else { return Ok(false) };
+        let stored = self.backend.head(&slot.key).await?;
+        let moved = stored.map_or(Seq::ZERO, |stored| stored.head) != loaded.head;
+        if moved {
+            resident.loaded = None;
+        }
+        Ok(moved)
     }
 
     /// The answer that was given under this key, if it was used before.

@@ -11,13 +11,27 @@ use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::{Server, binary, within};
+use crate::{Server, StartedPostgres, binary, within};
+
+/// The secret of installations whose rows are in PostgreSQL: there is no data folder to keep one in.
+const SECRET: &str = "a secret for tests, which is long enough";
+
+/// Which database the rows are in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Database {
+    /// SQLite, in the data folder.
+    Sqlite,
+    /// A database of its own on the tests' PostgreSQL server.
+    Postgres,
+}
 
 /// A data folder and a manifest in a folder of their own, which is removed in the end.
 ///
 /// A server that is started on it keeps its rows from one start to the next.
 pub struct Installation {
     folder: TempDir,
+    /// The PostgreSQL database's address, if the rows are there.
+    address: Option<String>,
 }
 
 /// A command that has ended by itself.
@@ -38,8 +52,24 @@ impl Installation {
     /// When no temporary folder can be made.
     #[must_use]
     pub fn new(manifest: &str) -> Self {
+        Self::on(Database::Sqlite, manifest)
+    }
+
+    /// A fresh one with its rows in that database.
+    ///
+    /// # Panics
+    /// When no temporary folder can be made, or PostgreSQL does not start.
+    #[must_use]
+    pub fn on(database: Database, manifest: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder can be made");
-        let installation = Self { folder };
+        let address = match database {
+            Database::Sqlite => None,
+            Database::Postgres => {
+                let server = StartedPostgres::shared();
+                Some(server.address(&server.database()))
+            }
+        };
+        let installation = Self { folder, address };
         installation.write_manifest(manifest);
         installation
     }
@@ -85,10 +115,15 @@ impl Installation {
             .args(arguments)
             .env_remove("CORELLA_JWT_SECRET")
             .env_remove("CORELLA_LOG")
+            .env_remove("CORELLA_DATA")
+            .env_remove("CORELLA_DATABASE")
             .env("COLUMNS", "100")
             .current_dir(self.folder())
             .stdin(Stdio::null())
             .kill_on_drop(true);
+        if self.address.is_some() {
+            command.env("CORELLA_JWT_SECRET", SECRET);
+        }
         command
     }
 
@@ -97,10 +132,12 @@ impl Installation {
     /// # Panics
     /// When it does not end.
     pub async fn run(&self, arguments: &[&str]) -> Finished {
-        let manifest = self.manifest();
-        let data = self.data();
         let mut command = self.command(arguments);
-        command.env("CORELLA_MANIFEST", manifest).env("CORELLA_DATA", data);
+        command.env("CORELLA_MANIFEST", self.manifest());
+        match &self.address {
+            None => command.env("CORELLA_DATA", self.data()),
+            Some(address) => command.env("CORELLA_DATABASE", address),
+        };
         finish(&mut command).await
     }
 
@@ -143,7 +180,12 @@ impl Installation {
     /// When it does not come to listen.
     pub async fn start(&self, subcommand: &str, more: &[&str]) -> Server {
         let mut command = self.command([subcommand, "--listen", "127.0.0.1:0"]);
-        command.arg("--manifest").arg(self.manifest()).arg("--data").arg(self.data()).args(more);
+        command.arg("--manifest").arg(self.manifest());
+        match &self.address {
+            None => command.arg("--data").arg(self.data()),
+            Some(address) => command.args(["--database", address]),
+        };
+        command.args(more);
         Server::start(command).await
     }
 
@@ -182,7 +224,10 @@ impl Installation {
     /// When there is no secret yet.
     #[must_use]
     pub fn token_of(&self, claims: &Json) -> String {
-        let secret = fs::read(self.data().join("jwt.secret")).expect("the data folder has a secret");
+        let secret = match &self.address {
+            None => fs::read(self.data().join("jwt.secret")).expect("the data folder has a secret"),
+            Some(_) => SECRET.into(),
+        };
         let key = EncodingKey::from_secret(&secret);
         jsonwebtoken::encode(&Header::default(), claims, &key).expect("claims can be signed")
     }

@@ -4,7 +4,7 @@
 //!
 //! In reading order: [`Installation`], a data folder and a manifest with the `corella` binary to run on them;
 //! [`Server`], the running process; [`Http`] and [`Peer`], which talk to it; [`backend_suite`], what every
-//! database behind the store has to do.
+//! database behind the store has to do; [`StartedPostgres`], a PostgreSQL server to do it on.
 //!
 //! This crate does not know the insides of `corella-server` and `corella-live`: it speaks to the binary alone.
 
@@ -13,6 +13,7 @@ mod deadline;
 mod http;
 mod installation;
 mod peer;
+mod postgres;
 mod random;
 mod sample;
 mod server;
@@ -24,9 +25,29 @@ pub mod row;
 pub use binary::binary;
 pub use deadline::{DEADLINE, within};
 pub use http::{Answer, Http, query};
-pub use installation::{Finished, Installation};
+pub use installation::{Database, Finished, Installation};
 pub use peer::{Ended, JoinRefusal, Joined, Peer, PeerOptions, Received};
+pub use postgres::{Session, StartedPostgres, Stop};
 pub use random::Random;
 pub use sample::{NOTES, OPEN, SAMPLE, presence_store};
 pub use server::{Server, Stopped};
 pub use stage::Stage;
+
+/// Makes two tests of a function that takes a [`Database`]: `on_both!(name)` runs it as `name::on_sqlite` and as
+/// `name::on_postgres`.
+#[macro_export]
+macro_rules! on_both {
+    ($name:ident) => {
+        mod $name {
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_sqlite() {
+                super::$name($crate::Database::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_postgres() {
+                super::$name($crate::Database::Postgres).await;
+            }
+        }
+    };
+}

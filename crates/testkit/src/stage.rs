@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use crate::{Http, Installation, Peer, Server};
+use crate::{Database, Http, Installation, Peer, Server};
 
 /// An installation with its server running, and the token of a user called `ada`.
 pub struct Stage {
@@ -29,7 +29,15 @@ impl Stage {
 
     /// The same, with more arguments.
     pub async fn with(manifest: &str, arguments: &[&str]) -> Self {
-        let installation = Installation::new(manifest);
+        Self::start(Installation::new(manifest), arguments).await
+    }
+
+    /// Starts `corella serve` with this manifest on a fresh database of that kind.
+    pub async fn on(database: Database, manifest: &str) -> Self {
+        Self::start(Installation::on(database, manifest), &[]).await
+    }
+
+    async fn start(installation: Installation, arguments: &[&str]) -> Self {
         let server = installation.start("serve", arguments).await;
         let token = installation.token("ada").await;
         Self { installation, server, token }

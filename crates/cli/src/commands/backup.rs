@@ -39,7 +39,7 @@ impl Backup {
         let plain = self.file.extension().is_some_and(|extension| extension == "ndjson");
         let compression = if plain { Compression::None } else { Compression::Zstd };
         runtime()?.block_on(async {
-            let backend = self.location.reader()?;
+            let backend = self.location.reader().await?;
             let file = NewFile::create(&self.file)?;
             let mut damaged = 0;
             let (output, counts, told) = write(

@@ -3,9 +3,9 @@
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
-use corella_store::sqlite::SqliteBackend;
 use tokio::runtime::Runtime;
 
+use super::database::Place;
 use crate::{failure::Failure, manifest_file};
 
 /// Compare every document with its line in the table.
@@ -16,19 +16,18 @@ pub(crate) struct Check {
     /// The manifest of the app.
     #[arg(long, value_name = "FILE", env = "CORELLA_MANIFEST")]
     manifest: PathBuf,
-    /// The data folder of the server.
-    #[arg(long, value_name = "DIR", env = "CORELLA_DATA")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
 }
 
 impl Check {
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
         let manifest = Arc::new(manifest_file::read(&self.manifest)?);
-        let backend = SqliteBackend::open_read_only(&self.data)?;
         let runtime =
             Runtime::new().map_err(|source| Failure::Process { what: "start the async threads", source })?;
+        let backend = runtime.block_on(self.place.open_read_only())?;
         let report = runtime
-            .block_on(corella_store::check(&backend, manifest))
+            .block_on(corella_store::check(&*backend, manifest))
             .map_err(|source| Failure::Start { path: self.manifest, source })?;
         for difference in &report.differences {
             println!("{}: {}", difference.key, difference.what);

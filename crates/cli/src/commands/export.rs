@@ -56,7 +56,7 @@ impl Export {
         let reader = RowReader::new(Arc::clone(&manifest)).map_err(|source| self.location.start(source))?;
         let failed = |source: io::Error| Failure::File { what: "write", path: self.file.clone(), source };
         runtime()?.block_on(async {
-            let backend = self.location.reader()?;
+            let backend = self.location.reader().await?;
             let file = NewFile::create(&self.file)?;
             let output = file.output(Compression::by_name(&self.file)).map_err(failed)?;
             let mut unknown: BTreeMap<String, u64> = BTreeMap::new();

@@ -64,7 +64,7 @@ impl Import {
             self.look_through(&rows, &scope)?;
         }
         runtime()?.block_on(async {
-            let backend = self.location.owner()?;
+            let backend = self.location.owner().await?;
             let store = Store::start(backend, manifest, Arc::new(Nobody), StoreOptions::default())
                 .await
                 .map_err(|source| self.location.start(source))?;

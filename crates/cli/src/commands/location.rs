@@ -4,13 +4,10 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use clap::Args;
 use corella_manifest::Manifest;
-use corella_store::{
-    StartError,
-    port::Backend,
-    sqlite::{Durability, SqliteBackend},
-};
+use corella_store::{Durability, StartError, port::Backend};
 use tokio::runtime::Runtime;
 
+use super::database::Place;
 use crate::{failure::Failure, manifest_file};
 
 /// The app and its data.
@@ -19,9 +16,8 @@ pub(crate) struct Location {
     /// The manifest of the app.
     #[arg(long, value_name = "FILE", env = "CORELLA_MANIFEST")]
     manifest: PathBuf,
-    /// The data folder of the server.
-    #[arg(long, value_name = "DIR", env = "CORELLA_DATA")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
 }
 
 impl Location {
@@ -31,19 +27,19 @@ impl Location {
     }
 
     /// The database, to be read beside a server that may run.
-    pub(crate) fn reader(&self) -> Result<Arc<dyn Backend>, Failure> {
-        Ok(Arc::new(SqliteBackend::open_read_only(&self.data)?))
+    pub(crate) async fn reader(&self) -> Result<Arc<dyn Backend>, Failure> {
+        self.place.open_read_only().await
     }
 
     /// The database with nobody else at it, made if it is not there.
-    pub(crate) fn owner(&self) -> Result<Arc<dyn Backend>, Failure> {
-        Ok(Arc::new(SqliteBackend::open(&self.data, Durability::Full)?))
+    pub(crate) async fn owner(&self) -> Result<Arc<dyn Backend>, Failure> {
+        self.place.open(Durability::Full).await
     }
 
     /// The database with nobody else at it; it has to be there.
-    pub(crate) fn owner_of_what_is_there(&self) -> Result<Arc<dyn Backend>, Failure> {
-        SqliteBackend::open_read_only(&self.data)?;
-        self.owner()
+    pub(crate) async fn owner_of_what_is_there(&self) -> Result<Arc<dyn Backend>, Failure> {
+        self.place.open_read_only().await?;
+        self.owner().await
     }
 
     /// A manifest that cannot be served, or a database that fails.
@@ -54,7 +50,7 @@ impl Location {
 
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.data.display().fmt(f)
+        self.place.fmt(f)
     }
 }
 

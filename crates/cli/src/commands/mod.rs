@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod check;
+pub(crate) mod database;
 pub(crate) mod dev;
 pub(crate) mod export;
 pub(crate) mod import;

@@ -25,7 +25,7 @@ impl Repair {
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
         let manifest = Arc::new(self.location.manifest()?);
         let report = runtime()?.block_on(async {
-            let backend = self.location.owner_of_what_is_there()?;
+            let backend = self.location.owner_of_what_is_there().await?;
             corella_store::repair(&*backend, manifest).await.map_err(|source| self.location.start(source))
         })?;
         for MendedRow { key, fault, lost } in &report.mended {

@@ -48,7 +48,7 @@ impl Restore {
             progress.tell("corella: the backup was made under another version of the manifest; the tables follow the one given");
         }
         runtime()?.block_on(async {
-            let backend = self.location.owner()?;
+            let backend = self.location.owner().await?;
             let rows = self.put(&*backend, reader, header).await?;
             corella_store::fill_tables(&*backend, Arc::clone(&manifest))
                 .await

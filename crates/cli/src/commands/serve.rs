@@ -11,20 +11,19 @@ use clap::{Args, ValueEnum};
 use corella_live::{Hub, PresenceLimits};
 use corella_manifest::Manifest;
 use corella_server::{App, AppOptions, Authority, Mode};
-use corella_store::{
-    CacheBudget, Store, StoreOptions,
-    sqlite::{Durability, SqliteBackend},
-};
+use corella_store::{CacheBudget, Durability, Store, StoreOptions, port::Backend};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::{net::TcpListener, runtime::Runtime, signal::unix};
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use crate::{failure::Failure, manifest_file, secret};
+use super::database::Place;
+use crate::{failure::Failure, manifest_file};
 
 /// Serve an app.
 ///
 /// The rows live in DATA/corella.db, an ordinary SQLite database with one table per entity:
-/// `sqlite3 DATA/corella.db 'select * from Note'`. SIGTERM and SIGINT stop the server in good order.
+/// `sqlite3 DATA/corella.db 'select * from Note'`. With --database they live in PostgreSQL instead, and several servers
+/// may share them; tokens are then signed with CORELLA_JWT_SECRET. SIGTERM and SIGINT stop the server in good order.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     #[command(flatten)]
@@ -37,9 +36,8 @@ pub(crate) struct ServeOptions {
     /// The manifest: what the app's rows look like.
     #[arg(long, value_name = "FILE", env = "CORELLA_MANIFEST")]
     pub(crate) manifest: PathBuf,
-    /// The folder that everything is stored in; made if it is not there.
-    #[arg(long, value_name = "DIR", env = "CORELLA_DATA")]
-    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    place: Place,
     /// The address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4400", env = "CORELLA_LISTEN")]
     listen: SocketAddr,
@@ -98,8 +96,8 @@ impl ServeOptions {
             .await
             .map_err(|source| Failure::Listen { address: listen.clone(), source })?;
         let address = listener.local_addr().map_err(|source| Failure::Listen { address: listen, source })?;
-        let backend = SqliteBackend::open(&self.data, durability)?;
-        let authority = Authority::new(&secret::load(&self.data)?, self.allow_anonymous);
+        let backend = self.place.open(durability).await?;
+        let authority = Authority::new(&self.place.secret()?, self.allow_anonymous);
         let hub = Arc::new(Hub::new(PresenceLimits::default()));
         let store =
             start_store(&self.manifest, backend, manifest, &hub, CacheBudget(self.cache_bytes)).await?;
@@ -118,20 +116,15 @@ impl ServeOptions {
 
 async fn start_store(
     path: &Path,
-    backend: SqliteBackend,
+    backend: Arc<dyn Backend>,
     manifest: Manifest,
     hub: &Arc<Hub>,
     cache: CacheBudget,
 ) -> Result<Store, Failure> {
     let sink = Arc::clone(hub);
-    Store::start(
-        Arc::new(backend),
-        Arc::new(manifest),
-        sink,
-        StoreOptions { cache, ..StoreOptions::default() },
-    )
-    .await
-    .map_err(|source| Failure::Start { path: path.to_owned(), source })
+    Store::start(backend, Arc::new(manifest), sink, StoreOptions { cache, ..StoreOptions::default() })
+        .await
+        .map_err(|source| Failure::Start { path: path.to_owned(), source })
 }
 
 fn start_logging() {

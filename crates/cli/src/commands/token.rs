@@ -14,9 +14,9 @@ use crate::{failure::Failure, secret};
 /// a join.
 #[derive(Debug, Args)]
 pub(crate) struct Token {
-    /// The data folder of the server.
+    /// The data folder of the server; not needed where CORELLA_JWT_SECRET is set.
     #[arg(long, value_name = "DIR", env = "CORELLA_DATA")]
-    data: PathBuf,
+    data: Option<PathBuf>,
     /// The user's id.
     #[arg(long, value_name = "ID")]
     user: String,
@@ -33,7 +33,7 @@ pub(crate) struct Token {
 
 impl Token {
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
-        let authority = Authority::new(&secret::load(&self.data)?, false);
+        let authority = Authority::new(&secret::load(self.data.as_deref())?, false);
         let grant =
             Grant { user: self.user, roles: self.roles, admin: self.admin, lifetime: self.ttl.into() };
         println!("{}", authority.token(&grant).map_err(Failure::Token)?);

@@ -74,9 +74,10 @@ pub(super) fn mend(
 fn clash(connection: &Connection, table: &Table, mend: &Mend) -> Result<MendOutcome, Error> {
     Ok(match not_unique(connection, table, &mend.key, &mend.projection)? {
         UnitOutcome::NotUnique { fields, holder } => MendOutcome::NotUnique { fields, holder },
-        UnitOutcome::Committed(_) | UnitOutcome::Stale(_) | UnitOutcome::KeyUsed => {
-            MendOutcome::NotUnique { fields: Vec::new(), holder: None }
-        }
+        UnitOutcome::Committed(_)
+        | UnitOutcome::Stale(_)
+        | UnitOutcome::KeyUsed
+        | UnitOutcome::Unfit { .. } => MendOutcome::NotUnique { fields: Vec::new(), holder: None },
     })
 }
 

@@ -25,22 +25,12 @@ use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use self::{connect::Readers, tables::Tables};
+pub use crate::durability::Durability;
 use crate::port::{
     Backend, BackendError, ChangeEntry, DumpScope, Fold, Kept, KeptRow, Mend, MendOutcome, Opened, Outcome,
     OutcomeKey, RestoreOnto, RestoreOutcome, ScannedRow, Selected, Seq, StoredHead, StoredRow, Unit,
     UnitOutcome,
 };
-
-/// When a commit counts as durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Durability {
-    /// Once the disk has confirmed it (`synchronous=FULL`).
-    #[default]
-    Full,
-    /// Once the operating system has it (`synchronous=NORMAL`): a crash of the process loses nothing, a power cut
-    /// may lose the last moments.
-    Relaxed,
-}
 
 /// Why a database could not be opened.
 #[derive(Debug, thiserror::Error)]

@@ -115,7 +115,10 @@ pub(super) async fn put(backend: &dyn Backend, write: RowWrite) -> Seq {
 pub(super) fn seqs(outcome: &UnitOutcome) -> Vec<Seq> {
     match outcome {
         UnitOutcome::Committed(seqs) => seqs.clone(),
-        other @ (UnitOutcome::Stale(_) | UnitOutcome::NotUnique { .. } | UnitOutcome::KeyUsed) => {
+        other @ (UnitOutcome::Stale(_)
+        | UnitOutcome::NotUnique { .. }
+        | UnitOutcome::KeyUsed
+        | UnitOutcome::Unfit { .. }) => {
             unreachable!("the unit was not committed: {other:?}")
         }
     }

@@ -1,0 +1,314 @@
+//! The app's own tables: one per entity, one column per field.
+
+use std::{collections::HashMap, sync::Arc};
+
+use corella_manifest::{Entity, EntityName, FieldName, FieldType, Manifest};
+use corella_query::Identifier;
+use sqlx_core::{
+    connection::Connection as _, error::Error, query::query, query_as::query_as, query_scalar::query_scalar,
+    raw_sql::raw_sql, sql_str::AssertSqlSafe,
+};
+use sqlx_postgres::{PgConnection, Postgres};
+
+use crate::port::{BackendError, Opened};
+
+/// The tables that a manifest declares, with the statements that write them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tables(HashMap<EntityName, Table>);
+
+/// One entity's table.
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    name: Identifier,
+    pub(super) columns: Vec<Column>,
+    indexes: Vec<String>,
+    /// Each set of fields in which no two rows may agree.
+    pub(super) unique: Vec<Unique>,
+    /// Inserts or replaces rows: an array of tenants, one of ids, then one for every column.
+    pub(super) upsert: Arc<str>,
+    /// Takes rows out: an array of tenants, one of ids.
+    pub(super) delete: Arc<str>,
+}
+
+/// Fields in which no two rows may agree.
+#[derive(Debug, Clone)]
+pub(super) struct Unique {
+    pub(super) fields: Vec<FieldName>,
+    /// Where they stand among the columns.
+    pub(super) positions: Vec<usize>,
+    /// Finds the rows that hold values: an array of tenants, then one for every field. Gives the value's place in the
+    /// arrays, from 1, and the id.
+    pub(super) holders: Arc<str>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Column {
+    name: String,
+    identifier: Identifier,
+    pub(super) ty: FieldType,
+    sql: String,
+}
+
+impl Column {
+    fn new(identifier: Identifier, ty: &FieldType) -> Self {
+        // Texts are compared by their bytes, as everywhere else.
+        let collation = if sql_type(ty) == "text" { " COLLATE \"C\"" } else { "" };
+        let sql = format!("{identifier} {}{collation}", sql_type(ty));
+        Self { name: identifier.as_str().to_owned(), identifier, ty: ty.clone(), sql }
+    }
+}
+
+fn sql_type(ty: &FieldType) -> &'static str {
+    match ty {
+        FieldType::String | FieldType::Id(_) | FieldType::Enum(_) => "text",
+        FieldType::Richtext | FieldType::Document => "text",
+        FieldType::Datetime => "timestamptz",
+        FieldType::Json => "jsonb",
+        FieldType::Int => "bigint",
+        FieldType::Bool => "boolean",
+        FieldType::Float => "double precision",
+        FieldType::Bytes => "bytea",
+    }
+}
+
+impl Tables {
+    pub(super) fn new(manifest: &Manifest) -> Self {
+        let tables = manifest.entities.iter().filter(|entity| entity.crdt);
+        Self(tables.map(|entity| (entity.name.clone(), Table::new(entity))).collect())
+    }
+
+    /// The table of an entity that the manifest declares.
+    pub(super) fn get(&self, entity: &EntityName) -> Result<&Table, BackendError> {
+        self.find(entity).ok_or_else(|| {
+            BackendError::Unavailable(
+                format!("the entity {entity} is not in the manifest that is served").into(),
+            )
+        })
+    }
+
+    pub(super) fn find(&self, entity: &EntityName) -> Option<&Table> {
+        self.0.get(entity)
+    }
+}
+
+impl Table {
+    fn new(entity: &Entity) -> Self {
+        let name = Identifier::from(&entity.name);
+        let declared =
+            entity.fields.iter().map(|field| Column::new(Identifier::from(&field.name), &field.ty));
+        let whole = entity.open.then(|| Column::new(Identifier::fixed("value"), &FieldType::Json));
+        let columns: Vec<Column> = declared.chain(whole).collect();
+        let single = entity.fields.iter().filter(|field| field.unique).map(|field| vec![field.name.clone()]);
+        let declared = entity.indexes.iter().filter(|index| index.unique).map(|index| index.fields.clone());
+        let unique = single.chain(declared).map(|fields| Unique::new(&name, &columns, fields)).collect();
+        let indexes = indexes(entity, &name);
+        let listed: String = columns.iter().map(|column| format!(", {}", column.identifier)).collect();
+        let updates: Vec<String> =
+            columns.iter().map(|column| format!("{0} = excluded.{0}", column.identifier)).collect();
+        let on_conflict =
+            if updates.is_empty() { "NOTHING".into() } else { format!("UPDATE SET {}", updates.join(", ")) };
+        let arrays =
+            arrays(["text", "text"].into_iter().chain(columns.iter().map(|column| sql_type(&column.ty))));
+        let upsert = format!(
+            "INSERT INTO {name} (corella_tenant, id{listed}) SELECT * FROM unnest({arrays}) \
+             ON CONFLICT (corella_tenant, id) DO {on_conflict}",
+        )
+        .into();
+        let delete = format!(
+            "DELETE FROM {name} AS line USING unnest($1::text[], $2::text[]) AS gone (tenant, id) \
+             WHERE line.corella_tenant = gone.tenant AND line.id = gone.id"
+        )
+        .into();
+        Self { name, columns, indexes, unique, upsert, delete }
+    }
+
+    pub(super) fn name(&self) -> &Identifier {
+        &self.name
+    }
+
+    /// The columns of a row's line, each behind a comma and under the alias `line`, without the id.
+    pub(super) fn listed(&self) -> String {
+        self.columns.iter().map(|column| format!(", line.{}", column.identifier)).collect()
+    }
+
+    /// What the database records of the table, to see at the next start whether it is still as declared.
+    fn record(&self) -> String {
+        self.columns.iter().map(|column| column.sql.as_str()).collect::<Vec<_>>().join("\n")
+    }
+
+    async fn create(&self, connection: &mut PgConnection) -> Result<(), Error> {
+        let columns: String = self.columns.iter().map(|column| format!(", {}", column.sql)).collect();
+        run(
+            connection,
+            format!(
+                "CREATE TABLE {} (corella_tenant text COLLATE \"C\" NOT NULL, id text COLLATE \"C\" NOT NULL{columns}, \
+                 PRIMARY KEY (corella_tenant, id))",
+                self.name
+            ),
+        )
+        .await
+    }
+}
+
+/// Placeholders for arrays of these types.
+fn arrays<'a>(types: impl Iterator<Item = &'a str>) -> String {
+    types.zip(1..).map(|(ty, place)| format!("${place}::{ty}[]")).collect::<Vec<_>>().join(", ")
+}
+
+impl Unique {
+    fn new(table: &Identifier, columns: &[Column], fields: Vec<FieldName>) -> Self {
+        let positions: Vec<usize> = fields
+            .iter()
+            .filter_map(|field| columns.iter().position(|column| column.name == field.as_str()))
+            .collect();
+        let held: Vec<&Column> = positions.iter().map(|position| &columns[*position]).collect();
+        let arrays = arrays(std::iter::once("text").chain(held.iter().map(|column| sql_type(&column.ty))));
+        let names: String = (0..held.len()).map(|place| format!("v{place}, ")).collect();
+        let equal: String = held
+            .iter()
+            .zip(0..)
+            .map(|(column, place)| format!(" AND line.{} = wanted.v{place}", column.identifier))
+            .collect();
+        let holders = format!(
+            "SELECT wanted.place, line.id FROM unnest({arrays}) WITH ORDINALITY AS wanted (tenant, {names}place) \
+             JOIN {table} AS line ON line.corella_tenant = wanted.tenant{equal}"
+        );
+        Self { fields, positions, holders: holders.into() }
+    }
+}
+
+/// The statements that make an entity's indexes, each led by the tenant.
+fn indexes(entity: &Entity, table: &Identifier) -> Vec<String> {
+    let of_fields = entity.fields.iter().filter(|field| field.unique).map(|field| {
+        let name = Identifier::index(&entity.name, &format!("unique {}", field.name));
+        (name, std::slice::from_ref(&field.name), true)
+    });
+    let declared = entity.indexes.iter().map(|index| {
+        let name = Identifier::index(&entity.name, &format!("index {}", index.name));
+        (name, index.fields.as_slice(), index.unique)
+    });
+    of_fields
+        .chain(declared)
+        .map(|(name, fields, unique)| {
+            let unique = if unique { "UNIQUE " } else { "" };
+            // Queries order null before all values, and end with the id.
+            let columns: String =
+                fields.iter().map(|field| format!(", {} NULLS FIRST", Identifier::from(field))).collect();
+            format!("CREATE {unique}INDEX {name} ON {table} (corella_tenant{columns})")
+        })
+        .collect()
+}
+
+async fn run(connection: &mut PgConnection, sql: String) -> Result<(), Error> {
+    raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
+}
+
+/// Makes, widens or renews tables until they are as declared; says which have to be filled again.
+pub(super) async fn bring_to(connection: &mut PgConnection, wanted: &Tables) -> Result<Opened, Error> {
+    // In one order on every server.
+    let mut names: Vec<&EntityName> = wanted.0.keys().collect();
+    names.sort();
+    let mut transaction = connection.begin().await?;
+    // Filling a large table with indexes takes its time, and other servers' writes are waited for.
+    raw_sql("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").execute(&mut *transaction).await?;
+    let mut rebuild = Vec::new();
+    for entity in names {
+        if bring_one(&mut transaction, entity, &wanted.0[entity]).await? {
+            rebuild.push(entity.to_string());
+        }
+    }
+    transaction.commit().await?;
+    rebuild.sort();
+    Ok(Opened { rebuild })
+}
+
+/// Whether the table has to be filled again.
+async fn bring_one(connection: &mut PgConnection, entity: &EntityName, table: &Table) -> Result<bool, Error> {
+    let recorded: Option<(String, String, bool)> =
+        query_as::<Postgres, _>("SELECT columns, indexes, stale FROM corella_tables WHERE entity = $1")
+            .bind(entity.as_str())
+            .fetch_optional(&mut *connection)
+            .await?;
+    let (columns, indexes) = (table.record(), table.indexes.join("\n"));
+    let (old_columns, old_indexes, was_stale) = match recorded {
+        Some(recorded) => recorded,
+        None => {
+            table.create(connection).await?;
+            (columns.clone(), String::new(), has_documents(connection, entity).await?)
+        }
+    };
+    if old_columns == columns && old_indexes == indexes {
+        return record(connection, entity, &columns, &indexes, was_stale).await.map(|()| was_stale);
+    }
+    let mut stale = was_stale;
+    if old_columns != columns {
+        let old: Vec<&str> = old_columns.lines().collect();
+        let only_more = old.iter().all(|line| table.columns.iter().any(|column| column.sql == *line));
+        if only_more {
+            for column in table.columns.iter().filter(|column| !old.contains(&column.sql.as_str())) {
+                run(connection, format!("ALTER TABLE {} ADD COLUMN {}", table.name, column.sql)).await?;
+            }
+        } else {
+            run(connection, format!("DROP TABLE {}", table.name)).await?;
+            table.create(connection).await?;
+        }
+        stale = has_documents(connection, entity).await?;
+    }
+    renew_indexes(connection, table).await?;
+    record(connection, entity, &columns, &indexes, stale).await?;
+    Ok(stale)
+}
+
+async fn record(
+    connection: &mut PgConnection,
+    entity: &EntityName,
+    columns: &str,
+    indexes: &str,
+    stale: bool,
+) -> Result<(), Error> {
+    query::<Postgres>(
+        "INSERT INTO corella_tables (entity, columns, indexes, stale) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (entity) DO UPDATE SET columns = excluded.columns, indexes = excluded.indexes, \
+         stale = excluded.stale",
+    )
+    .bind(entity.as_str())
+    .bind(columns)
+    .bind(indexes)
+    .bind(stale)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+async fn has_documents(connection: &mut PgConnection, entity: &EntityName) -> Result<bool, Error> {
+    query_scalar::<Postgres, _>("SELECT EXISTS (SELECT 1 FROM corella_rows WHERE entity = $1)")
+        .bind(entity.as_str())
+        .fetch_one(connection)
+        .await
+}
+
+async fn renew_indexes(connection: &mut PgConnection, table: &Table) -> Result<(), Error> {
+    let old: Vec<String> = query_scalar::<Postgres, _>(
+        "SELECT indexname::text FROM pg_indexes WHERE schemaname = current_schema() AND tablename = $1 \
+         AND starts_with(indexname, 'corella_')",
+    )
+    .bind(table.name.as_str())
+    .fetch_all(&mut *connection)
+    .await?;
+    for name in old {
+        run(connection, format!("DROP INDEX {}", Identifier::of_catalogue(name))).await?;
+    }
+    for index in &table.indexes {
+        run(connection, index.clone()).await?;
+    }
+    Ok(())
+}
+
+/// Records that an entity's table has been filled again.
+pub(super) async fn rebuilt(connection: &mut PgConnection, entity: &EntityName) -> Result<(), Error> {
+    query::<Postgres>("UPDATE corella_tables SET stale = false WHERE entity = $1")
+        .bind(entity.as_str())
+        .execute(connection)
+        .await
+        .map(drop)
+}
