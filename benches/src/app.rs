@@ -6,6 +6,7 @@ use corella_manifest::{EntityName, Manifest};
 use corella_rowdoc::{RowId, RowKey, Tenant};
 use corella_store::{
     Author, CommitSink, Committed, RowChange, Store, StoreOptions, Write,
+    port::Backend,
     sqlite::{Durability, SqliteBackend},
 };
 use serde_json::{Map, Value, json};
@@ -41,7 +42,11 @@ pub(crate) async fn store(folder: &Path) -> Store {
 }
 
 pub(crate) async fn store_with(folder: &Path, options: StoreOptions) -> Store {
-    let backend = Arc::new(SqliteBackend::open(folder, Durability::Full).unwrap());
+    store_over(Arc::new(SqliteBackend::open(folder, Durability::Full).unwrap()), options).await
+}
+
+/// A store over any database, with nobody watching.
+pub(crate) async fn store_over(backend: Arc<dyn Backend>, options: StoreOptions) -> Store {
     let manifest = Arc::new(Manifest::parse(&manifest()).unwrap().manifest);
     Store::start(backend, manifest, Arc::new(Nobody), options).await.unwrap()
 }

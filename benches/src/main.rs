@@ -10,6 +10,7 @@ mod figures;
 
 mod cold;
 mod memory;
+mod postgres;
 mod typing;
 mod writes;
 
@@ -29,6 +30,8 @@ struct Arguments {
 enum Measurement {
     /// Durable writes of many writers, beside a bare SQLite writer and one fsync per write.
     Writes,
+    /// The same on PostgreSQL, beside one transaction per write.
+    Postgres,
     /// A character typed into a large text, beside the same in a small one.
     Typing,
     /// Joins of rows that are not in memory, beside reading the blob and sending it.
@@ -41,6 +44,7 @@ impl Measurement {
     fn run(self) {
         match self {
             Self::Writes => writes::run(),
+            Self::Postgres => postgres::run(),
             Self::Typing => typing::run(),
             Self::Cold => cold::run(),
             Self::Memory => memory::run(),

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use corella_store::RowChange;
+use corella_store::{RowChange, Store};
 use rusqlite::Connection;
 use serde_json::json;
 
@@ -14,11 +14,11 @@ use crate::{
     figures::{median, rate},
 };
 
-const WRITERS: usize = 64;
-const RUN: Duration = Duration::from_secs(4);
-const ROUNDS: usize = 5;
+pub(crate) const WRITERS: usize = 64;
+pub(crate) const RUN: Duration = Duration::from_secs(4);
+pub(crate) const ROUNDS: usize = 5;
 /// What one write brings: the bytes of a one-field delta, its version, and its line.
-const DELTA_BYTES: usize = 90;
+pub(crate) const DELTA_BYTES: usize = 90;
 
 pub(crate) fn run() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -45,7 +45,11 @@ pub(crate) fn run() {
 
 async fn store_writes() -> f64 {
     let folder = tempfile::tempdir_in(".").unwrap();
-    let store = app::store(folder.path()).await;
+    writers(app::store(folder.path()).await).await
+}
+
+/// How many writes a second the store takes from [`WRITERS`] writers, each on a row of its own.
+pub(crate) async fn writers(store: Store) -> f64 {
     for writer in 0..WRITERS {
         write(&store, writer, RowChange::Insert(fields(json!({ "title": "bench" })))).await;
     }
