@@ -1,6 +1,7 @@
 //! The HTTP interface of the binary.
 
 mod documents;
+mod kinds;
 mod numbers;
 mod queries;
 mod refusals;

@@ -66,7 +66,7 @@ on_both!(every_type_is_kept_as_it_was_given);
 async fn every_type_is_kept_as_it_was_given(database: Database) {
     let stage = Stage::on(database, SAMPLE).await;
     let given = json!({
-        "id": "types", "title": "ä \u{1f600} \u{0} '\"\\", "body": "line\nline", "summary": "", "pinned": true,
+        "id": "types", "title": "ä \u{1f600} \u{1} '\"\\", "body": "line\nline", "summary": "", "pinned": true,
         "color": "green", "stars": -1, "position": 1e-300, "due": "2026-11-20T06:14:00.000001Z", "author": "u1",
         "slug": "s", "page": "first\nsecond",
     });

@@ -35,4 +35,4 @@ pub use name::{EntityName, FieldName, NameError};
 pub use problem::{ManifestErrors, Parsed, Problem, Warning};
 pub use schema::json_schema;
 pub use time::{parse_time, time_text};
-pub use value::{TypeMismatch, Value, is_row_id, whole_float};
+pub use value::{TypeMismatch, Value, has_nul, is_row_id, whole_float};

@@ -145,6 +145,22 @@ pub fn is_row_id(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }
 
+/// Whether there is a U+0000 in a text or a key of `json`, which PostgreSQL cannot hold.
+#[must_use]
+pub fn has_nul(json: &Json) -> bool {
+    let mut waiting = vec![json];
+    while let Some(json) = waiting.pop() {
+        match json {
+            Json::String(text) if text.contains('\0') => return true,
+            Json::Object(map) if map.keys().any(|key| key.contains('\0')) => return true,
+            Json::Array(items) => waiting.extend(items),
+            Json::Object(map) => waiting.extend(map.values()),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+        }
+    }
+    false
+}
+
 pub(crate) fn describe(json: &Json) -> String {
     const MOST: usize = 60;
     let text = match json {

@@ -124,6 +124,9 @@ fn defaults_that_do_not_fit() {
         { "name": "f", "type": "datetime", "default": "NOW" },
         { "name": "g", "type": "bool", "default": [1, 2, 3] },
         { "name": "h", "type": "id(User)", "default": "auth.userid" },
+        { "name": "i", "type": "json", "crdt": "list", "default": {} },
+        { "name": "j", "type": "json", "crdt": "map", "default": [] },
+        { "name": "k", "type": "json", "crdt": "tree", "default": "x" },
     ]))), @r#"
     entities[0].fields[0].default: expected a default for a field of type string, found "now", which only datetime fields take
     entities[0].fields[1].default: expected a default for a field of type datetime, found "uuid", which only string and id fields take
@@ -133,6 +136,9 @@ fn defaults_that_do_not_fit() {
     entities[0].fields[5].default: expected a time such as 2026-11-20T06:14:00Z, found "NOW"; did you mean "now"?
     entities[0].fields[6].default: expected true or false, found a list of 3 items
     entities[0].fields[7].default: expected the id of a row of User: 1 to 64 of A-Z a-z 0-9 _ -, found "auth.userid"; did you mean "auth.userId"?
+    entities[0].fields[8].default: expected a list, as the merge rule of the field says, found an object of 0 keys
+    entities[0].fields[9].default: expected an object, as the merge rule of the field says, found a list of 0 items
+    entities[0].fields[10].default: expected a list of nodes, as the merge rule of the field says, found "x"
     "#);
 }
 

@@ -5,6 +5,7 @@ use corella_manifest::{Manifest, json_schema};
 const SCHEMA: &str = include_str!("../../../schema/manifest.schema.json");
 const NOTES: &str = include_str!("../../../schema/examples/notes.json");
 const OPEN: &str = include_str!("../../../schema/examples/open.json");
+const KINDS: &str = include_str!("../../../schema/examples/kinds.json");
 
 #[test]
 fn the_schema_file_is_up_to_date() {
@@ -16,7 +17,7 @@ fn the_schema_file_is_up_to_date() {
 
 #[test]
 fn the_examples_are_manifests_without_warnings() {
-    for text in [NOTES, OPEN] {
+    for text in [NOTES, OPEN, KINDS] {
         let parsed = Manifest::parse(text).expect("a manifest");
         assert_eq!(parsed.warnings, []);
     }

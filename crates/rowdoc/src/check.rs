@@ -1,19 +1,19 @@
 //! Where the operations of an import may land.
 
-use std::{collections::HashMap, slice};
+use std::collections::HashMap;
 
 use loro::{
-    Container, ContainerID, ContainerTrait, ContainerType, ID, IdSpan, ImportStatus, JsonListOp, JsonMapOp,
-    JsonMovableListOp, JsonOpContent, JsonTextOp, LoroDoc, LoroValue, ValueOrContainer,
+    Container, ContainerID, ContainerTrait, ContainerType, ID, IdSpan, ImportStatus, LoroDoc, LoroValue,
+    ValueOrContainer,
 };
 // Loro's public face has no way from a container to the one that holds it, living or not.
 use loro_internal::handler::HandlerTrait as _;
 
 use crate::{
-    Change, Form, Refusal, RowShape,
+    Change, Form, Refusal, RowShape, ShapeField, container,
     doc::{DELETED, META, ROW},
-    project::{describe, read_register},
-    read::nesting,
+    landed::{self, Fault, Landed},
+    project::{describe, read_field, read_register},
 };
 
 /// The plain values of the root maps before an import, to tell which of them it changed.
@@ -41,7 +41,7 @@ pub(crate) fn check(
 ) -> Result<Change, Refusal> {
     let mut change = Change::default();
     // Comparing values, and much else, recurses into them, so that their depth comes first.
-    let touched = touched(doc, status, levels)?;
+    let touched = touched(doc, shape, status, levels)?;
     if touched.is_empty() {
         return Ok(change);
     }
@@ -50,16 +50,18 @@ pub(crate) fn check(
     check_meta(before, &after, &mut change)?;
 
     let mut homes = Homes { doc, known: HashMap::new(), levels };
-    for (id, nesting) in &touched {
+    for (id, landed) in &touched {
         let Some((home, level)) = homes.find(id)? else { continue };
-        if level + nesting > levels {
+        if level + landed.nesting > levels {
             return Err(Refusal::TooDeep { most: levels });
         }
         match home {
             Home::Row | Home::Meta => {}
             Home::Field { key, kind } => match shape.field_index(&key) {
                 Some(index) => {
-                    check_kind(&shape.fields()[index], kind)?;
+                    let field = &shape.fields()[index];
+                    check_kind(field, kind)?;
+                    check_content(field, id, level, *landed)?;
                     change.fields.insert(index);
                 }
                 None if shape.is_open() => {}
@@ -69,56 +71,45 @@ pub(crate) fn check(
             Home::Elsewhere { path } => return Err(unknown(shape, &path)),
         }
     }
+    // Nodes lie below one another without lying in one another, so that their depth shows only now.
+    for index in &change.fields {
+        let field = &shape.fields()[*index];
+        if field.form == Form::Tree {
+            read_field(&doc.get_map(ROW), field)?;
+        }
+    }
     let about_values = |id: &ContainerID| !matches!(id, ContainerID::Root { name, .. } if &**name == META);
     change.open = shape.is_open() && touched.keys().any(about_values);
     Ok(change)
 }
 
-/// The containers that the imported operations edit, each with how deep the plain values nest that they put
-/// there.
+/// The containers that the imported operations edit, each with what they put there.
 fn touched(
     doc: &LoroDoc,
+    shape: &RowShape,
     status: &ImportStatus,
     levels: usize,
-) -> Result<HashMap<ContainerID, usize>, Refusal> {
-    let mut touched = HashMap::new();
+) -> Result<HashMap<ContainerID, Landed>, Refusal> {
+    let mut touched: HashMap<ContainerID, Landed> = HashMap::new();
     for (peer, (start, end)) in status.success.iter() {
         let count = usize::try_from(i64::from(*end) - i64::from(*start)).unwrap_or(0);
         // Unlike the operations below, this says so when a part of the history is not readable.
         let containers = doc
             .try_get_changed_containers_in(ID::new(*peer, *start), count)
             .map_err(|error| Refusal::InvalidUpdate { reason: error.to_string() })?;
-        touched.extend(containers.into_iter().map(|id| (id, 0)));
+        touched.extend(containers.into_iter().map(|id| (id, Landed::default())));
         for operation in
             doc.export_json_in_id_span(IdSpan::new(*peer, *start, *end)).iter().flat_map(|c| &c.ops)
         {
-            let deepest =
-                values(&operation.content).iter().map(|value| nesting(value, levels)).max().unwrap_or(0);
-            if deepest > levels {
+            let landed = touched.entry(operation.container.clone()).or_default();
+            landed.add(&operation.content, levels);
+            if landed.nesting > levels {
                 return Err(Refusal::TooDeep { most: levels });
             }
-            let known = touched.entry(operation.container.clone()).or_insert(0);
-            *known = deepest.max(*known);
+            landed::check_counter(shape, *peer, operation)?;
         }
     }
     Ok(touched)
-}
-
-/// The plain values that an operation puts into its container.
-fn values(content: &JsonOpContent) -> &[LoroValue] {
-    match content {
-        JsonOpContent::Map(JsonMapOp::Insert { value, .. })
-        | JsonOpContent::MovableList(JsonMovableListOp::Set { value, .. })
-        | JsonOpContent::Text(JsonTextOp::Mark { style_value: value, .. }) => slice::from_ref(value),
-        JsonOpContent::List(JsonListOp::Insert { value, .. })
-        | JsonOpContent::MovableList(JsonMovableListOp::Insert { value, .. }) => value,
-        JsonOpContent::Map(JsonMapOp::Delete { .. })
-        | JsonOpContent::List(JsonListOp::Delete { .. })
-        | JsonOpContent::MovableList(JsonMovableListOp::Delete { .. } | JsonMovableListOp::Move { .. })
-        | JsonOpContent::Text(JsonTextOp::Insert { .. } | JsonTextOp::Delete { .. } | JsonTextOp::MarkEnd)
-        | JsonOpContent::Tree(_)
-        | JsonOpContent::Future(_) => &[],
-    }
 }
 
 fn check_row(
@@ -145,19 +136,22 @@ fn check_row(
             (Form::Register, slot) => {
                 let value =
                     read_register(field, Some(slot)).map_err(|e| Refusal::mismatch(&field.name, e))?;
+                if landed::value_has_nul(&value) {
+                    return Err(Fault::Nul.refusal(field.name.as_str()));
+                }
                 if value.is_null() && !field.optional {
                     return Err(Refusal::value(&field.name, "a value, since the field is required", "null"));
                 }
             }
-            (Form::Text | Form::Document, ValueOrContainer::Value(LoroValue::Null)) if field.optional => {}
-            (Form::Text | Form::Document, ValueOrContainer::Container(container)) => {
+            (_, ValueOrContainer::Value(LoroValue::Null)) if field.optional => {}
+            (_, ValueOrContainer::Container(container)) => {
                 let id = container.id();
                 if !id.is_mergeable() {
                     return Err(Refusal::value(&field.name, expected(field.form), describe(&slot)));
                 }
                 check_kind(field, id.container_type())?;
             }
-            (Form::Text | Form::Document, ValueOrContainer::Value(_)) => {
+            (_, ValueOrContainer::Value(_)) => {
                 return Err(Refusal::value(&field.name, expected(field.form), describe(&slot)));
             }
         }
@@ -181,23 +175,55 @@ fn check_meta(before: &Before, after: &Before, change: &mut Change) -> Result<()
     Ok(())
 }
 
-fn check_kind(field: &crate::ShapeField, kind: ContainerType) -> Result<(), Refusal> {
-    let fits = match field.form {
-        Form::Register => false,
-        Form::Text => kind == ContainerType::Text,
-        Form::Document => kind == ContainerType::Map,
-    };
-    if fits {
+fn check_kind(field: &ShapeField, kind: ContainerType) -> Result<(), Refusal> {
+    if container::kind(field.form) == Some(kind) {
         return Ok(());
     }
     Err(Refusal::value(&field.name, expected(field.form), format!("a container of type {kind}")))
+}
+
+/// Whether what landed in the container `id`, which is the field's own or lies under it, can be kept there.
+fn check_content(field: &ShapeField, id: &ContainerID, level: usize, landed: Landed) -> Result<(), Refusal> {
+    let kind = id.container_type();
+    let is_own = level == 1;
+    match field.form {
+        Form::Register => {}
+        Form::Counter if !is_own => {
+            let found = format!("a container of type {kind}");
+            return Err(Refusal::value(&field.name, "numbers only, each peer's total", found));
+        }
+        Form::List | Form::MovableList | Form::Map | Form::Tree
+            if matches!(kind, ContainerType::Counter | ContainerType::Unknown(_)) =>
+        {
+            // Loro's counter adds doubles in the order of their arrival, so that replicas would differ.
+            let expected = "values, maps, lists, movable lists, texts and trees";
+            return Err(Refusal::value(&field.name, expected, format!("a container of type {kind}")));
+        }
+        Form::Text | Form::Document if landed.fault == Some(Fault::NotFinite) => {}
+        Form::Text
+        | Form::Document
+        | Form::Counter
+        | Form::List
+        | Form::MovableList
+        | Form::Map
+        | Form::Tree => {
+            if let Some(fault) = landed.fault {
+                return Err(fault.refusal(field.name.as_str()));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn expected(form: Form) -> &'static str {
     match form {
         Form::Register => "a plain value",
         Form::Text => "the mergeable text of that key (ensureMergeableText)",
-        Form::Document => "the mergeable map of that key (ensureMergeableMap)",
+        Form::Document | Form::Map => "the mergeable map of that key (ensureMergeableMap)",
+        Form::Counter => "the mergeable map of that key (ensureMergeableMap) with a total for each peer",
+        Form::List => "the mergeable list of that key (ensureMergeableList)",
+        Form::MovableList => "the mergeable movable list of that key (ensureMergeableMovableList)",
+        Form::Tree => "the mergeable tree of that key (ensureMergeableTree)",
     }
 }
 

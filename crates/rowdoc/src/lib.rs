@@ -9,9 +9,14 @@
 //! - `change`: which fields a change touched
 //! - `refusal`: why bytes, patches and stored rows are turned away
 //! - `import`: bytes from clients, and the gates that they pass
-//! - `check`: where the operations of an import may land
+//! - `check`: where the operations of an import may land; `landed`: what they put there
 //! - `patch`: JSON patches as minimal operations
-//! - `text`: a text brought to a wanted content
+//! - `wanted`: what a patch wants of each field; `operation`: `{"$push": …}` and kin; `given`: JSON from outside
+//! - `container`: the mergeable container that a collaborative field lives in
+//! - `text`: a text brought to a wanted content; `rich`: texts with marks, as deltas
+//! - `counter`: counters, a total for each peer
+//! - `json_steps`, `json_edit`: lists and maps brought to wanted values; `sequence`: how one list becomes another
+//! - `tree_value`, `tree_steps`, `tree_edit`: trees as JSON, and brought to a wanted shape
 //! - `node_tree`: an editor's node tree as a value
 //! - `node_read`, `node_edit`: that value out of a document, and into it
 //! - `project`: a document as the values of its table row
@@ -29,30 +34,43 @@
 
 mod change;
 mod check;
+mod container;
+mod counter;
 mod doc;
 mod fold;
+mod given;
 mod import;
+mod json_edit;
+mod json_steps;
 mod key;
+mod landed;
 mod node_edit;
 mod node_read;
 mod node_tree;
+mod operation;
 mod patch;
 pub mod presence;
 mod project;
 mod read;
 mod refusal;
+mod rich;
 mod salvage;
+mod sequence;
 mod shape;
 mod text;
+mod tree_edit;
+mod tree_steps;
+mod tree_value;
 mod version;
 mod vessel;
+mod wanted;
 
 pub use change::Change;
 pub use doc::RowDoc;
 pub use fold::{Folded, merge_stored};
 pub use import::Bounds;
 pub use key::{RowId, RowIdError, RowKey, Tenant};
-pub use project::Projection;
+pub use project::{Projection, Unfit};
 pub use refusal::{CorruptRow, DocFault, Refusal};
 pub use salvage::{Salvage, salvage};
 pub use shape::{Form, RowShape, ShapeField, UnservedField};

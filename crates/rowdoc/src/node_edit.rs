@@ -89,7 +89,7 @@ pub(crate) fn with_lines(old: &Element, text: &str) -> Element {
 }
 
 /// Puts all of `runs` into an empty text, or edits a text until it reads so.
-fn bring_text(target: &LoroText, runs: &Runs) -> LoroResult<()> {
+pub(crate) fn bring_text(target: &LoroText, runs: &Runs) -> LoroResult<()> {
     let wanted = runs.text();
     if target.to_string() != wanted {
         text::bring_to(target, &wanted)?;

@@ -1,28 +1,21 @@
 //! JSON patches as minimal operations.
 
 use corella_manifest::{Value, time_text};
-use loro::{Container, LoroDoc, LoroError, LoroMap, LoroResult, LoroValue, ValueOrContainer};
+use loro::{Container, LoroDoc, LoroError, LoroMap, LoroResult, LoroValue, TextDelta};
 use serde_json::{Map, Value as Json};
 
 use crate::{
     Change, Form, Refusal, RowDoc, RowShape, ShapeField,
+    container::{self, Made},
+    counter,
     doc::{ROW, commit},
     node_edit::{self, Place},
     node_read,
-    node_tree::{Element, NotANode},
+    node_tree::Element,
     project::read_register,
-    read::Levels,
-    text,
+    read::{self, Levels},
+    wanted::{self, Wanted},
 };
-
-/// What a field shall hold.
-enum Wanted {
-    Register(Value),
-    Text(String),
-    /// These lines of text, in paragraphs where no block of the document has them.
-    Lines(String),
-    Tree(Element),
-}
 
 /// Why an edit ended.
 enum EditError {
@@ -39,18 +32,18 @@ impl From<LoroError> for EditError {
 }
 
 impl RowDoc {
-    /// Sets declared fields to JSON values, by as few operations as possible.
+    /// Sets declared fields to JSON values, by as few operations as possible, or makes operations on them.
     ///
-    /// A text becomes an edit of the text that is there; equal values make no operation; `null` clears a
-    /// field that is optional, and empties it where it is a text or a document, since taking the text away
-    /// would hide what others write into it. A document takes a string as its lines, or a node tree
-    /// `{"type", "attrs", "content"}`.
+    /// A text becomes an edit of the text that is there, a list or a tree one of what lies in it; equal values make
+    /// no operation; `null` clears a field that is optional, and empties it where it is collaborative, since taking
+    /// its container away would hide what others write into it. A document takes a string as its lines, or a node
+    /// tree `{"type", "attrs", "content"}`. `docs/fields.md` lists the operations of each kind.
     ///
     /// # Errors
     /// [`Refusal`] when a key is not declared or a value not of its field's type. The document is then as it
     /// was; only after [`Refusal::Poisoned`] it has to be dropped.
     pub fn patch(&mut self, patch: &Map<String, Json>) -> Result<Change, Refusal> {
-        let wanted = self.wanted(patch)?;
+        let wanted = wanted::read(&self.shape, patch)?;
         self.edit(patch, |doc, shape| apply(doc, shape, &wanted))
     }
 
@@ -59,10 +52,10 @@ impl RowDoc {
     /// Documents get the empty tree that editors start from, so that two of them do not each make their own.
     ///
     /// # Errors
-    /// As [`RowDoc::patch`]; also when a required field has no value. Required texts and documents start
+    /// As [`RowDoc::patch`]; also when a required field has no value. Required collaborative fields start
     /// empty instead.
     pub fn initialise(&mut self, fields: &Map<String, Json>) -> Result<Change, Refusal> {
-        let wanted = self.wanted(fields)?;
+        let wanted = wanted::read(&self.shape, fields)?;
         let missing = self.shape.fields().iter().find(|field| {
             field.form == Form::Register && !field.optional && !fields.contains_key(field.name.as_str())
         });
@@ -73,40 +66,30 @@ impl RowDoc {
             let mut change = Change::default();
             let row = doc.get_map(ROW);
             for (index, field) in shape.fields().iter().enumerate() {
-                let made = match field.form {
-                    Form::Register => false,
-                    Form::Text if field.optional => false,
-                    Form::Text => make_text(&row, field.name.as_str())?.1,
+                let before = operations(doc);
+                match field.form {
+                    Form::Register => {}
                     Form::Document => {
-                        let (map, made) = make_map(&row, field.name.as_str())?;
-                        let bare = map.is_empty();
-                        if bare {
+                        let made = Made::of(doc, &row, field)?;
+                        let map = made.map()?;
+                        if map.is_empty() {
                             let nothing = Element { children: Vec::new(), ..Element::empty_document() };
-                            node_edit::bring_to(&map, Place::Root, &nothing, &Element::empty_document())?;
+                            node_edit::bring_to(map, Place::Root, &nothing, &Element::empty_document())?;
                         }
-                        made || bare
                     }
-                };
-                if made {
+                    Form::Text | Form::Counter | Form::List | Form::MovableList | Form::Map | Form::Tree => {
+                        if !field.optional {
+                            Made::of(doc, &row, field)?;
+                        }
+                    }
+                }
+                if operations(doc) != before {
                     change.fields.insert(index);
                 }
             }
             change.merge(&apply(doc, shape, &wanted)?);
             Ok(change)
         })
-    }
-
-    fn wanted(&self, patch: &Map<String, Json>) -> Result<Vec<(usize, Wanted)>, Refusal> {
-        patch
-            .iter()
-            .map(|(key, json)| {
-                let index = self.shape.field_index(key).ok_or_else(|| Refusal::UnknownField {
-                    path: key.chars().take(80).collect(),
-                    nearest: self.shape.nearest(key),
-                })?;
-                Ok((index, want(&self.shape.fields()[index], json)?))
-            })
-            .collect()
     }
 
     fn edit(
@@ -123,8 +106,8 @@ impl RowDoc {
         match done {
             Ok(mut change) => {
                 change.open = shape.is_open() && !change.fields.is_empty();
-                let texts = patch.values().map(|json| json.as_str().map_or(64, str::len));
-                self.taken_in = self.taken_in.saturating_add(texts.sum());
+                let sizes = patch.values().map(size);
+                self.taken_in = self.taken_in.saturating_add(sizes.sum());
                 Ok(change)
             }
             Err(EditError::Refused(refusal)) => Err(refusal),
@@ -133,133 +116,116 @@ impl RowDoc {
     }
 }
 
-/// Reads what a field shall hold.
-fn want(field: &ShapeField, json: &Json) -> Result<Wanted, Refusal> {
-    if json.is_null() && !field.optional {
-        return Err(Refusal::value(&field.name, "a value, since the field is required", "null"));
+/// About how many bytes a value brings into the document.
+fn size(json: &Json) -> usize {
+    match json {
+        Json::Null | Json::Bool(_) | Json::Number(_) => 64,
+        Json::String(text) => text.len(),
+        Json::Array(items) => items.iter().map(size).sum(),
+        Json::Object(entries) => entries.iter().map(|(key, value)| key.len() + size(value)).sum(),
     }
-    let mismatch = |mismatch| Refusal::mismatch(&field.name, mismatch);
-    match (field.form, json) {
-        (Form::Register, json) => Ok(Wanted::Register(field.ty.read(json).map_err(mismatch)?)),
-        (Form::Text, Json::Null) => Ok(Wanted::Text(String::new())),
-        (Form::Text, Json::String(text)) => Ok(Wanted::Text(text.clone())),
-        (Form::Text, other) => {
-            field.ty.read(other).map_err(mismatch)?;
-            Err(Refusal::value(&field.name, "a string", "another value"))
-        }
-        (Form::Document, Json::Null) => Ok(Wanted::Lines(String::new())),
-        (Form::Document, Json::String(text)) => Ok(Wanted::Lines(text.clone())),
-        (Form::Document, other) => match Element::from_json(other, Levels::ALL) {
-            Ok(element) => Ok(Wanted::Tree(element)),
-            Err(NotANode::TooDeep(too_deep)) => Err(too_deep.into()),
-            Err(NotANode::Shape(found)) => Err(Refusal::value(
-                &field.name,
-                "a string, or a node such as {\"type\": \"doc\", \"attrs\": {…}, \"content\": […]}",
-                found,
-            )),
-        },
-    }
+}
+
+/// What is to be known before the first operation, so that a refusal comes before it.
+enum Ready {
+    Nothing,
+    Nodes(Element),
+    Deltas(Vec<Vec<TextDelta>>),
 }
 
 fn apply(doc: &LoroDoc, shape: &RowShape, wanted: &[(usize, Wanted)]) -> Result<Change, EditError> {
     let row = doc.get_map(ROW);
-    // A document that nests too deep must be found out before the first operation.
-    let mut current = Vec::with_capacity(wanted.len());
+    let mut ready = Vec::with_capacity(wanted.len());
     for (index, wanted) in wanted {
-        let key = shape.fields()[*index].name.as_str();
-        current.push(match (wanted, row.get(key)) {
-            (Wanted::Lines(_) | Wanted::Tree(_), Some(ValueOrContainer::Container(Container::Map(map)))) => {
-                node_read::element(&map, Levels::ALL).map_err(|deep| EditError::Refused(deep.into()))?
-            }
-            (Wanted::Register(_) | Wanted::Text(_) | Wanted::Lines(_) | Wanted::Tree(_), _) => {
-                Element { children: Vec::new(), ..Element::empty_document() }
-            }
-        });
+        ready.push(prepare(doc, &row, &shape.fields()[*index], wanted).map_err(EditError::Refused)?);
     }
     let mut change = Change::default();
-    for ((index, wanted), current) in wanted.iter().zip(&current) {
-        let field = &shape.fields()[*index];
-        let key = field.name.as_str();
-        let changed = match wanted {
-            Wanted::Register(value) => set_register(&row, field, value)?,
-            Wanted::Text(wanted) => {
-                let (target, made) = make_text(&row, key)?;
-                let differs = target.to_string() != *wanted;
-                if differs {
-                    text::bring_to(&target, wanted)?;
-                }
-                made || differs
-            }
-            Wanted::Lines(lines) => {
-                let same = current.plain_text() == *lines && !current.children.is_empty();
-                !same && bring_document(&row, key, current, &node_edit::with_lines(current, lines))?
-            }
-            Wanted::Tree(tree) => bring_document(&row, key, current, tree)?,
-        };
-        if changed {
+    for ((index, wanted), ready) in wanted.iter().zip(&ready) {
+        let before = operations(doc);
+        bring(doc, &row, &shape.fields()[*index], wanted, ready)?;
+        if operations(doc) != before {
             change.fields.insert(*index);
         }
     }
     Ok(change)
 }
 
-/// Edits a document; whether any operation was made.
-fn bring_document(row: &LoroMap, key: &str, current: &Element, wanted: &Element) -> LoroResult<bool> {
-    let (map, made) = make_map(row, key)?;
-    let before = operations(&map);
-    node_edit::bring_to(&map, Place::Root, current, wanted)?;
-    Ok(made || before != operations(&map))
+fn prepare(doc: &LoroDoc, row: &LoroMap, field: &ShapeField, wanted: &Wanted) -> Result<Ready, Refusal> {
+    let slot = row.get(field.name.as_str());
+    let present = container::present(field, slot.as_ref());
+    let earlier = container::earlier(field, slot.as_ref());
+    match wanted {
+        Wanted::Register(_) | Wanted::Map(_) => {}
+        Wanted::Lines(_) | Wanted::Nodes(_) => {
+            return Ok(Ready::Nodes(match present {
+                Some(Container::Map(map)) => node_read::element(&map, Levels::ALL)?,
+                Some(_) | None => Element { children: Vec::new(), ..Element::empty_document() },
+            }));
+        }
+        Wanted::Text(edit) => {
+            let current = match (present, earlier) {
+                (Some(Container::Text(text)), _) => text.to_string(),
+                (_, Some(Json::String(text))) => text,
+                (_, _) => String::new(),
+            };
+            return Ok(Ready::Deltas(edit.resolve(&current)?));
+        }
+        Wanted::Counter(edit) => {
+            let map = present.as_ref().and_then(|container| container.as_map());
+            counter::check(field, doc, map, earlier.as_ref(), *edit)?;
+        }
+        Wanted::List(edit) => {
+            let list = present.as_ref().and_then(container::sequence);
+            edit.check(list.as_ref(), earlier.as_ref())?;
+        }
+        Wanted::Tree(edit) => edit.check(present.as_ref().and_then(|container| container.as_tree()))?,
+    }
+    Ok(Ready::Nothing)
 }
 
-/// How many operations the container's document has, those not yet committed included.
-fn operations(map: &LoroMap) -> usize {
-    use loro::ContainerTrait as _;
-    map.doc().map_or(0, |doc| doc.len_ops() + doc.get_pending_txn_len())
+fn bring(doc: &LoroDoc, row: &LoroMap, field: &ShapeField, wanted: &Wanted, ready: &Ready) -> LoroResult<()> {
+    let made = || Made::of(doc, row, field);
+    match (wanted, ready) {
+        (Wanted::Register(value), _) => set_register(row, field, value),
+        (Wanted::Text(edit), Ready::Deltas(deltas)) => edit.apply(made()?.text()?, deltas),
+        (Wanted::Lines(lines), Ready::Nodes(current)) => {
+            if current.plain_text() == *lines && !current.children.is_empty() {
+                return Ok(());
+            }
+            node_edit::bring_to(made()?.map()?, Place::Root, current, &node_edit::with_lines(current, lines))
+        }
+        (Wanted::Nodes(nodes), Ready::Nodes(current)) => {
+            node_edit::bring_to(made()?.map()?, Place::Root, current, nodes)
+        }
+        (Wanted::Counter(edit), _) => counter::apply(doc, &field.ty, made()?.map()?, *edit),
+        (Wanted::List(edit), _) => edit.apply(&made()?.list()?),
+        (Wanted::Map(edit), _) => edit.apply(made()?.map()?),
+        (Wanted::Tree(edit), _) => edit.apply(made()?.tree()?),
+        (Wanted::Text(_) | Wanted::Lines(_) | Wanted::Nodes(_), _) => {
+            Err(LoroError::ArgErr("the edit was not prepared".into()))
+        }
+    }
 }
 
-fn set_register(row: &LoroMap, field: &ShapeField, wanted: &Value) -> LoroResult<bool> {
+/// How many operations the document has, those not yet committed included.
+fn operations(doc: &LoroDoc) -> usize {
+    doc.len_ops() + doc.get_pending_txn_len()
+}
+
+fn set_register(row: &LoroMap, field: &ShapeField, wanted: &Value) -> LoroResult<()> {
     let key = field.name.as_str();
     let slot = row.get(key);
     if read_register(field, slot.as_ref()).as_ref() == Ok(wanted) {
-        return Ok(false);
+        return Ok(());
     }
     match wanted {
-        Value::Null => row.delete(key)?,
-        Value::Text(text) => row.insert(key, &**text)?,
-        Value::Time(time) => row.insert(key, time_text(*time))?,
-        Value::Int(int) => row.insert(key, *int)?,
-        Value::Float(float) => row.insert(key, *float)?,
-        Value::Bool(bool) => row.insert(key, *bool)?,
-        Value::Bytes(bytes) => row.insert(key, LoroValue::Binary(bytes.to_vec().into()))?,
-        Value::Json(json) => {
-            let value = crate::read::to_loro(json, Levels::ALL).unwrap_or(LoroValue::Null);
-            row.insert(key, value)?;
-        }
+        Value::Null => row.delete(key),
+        Value::Text(text) => row.insert(key, &**text),
+        Value::Time(time) => row.insert(key, time_text(*time)),
+        Value::Int(int) => row.insert(key, *int),
+        Value::Float(float) => row.insert(key, *float),
+        Value::Bool(bool) => row.insert(key, *bool),
+        Value::Bytes(bytes) => row.insert(key, LoroValue::Binary(bytes.to_vec().into())),
+        Value::Json(json) => row.insert(key, read::to_loro(json, Levels::ALL).unwrap_or(LoroValue::Null)),
     }
-    Ok(true)
-}
-
-/// The field's text, and whether it had to be made.
-fn make_text(row: &LoroMap, key: &str) -> LoroResult<(loro::LoroText, bool)> {
-    let slot = row.get(key);
-    if let Some(ValueOrContainer::Container(Container::Text(text))) = slot {
-        return Ok((text, false));
-    }
-    // What a field held before its declaration changed would be in the way.
-    if slot.is_some() {
-        row.delete(key)?;
-    }
-    Ok((row.ensure_mergeable_text(key)?, true))
-}
-
-/// The field's map, and whether it had to be made.
-fn make_map(row: &LoroMap, key: &str) -> LoroResult<(LoroMap, bool)> {
-    let slot = row.get(key);
-    if let Some(ValueOrContainer::Container(Container::Map(map))) = slot {
-        return Ok((map, false));
-    }
-    if slot.is_some() {
-        row.delete(key)?;
-    }
-    Ok((row.ensure_mergeable_map(key)?, true))
 }

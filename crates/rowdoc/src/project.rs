@@ -1,15 +1,16 @@
 //! A document as the values of its table row.
 
-use corella_manifest::{TypeMismatch, Value};
+use corella_manifest::{FieldName, FieldType, TypeMismatch, Value};
 use loro::{Container, LoroDoc, LoroMap, LoroValue, ValueOrContainer};
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    Change, Form, Refusal, RowDoc, RowShape, ShapeField,
+    Change, Form, Refusal, RowDoc, RowShape, ShapeField, container, counter,
     doc::{META, ROW, row_is_deleted},
     node_read,
     read::{self, Levels, Texts},
     refusal::DocFault,
+    rich, tree_value,
 };
 
 /// The values of a row.
@@ -80,25 +81,59 @@ impl RowDoc {
         Ok(projection.fields_json(&self.shape))
     }
 
-    /// The node tree of a document field, as ProseMirror writes it; `None` for other fields.
+    /// What a field has beside its plain text: the node tree of a document as ProseMirror writes it, a richtext as a
+    /// list of inserts with their marks. `None` for other fields.
     ///
     /// # Errors
     /// [`DocFault`] when the nodes nest too deep or Loro fails from within.
-    pub fn document_json(&self, field: &str) -> Result<Option<Json>, DocFault> {
+    pub fn rich_json(&self, field: &str) -> Result<Option<Json>, DocFault> {
         let Some(field) = self.shape.field_index(field).map(|index| &self.shape.fields()[index]) else {
             return Ok(None);
         };
-        if field.form != Form::Document {
-            return Ok(None);
-        }
-        let element = self.vessel.with(|doc| match doc.get_map(ROW).get(field.name.as_str()) {
-            Some(ValueOrContainer::Container(Container::Map(map))) => {
-                node_read::element(&map, Levels::ALL).map(Some).map_err(Refusal::from)
+        let rich = self.vessel.with(|doc| {
+            let slot = doc.get_map(ROW).get(field.name.as_str());
+            match (field.form, container::present(field, slot.as_ref())) {
+                (Form::Document, Some(Container::Map(map))) => {
+                    node_read::element(&map, Levels::ALL).map(|element| Some(element.to_json()))
+                }
+                (Form::Text, Some(Container::Text(text))) if field.ty == FieldType::Richtext => {
+                    rich::delta_json(&text, Levels::ALL).map(Some)
+                }
+                (_, _) => Ok(None),
             }
-            _ => Ok(None),
-        })??;
-        Ok(element.map(|element| element.to_json()))
+        })?;
+        Ok(rich.map_err(Refusal::from)?)
     }
+
+    /// The fields whose columns cannot hold what the document says, which happens when edits that are each sound
+    /// come together.
+    ///
+    /// # Errors
+    /// [`DocFault::Poisoned`] when Loro fails from within.
+    pub fn unfit(&self) -> Result<Vec<Unfit>, DocFault> {
+        let shape = &*self.shape;
+        Ok(self.vessel.with(|doc| {
+            let row = doc.get_map(ROW);
+            let counters = shape.fields().iter().filter(|field| field.form == Form::Counter);
+            let unfit = counters.filter_map(|field| {
+                let slot = row.get(field.name.as_str());
+                let Some(Container::Map(map)) = container::present(field, slot.as_ref()) else { return None };
+                let found = counter::total(&field.ty, &map).beyond?;
+                Some(Unfit { field: field.name.clone(), found })
+            });
+            unfit.collect()
+        })?)
+    }
+}
+
+/// A field whose column cannot hold what the document says; it holds the nearest value that it can.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} stands at {found}, which its column cannot hold")]
+pub struct Unfit {
+    /// The field.
+    pub field: FieldName,
+    /// What the document says, in words.
+    pub found: String,
 }
 
 impl Projection {
@@ -152,34 +187,39 @@ fn json_without_nul(json: Json) -> Json {
 
 fn read_slot(row: &LoroMap, field: &ShapeField) -> Result<Value, Refusal> {
     let slot = row.get(field.name.as_str());
-    match field.form {
-        // Imports and patches are checked; what does not fit was written under another declaration of the field. It
-        // stays in the document, and can be read again when the declaration takes it.
-        Form::Register => Ok(read_register(field, slot.as_ref()).unwrap_or(Value::Null)),
-        Form::Text => match slot {
-            Some(ValueOrContainer::Container(Container::Text(text))) => {
-                Ok(Value::Text(text.to_string().into()))
-            }
-            other => Ok(no_container(field, other.as_ref())),
-        },
-        Form::Document => match slot {
-            Some(ValueOrContainer::Container(Container::Map(map))) => {
-                Ok(Value::Text(node_read::plain_text(&map, Levels::ALL)?.into()))
-            }
-            other => Ok(no_container(field, other.as_ref())),
-        },
+    // Imports and patches are checked; what does not fit was written under another declaration of the field. It
+    // stays in the document, and can be read again when the declaration takes it.
+    if field.form == Form::Register {
+        return Ok(read_register(field, slot.as_ref()).unwrap_or(Value::Null));
     }
+    let Some(container) = container::present(field, slot.as_ref()) else {
+        return Ok(no_container(field, slot.as_ref()));
+    };
+    Ok(match (field.form, &container) {
+        (Form::Text, Container::Text(text)) => Value::Text(text.to_string().into()),
+        (Form::Document, Container::Map(map)) => Value::Text(node_read::plain_text(map, Levels::ALL)?.into()),
+        (Form::Counter, Container::Map(map)) => counter::total(&field.ty, map).value,
+        (Form::Tree, Container::Tree(tree)) => Value::Json(tree_value::forest(tree, Levels::ALL)?),
+        (_, container) => Value::Json(read::read_container(container, Texts::Plain, Levels::ALL)?),
+    })
 }
 
 /// The value of a collaborative field whose container is not there.
 ///
-/// A field that was a plain string before its declaration changed still reads as that string.
+/// A field that was a plain value before its declaration changed still reads as that value.
 fn no_container(field: &ShapeField, slot: Option<&ValueOrContainer>) -> Value {
-    match slot {
-        None | Some(ValueOrContainer::Value(LoroValue::Null)) if field.optional => Value::Null,
-        None | Some(ValueOrContainer::Value(LoroValue::Null)) => Value::Text("".into()),
-        Some(ValueOrContainer::Value(LoroValue::String(text))) => Value::Text(text.as_str().into()),
-        Some(_) => Value::Null,
+    if let Some(earlier) = container::earlier(field, slot) {
+        return field.ty.read(&earlier).unwrap_or(Value::Null);
+    }
+    let is_missing = matches!(slot, None | Some(ValueOrContainer::Value(LoroValue::Null)));
+    match field.form {
+        _ if field.optional || !is_missing => Value::Null,
+        Form::Register => Value::Null,
+        Form::Text | Form::Document => Value::Text("".into()),
+        Form::Counter if field.ty == FieldType::Int => Value::Int(0),
+        Form::Counter => Value::Float(0.0),
+        Form::List | Form::MovableList | Form::Tree => Value::Json(Json::Array(Vec::new())),
+        Form::Map => Value::Json(Json::Object(Map::new())),
     }
 }
 
@@ -190,19 +230,45 @@ pub(crate) fn read_register(
 ) -> Result<Value, TypeMismatch> {
     let json = match slot {
         None => Json::Null,
+        Some(ValueOrContainer::Value(LoroValue::Binary(bytes))) if field.ty == FieldType::Bytes => {
+            return Ok(Value::Bytes(bytes.as_slice().into()));
+        }
+        Some(ValueOrContainer::Value(value)) if field.ty == FieldType::Json && is_finite(value) => {
+            read::plain(value, Levels::ALL).unwrap_or(Json::Null)
+        }
         Some(ValueOrContainer::Value(value)) if is_scalar(value) => {
             read::plain(value, Levels::ALL).unwrap_or(Json::Null)
         }
         Some(other) => {
-            // A list is read by none of these types, so that its mismatch says what the field expects.
+            // A list is read by no type but json, so that its mismatch says what the field expects.
             let expected = match field.ty.read(&Json::Array(Vec::new())) {
                 Err(mismatch) => mismatch.expected,
-                Ok(_) => "a plain value".into(),
+                Ok(_) => "a plain value with finite numbers".into(),
             };
             return Err(TypeMismatch { expected, found: describe(other) });
         }
     };
     field.ty.read(&json)
+}
+
+/// Whether all numbers in `value` are finite: NaN and the infinities have no JSON.
+pub(crate) fn is_finite(value: &LoroValue) -> bool {
+    let mut waiting = vec![value];
+    while let Some(value) = waiting.pop() {
+        match value {
+            LoroValue::Double(double) if !double.is_finite() => return false,
+            LoroValue::List(items) => waiting.extend(items.iter()),
+            LoroValue::Map(entries) => waiting.extend(entries.values()),
+            LoroValue::Null
+            | LoroValue::Bool(_)
+            | LoroValue::Double(_)
+            | LoroValue::I64(_)
+            | LoroValue::Binary(_)
+            | LoroValue::String(_)
+            | LoroValue::Container(_) => {}
+        }
+    }
+    true
 }
 
 /// NaN and the infinities have no JSON, and must not pass as null.

@@ -3,7 +3,7 @@
 //! Loro's own deep readers recurse as deep as the document goes, and some thousand levels end the process.
 //! Everything here stops at [`MOST_LEVELS`].
 
-use corella_manifest::Value;
+use corella_manifest::{Value, whole_float};
 use loro::{Container, LoroDoc, LoroTree, LoroValue, TreeID, TreeParentId, ValueOrContainer};
 use serde_json::{Map, Number, Value as Json, json};
 
@@ -32,6 +32,10 @@ pub(crate) struct Levels(usize);
 impl Levels {
     pub(crate) const ALL: Self = Self(MOST_LEVELS);
 
+    pub(crate) const fn some(levels: usize) -> Self {
+        Self(levels)
+    }
+
     pub(crate) fn down(self) -> Result<Self, TooDeep> {
         self.0.checked_sub(1).map(Self).ok_or(TooDeep { most: MOST_LEVELS })
     }
@@ -59,7 +63,7 @@ pub(crate) fn plain(value: &LoroValue, levels: Levels) -> Result<Json, TooDeep> 
     Ok(match value {
         LoroValue::Null | LoroValue::Container(_) => Json::Null,
         LoroValue::Bool(bool) => Json::Bool(*bool),
-        LoroValue::Double(double) => Number::from_f64(*double).map_or(Json::Null, Json::Number),
+        LoroValue::Double(double) => number(*double).map_or(Json::Null, Json::Number),
         LoroValue::I64(int) => Json::Number((*int).into()),
         LoroValue::Binary(bytes) => Value::Bytes(bytes.as_slice().into()).to_json(),
         LoroValue::String(text) => Json::String(text.to_string()),
@@ -75,6 +79,31 @@ pub(crate) fn plain(value: &LoroValue, levels: Levels) -> Result<Json, TooDeep> 
     })
 }
 
+/// A double as JSON; a whole one as a whole number, since JavaScript and databases do not tell them apart.
+fn number(double: f64) -> Option<Number> {
+    const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+    if double.fract() == 0.0 && (-TWO_TO_63..TWO_TO_63).contains(&double) {
+        #[expect(clippy::cast_possible_truncation, reason = "whole and of 64 bits, checked above")]
+        let whole = double as i64;
+        return Some(whole.into());
+    }
+    if double.fract() == 0.0 && (TWO_TO_63..2.0 * TWO_TO_63).contains(&double) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "whole, positive and of 64 bits, checked above"
+        )]
+        let whole = double as u64;
+        return Some(whole.into());
+    }
+    Number::from_f64(double)
+}
+
+/// JSON as it reads once it has been in a document: numbers and the order of keys have one spelling.
+pub(crate) fn canonical(json: &Json, levels: Levels) -> Result<Json, TooDeep> {
+    plain(&to_loro(json, levels)?, levels)
+}
+
 /// JSON as a plain value. Whole numbers stay whole.
 pub(crate) fn to_loro(json: &Json, levels: Levels) -> Result<LoroValue, TooDeep> {
     Ok(match json {
@@ -82,7 +111,10 @@ pub(crate) fn to_loro(json: &Json, levels: Levels) -> Result<LoroValue, TooDeep>
         Json::Bool(bool) => LoroValue::Bool(*bool),
         Json::Number(number) => match number.as_i64() {
             Some(int) => LoroValue::I64(int),
-            None => number.as_f64().map_or(LoroValue::Null, LoroValue::Double),
+            None => number.as_f64().map_or(LoroValue::Null, |double| match whole_float(double) {
+                Some(int) => LoroValue::I64(int),
+                None => LoroValue::Double(double),
+            }),
         },
         Json::String(text) => LoroValue::String(text.as_str().into()),
         Json::Array(items) => {
@@ -122,7 +154,8 @@ pub(crate) fn nesting(value: &LoroValue, most: usize) -> usize {
     deepest
 }
 
-fn read_container(container: &Container, texts: Texts, levels: Levels) -> Result<Json, TooDeep> {
+/// A container and all below it.
+pub(crate) fn read_container(container: &Container, texts: Texts, levels: Levels) -> Result<Json, TooDeep> {
     let levels = levels.down()?;
     match container {
         Container::Map(map) => {
@@ -152,11 +185,12 @@ fn read_container(container: &Container, texts: Texts, levels: Levels) -> Result
     }
 }
 
-fn read_items(items: &[ValueOrContainer], texts: Texts, levels: Levels) -> Result<Json, TooDeep> {
+pub(crate) fn read_items(items: &[ValueOrContainer], texts: Texts, levels: Levels) -> Result<Json, TooDeep> {
     Ok(Json::Array(items.iter().map(|item| read_item(item, texts, levels)).collect::<Result<_, _>>()?))
 }
 
-fn read_item(item: &ValueOrContainer, texts: Texts, levels: Levels) -> Result<Json, TooDeep> {
+/// An item of a list, or a value of a map.
+pub(crate) fn read_item(item: &ValueOrContainer, texts: Texts, levels: Levels) -> Result<Json, TooDeep> {
     match item {
         ValueOrContainer::Value(value) => plain(value, levels),
         ValueOrContainer::Container(container) => read_container(container, texts, levels),
@@ -184,7 +218,8 @@ fn read_nodes(tree: &LoroTree, parent: TreeParentId, texts: Texts, levels: Level
     Ok(Json::Array(nodes.collect::<Result<_, _>>()?))
 }
 
-fn read_meta(tree: &LoroTree, id: TreeID, texts: Texts, levels: Levels) -> Result<Json, TooDeep> {
+/// The data of a tree's node.
+pub(crate) fn read_meta(tree: &LoroTree, id: TreeID, texts: Texts, levels: Levels) -> Result<Json, TooDeep> {
     match tree.get_meta(id) {
         Ok(map) => read_container(&Container::Map(map), texts, levels),
         Err(_) => Ok(Json::Null),

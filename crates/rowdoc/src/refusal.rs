@@ -59,7 +59,7 @@ pub enum Refusal {
     /// A field cannot hold that value.
     #[error("expected {expected} in {field}, found {found}")]
     InvalidValue {
-        /// The field.
+        /// The field, and the place within it, such as `tags.$insert[0]`.
         field: String,
         /// What it holds, in words.
         expected: String,
@@ -93,7 +93,7 @@ impl Refusal {
         Self::InvalidValue { field: field.to_string(), expected: mismatch.expected, found: mismatch.found }
     }
 
-    pub(crate) fn value(field: impl ToString, expected: &str, found: impl Into<String>) -> Self {
+    pub(crate) fn value(field: impl ToString, expected: impl Into<String>, found: impl Into<String>) -> Self {
         Self::InvalidValue { field: field.to_string(), expected: expected.into(), found: found.into() }
     }
 }

@@ -13,6 +13,16 @@ pub enum Form {
     Text,
     /// A mergeable map under `row`, the root of an editor's node tree.
     Document,
+    /// A mergeable map under `row` with one total for each peer; the sum of them is the value.
+    Counter,
+    /// A mergeable list under `row`.
+    List,
+    /// A mergeable movable list under `row`.
+    MovableList,
+    /// A mergeable map under `row`.
+    Map,
+    /// A mergeable tree under `row`.
+    Tree,
 }
 
 /// One declared field.
@@ -37,13 +47,11 @@ pub struct RowShape {
     open: bool,
 }
 
-/// A field, or an entity, that documents do not hold yet.
+/// A field, or an entity, that documents do not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnservedField {
-    /// The field's type or merge rule.
-    #[error(
-        "the field {entity}.{field} is declared as {declared}, which is not served yet: expected {SERVED}"
-    )]
+    /// The field's type does not go with its merge rule; no manifest that was read declares such a field.
+    #[error("the field {entity}.{field} is declared as {declared}, expected {expected}")]
     Field {
         /// The entity.
         entity: EntityName,
@@ -51,6 +59,8 @@ pub enum UnservedField {
         field: FieldName,
         /// How the manifest declares it.
         declared: String,
+        /// The merge rules that go with its type, in words.
+        expected: String,
     },
     /// The entity's rows are declared to be no documents.
     #[error("the entity {entity} is declared with `crdt: false`, which is not served yet: leave `crdt` out")]
@@ -60,14 +70,12 @@ pub enum UnservedField {
     },
 }
 
-const SERVED: &str = "string, enum, id, datetime, int, float or bool with `crdt: lww`, string or richtext \
-                      with `crdt: text`, richtext with `crdt: lww`, or document";
-
 impl RowShape {
     /// Compiles an entity's declaration.
     ///
     /// # Errors
-    /// [`UnservedField`] names the first field whose type or merge rule documents do not hold yet.
+    /// [`UnservedField`] names the first field whose type does not go with its merge rule, or the entity when its
+    /// rows are no documents.
     pub fn new(entity: &Entity) -> Result<Self, UnservedField> {
         if !entity.crdt {
             return Err(UnservedField::PlainRows { entity: entity.name.clone() });
@@ -79,7 +87,8 @@ impl RowShape {
                 let form = form(field).ok_or_else(|| UnservedField::Field {
                     entity: entity.name.clone(),
                     field: field.name.clone(),
-                    declared: format!("{} with `crdt: {}`", field.ty.spelling(), crdt_spelling(field.crdt)),
+                    declared: format!("{} with `crdt: {}`", field.ty.spelling(), field.crdt.word()),
+                    expected: allowed(&field.ty),
                 })?;
                 let (name, ty) = (field.name.clone(), field.ty.clone());
                 Ok(ShapeField { name, ty, form, optional: field.optional })
@@ -130,38 +139,23 @@ impl RowShape {
 }
 
 fn form(field: &Field) -> Option<Form> {
-    match (&field.ty, field.crdt) {
-        (FieldType::String | FieldType::Richtext, Crdt::Lww) => Some(Form::Register),
-        (FieldType::String | FieldType::Richtext, Crdt::Text) => Some(Form::Text),
-        (FieldType::Enum(_) | FieldType::Id(_) | FieldType::Datetime, Crdt::Lww) => Some(Form::Register),
-        (FieldType::Int | FieldType::Float | FieldType::Bool, Crdt::Lww) => Some(Form::Register),
-        (FieldType::Document, Crdt::Document) => Some(Form::Document),
-        (
-            FieldType::String
-            | FieldType::Enum(_)
-            | FieldType::Id(_)
-            | FieldType::Datetime
-            | FieldType::Int
-            | FieldType::Float
-            | FieldType::Bool
-            | FieldType::Bytes
-            | FieldType::Json
-            | FieldType::Richtext
-            | FieldType::Document,
-            _,
-        ) => None,
+    if !field.ty.allowed_crdts().contains(&field.crdt) {
+        return None;
     }
+    Some(match field.crdt {
+        Crdt::Lww => Form::Register,
+        Crdt::Text => Form::Text,
+        Crdt::Document => Form::Document,
+        Crdt::Counter => Form::Counter,
+        Crdt::List => Form::List,
+        Crdt::MovableList => Form::MovableList,
+        Crdt::Map => Form::Map,
+        Crdt::Tree => Form::Tree,
+    })
 }
 
-fn crdt_spelling(crdt: Crdt) -> &'static str {
-    match crdt {
-        Crdt::Lww => "lww",
-        Crdt::Text => "text",
-        Crdt::Counter => "counter",
-        Crdt::List => "list",
-        Crdt::MovableList => "movable-list",
-        Crdt::Map => "map",
-        Crdt::Tree => "tree",
-        Crdt::Document => "document",
-    }
+fn allowed(ty: &FieldType) -> String {
+    let words: Vec<String> =
+        ty.allowed_crdts().iter().map(|crdt| format!("`crdt: {}`", crdt.word())).collect();
+    words.join(" or ")
 }

@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use loro::{ExpandType, LoroDoc, StyleConfig};
+use loro::{ExpandType, LoroDoc, StyleConfig, StyleConfigMap};
 
 use crate::PeerId;
 
@@ -32,6 +32,7 @@ impl Vessel {
         // The one id that Loro refuses is its own mark for "none"; the random id stays in its place.
         let _ = doc.set_peer_id(peer.0);
         doc.set_record_timestamp(false);
+        doc.config_text_style(styles());
         doc.config_default_text_style(Some(StyleConfig { expand: ExpandType::After }));
         Self { doc: Some(doc), poisoned: AtomicBool::new(false) }
     }
@@ -52,6 +53,17 @@ impl Vessel {
     pub(crate) fn poison(&self) {
         self.poisoned.store(true, Ordering::Release);
     }
+}
+
+/// Marks that end where they were put; what is written behind any other mark takes it on.
+///
+/// Loro keeps this with the instance, not with the document, so that each one is told anew.
+fn styles() -> StyleConfigMap {
+    let mut styles = StyleConfigMap::new();
+    for name in ["link", "comment"] {
+        styles.insert(name.into(), StyleConfig { expand: ExpandType::None });
+    }
+    styles
 }
 
 impl Drop for Vessel {

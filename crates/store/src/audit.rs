@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use corella_manifest::Manifest;
-use corella_rowdoc::{PeerId, Projection, Refusal, RowDoc, RowKey, Version};
+use corella_rowdoc::{Form, PeerId, Projection, Refusal, RowDoc, RowKey, Version};
 
 use crate::{
     error::StartError,
@@ -31,6 +31,8 @@ pub struct CheckReport {
     pub documents: u64,
     /// Where table and documents differ.
     pub differences: Vec<Difference>,
+    /// Fields that stand beyond what their columns can hold: the table has the nearest value, which is no difference.
+    pub beyond: Vec<Difference>,
 }
 
 /// Compares every document of the manifest's entities with its line in the table.
@@ -51,6 +53,7 @@ pub async fn check(backend: &dyn Backend, manifest: Arc<Manifest>) -> Result<Che
             let Some(last) = rows.last() else { break };
             after = Some(last.key.clone());
             report.documents += rows.len() as u64;
+            report.beyond.extend(rows.iter().filter_map(|row| beyond(model, row)));
             report.differences.extend(rows.into_iter().filter_map(|row| difference(model, row)));
         }
         let orphans = backend.orphans(&model.entity).await?;
@@ -70,6 +73,18 @@ fn difference(model: &EntityModel, row: ScannedRow) -> Option<Difference> {
         Verdict::Unfit(what) | Verdict::Damaged(what) => format!("its document cannot be read: {what}"),
     };
     Some(Difference { key: row.key, what })
+}
+
+/// The fields of a row that stand beyond what their columns can hold.
+fn beyond(model: &EntityModel, row: &ScannedRow) -> Option<Difference> {
+    if !model.shape.fields().iter().any(|field| field.form == Form::Counter) {
+        return None;
+    }
+    let stored = row.stored.as_ref().ok()?;
+    let deltas: Vec<&[u8]> = stored.tail.iter().map(|entry| &entry.delta[..]).collect();
+    let doc = RowDoc::load(Arc::clone(&model.shape), PeerId(0), stored.snapshot.as_deref(), &deltas).ok()?;
+    let unfit: Vec<String> = doc.unfit().ok()?.iter().map(ToString::to_string).collect();
+    (!unfit.is_empty()).then(|| Difference { key: row.key.clone(), what: unfit.join("; ") })
 }
 
 /// What a row as it was scanned is.

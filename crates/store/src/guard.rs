@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use corella_manifest::Value;
 use corella_rowdoc::{Change, DocFault, Projection, RowDoc, RowKey, Version};
+use serde_json::{Map, Value as Json};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{
@@ -38,6 +40,17 @@ pub struct Export {
     pub seq: Seq,
     /// Whether the row is out of its table.
     pub deleted: bool,
+}
+
+/// A row with more than its columns hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RichRow {
+    /// The values of the declared fields, and of the whole document when the entity is open.
+    pub values: Vec<Value>,
+    /// What fields have beside their plain text, by name.
+    pub rich: Map<String, Json>,
+    /// The row's last change.
+    pub seq: Seq,
 }
 
 /// A row that is held still: while the guard lives, no change of the row is announced.
@@ -128,6 +141,31 @@ impl RowGuard {
             }
             other => *other = None,
         }
+    }
+
+    /// The row with what `fields` have beside their plain text: marks, and the node trees of documents.
+    ///
+    /// `None` when there is no row, or it is deleted. A field that has nothing beside its text is left out.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the row's bytes are damaged or the database fails.
+    pub async fn rich(&mut self, fields: &[&str]) -> Result<Option<RichRow>, ReadError> {
+        let loaded = self.loaded().await?;
+        if loaded.head == Seq::ZERO || loaded.projection.deleted {
+            return Ok(None);
+        }
+        let failed = |error: DocFault| {
+            tracing::error!(error = &error as &dyn std::error::Error, "reading a document failed");
+            ReadError::Internal("the row could not be read")
+        };
+        let values = loaded.doc.project().map_err(|refusal| failed(refusal.into()))?.values;
+        let mut rich = Map::new();
+        for field in fields {
+            if let Some(json) = loaded.doc.rich_json(field).map_err(failed)? {
+                rich.insert((*field).to_owned(), json);
+            }
+        }
+        Ok(Some(RichRow { values, rich, seq: loaded.head }))
     }
 
     async fn loaded(&mut self) -> Result<&mut Loaded, ReadError> {

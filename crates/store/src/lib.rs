@@ -38,7 +38,7 @@ pub use committer::{CommitSink, Committed, RowEvent};
 pub use durability::Durability;
 pub use error::{ReadError, StartError, WriteError};
 pub use follow::FollowInterval;
-pub use guard::{Backfill, Export, RowGuard};
+pub use guard::{Backfill, Export, RichRow, RowGuard};
 pub use import::{Reading, RowReader, fill_tables};
 pub use job::{Author, Idempotency, Reply, RowChange, SourceId, Write, Written};
 pub use json::row_json;

@@ -29,8 +29,8 @@ pub(crate) struct Model {
 pub(crate) struct EntityModel {
     pub(crate) entity: Arc<Entity>,
     pub(crate) shape: Arc<RowShape>,
-    /// The columns that may be written later when they are large: texts that no two rows have to differ in, and the
-    /// whole value of an open entity.
+    /// The columns that may be written later when they are large: texts that no two rows have to differ in, lists,
+    /// maps and trees, and the whole value of an open entity.
     pub(crate) late: Arc<BTreeSet<usize>>,
 }
 
@@ -44,14 +44,14 @@ impl EntityModel {
                     .iter()
                     .any(|index| index.unique && index.fields.iter().any(|field| field.as_str() == name))
         };
-        let texts = shape.fields().iter().enumerate().filter_map(|(column, field)| {
-            let is_text = match field.form {
-                Form::Text | Form::Document => true,
-                Form::Register => false,
+        let large = shape.fields().iter().enumerate().filter_map(|(column, field)| {
+            let may_be_large = match field.form {
+                Form::Text | Form::Document | Form::List | Form::MovableList | Form::Map | Form::Tree => true,
+                Form::Register | Form::Counter => false,
             };
-            (is_text && !is_unique(field.name.as_str())).then_some(column)
+            (may_be_large && !is_unique(field.name.as_str())).then_some(column)
         });
-        let late = texts.chain(shape.is_open().then_some(shape.fields().len())).collect();
+        let late = large.chain(shape.is_open().then_some(shape.fields().len())).collect();
         Ok(Self { entity: Arc::new(entity.clone()), shape: Arc::new(shape), late: Arc::new(late) })
     }
 }

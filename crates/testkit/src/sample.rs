@@ -8,7 +8,10 @@ pub const NOTES: &str = include_str!("../../../schema/examples/notes.json");
 /// The open documents of `schema/examples`.
 pub const OPEN: &str = include_str!("../../../schema/examples/open.json");
 
-/// Every type of field that rows offer, a unique field, and an open entity which is the default one.
+/// The sample of `schema/examples` with a field of every kind.
+pub const KINDS: &str = include_str!("../../../schema/examples/kinds.json");
+
+/// Plain fields, texts and a document, a unique field, and an open entity which is the default one.
 pub const SAMPLE: &str = r#"{
   "manifest_version": 1,
   "name": "sample",

@@ -32,6 +32,9 @@ impl Check {
         for difference in &report.differences {
             println!("{}: {}", difference.key, difference.what);
         }
+        for beyond in &report.beyond {
+            println!("{}: {}; the table has the nearest value", beyond.key, beyond.what);
+        }
         let differing = report.differences.len();
         if differing > 0 {
             eprintln!("corella: {differing} of {} documents differ from their table", report.documents);

@@ -36,7 +36,7 @@ pub(crate) fn field(
     }
     let ty = ty?;
     let crdt = merge_rule(raw, &ty, entity, report);
-    let default = field.default.as_ref().and_then(|json| default_value(json, &ty, report));
+    let default = field.default.as_ref().and_then(|json| default_value(json, &ty, crdt, report));
     if field.unique && !ty.is_comparable() {
         let expected = format!("false for a field of type {}, which has no comparable column", ty.spelling());
         report.problem(&path.key("unique"), expected, "true", None);
@@ -113,20 +113,20 @@ fn merge_rule(raw: &At<RawField>, ty: &FieldType, entity: &RawEntity, report: &m
 }
 
 /// Reads `default`, whose three special words stand for values that are known only at the insertion.
-fn default_value(json: &At<Json>, ty: &FieldType, report: &mut Report) -> Option<Default> {
+fn default_value(json: &At<Json>, ty: &FieldType, crdt: Crdt, report: &mut Report) -> Option<Default> {
     let At { path, value } = json;
     let is_text_or_id = matches!(ty, FieldType::String | FieldType::Id(_));
     let (default, fits, kept_for) = match value.as_str() {
         Some("now") => (Default::Now, *ty == FieldType::Datetime, "datetime"),
         Some("uuid") => (Default::Uuid, is_text_or_id, "string and id"),
         Some("auth.userId") => (Default::AuthUserId, is_text_or_id, "string and id"),
-        Some(_) | None => return literal(json, ty, report),
+        Some(_) | None => return literal(json, ty, crdt, report),
     };
     if fits {
         return Some(default);
     }
     if let FieldType::Enum(_) = ty {
-        return literal(json, ty, report);
+        return literal(json, ty, crdt, report);
     }
     let expected = format!("a default for a field of type {}", ty.spelling());
     let found = format!("{}, which only {kept_for} fields take", describe(value));
@@ -134,8 +134,21 @@ fn default_value(json: &At<Json>, ty: &FieldType, report: &mut Report) -> Option
     None
 }
 
-fn literal(json: &At<Json>, ty: &FieldType, report: &mut Report) -> Option<Default> {
+fn literal(json: &At<Json>, ty: &FieldType, crdt: Crdt, report: &mut Report) -> Option<Default> {
     let At { path, value } = json;
+    let expected = match crdt {
+        Crdt::List | Crdt::MovableList if !value.is_array() => {
+            Some("a list, as the merge rule of the field says")
+        }
+        Crdt::Map if !value.is_object() => Some("an object, as the merge rule of the field says"),
+        Crdt::Tree if !value.is_array() => Some("a list of nodes, as the merge rule of the field says"),
+        Crdt::Lww | Crdt::Text | Crdt::Counter | Crdt::Document => None,
+        Crdt::List | Crdt::MovableList | Crdt::Map | Crdt::Tree => None,
+    };
+    if let Some(expected) = expected {
+        report.problem(path, expected, describe(value), None);
+        return None;
+    }
     match ty.read(value) {
         Ok(value) => Some(Default::Literal(value)),
         Err(mismatch) => {

@@ -19,9 +19,9 @@ fn paragraph(text: &str) -> Json {
 #[test]
 fn a_new_document_is_one_empty_paragraph() {
     let row = new_note();
-    assert_eq!(row.document_json("page").unwrap(), Some(doc(json!([paragraph("")]))));
+    assert_eq!(row.rich_json("page").unwrap(), Some(doc(json!([paragraph("")]))));
     assert_eq!(json(&row, "page"), "");
-    assert_eq!(row.document_json("title").unwrap(), None);
+    assert_eq!(row.rich_json("title").unwrap(), None);
 }
 
 /// loro-prosemirror reads `nodeName`, the map `attributes` and the list `children`; each paragraph has a text, so that
@@ -68,7 +68,7 @@ fn blocks_whose_lines_stay_stay_as_they_are() {
     let heading =
         json!({"type": "heading", "attrs": {"level": 2}, "content": [{"type": "text", "text": "Titles"}]});
     assert_eq!(
-        row.document_json("page").unwrap(),
+        row.rich_json("page").unwrap(),
         Some(doc(json!([
             heading,
             paragraph("first"),
@@ -89,7 +89,7 @@ fn an_edited_line_keeps_its_block_its_marks_and_what_others_type_in_it() {
     ]});
     let page = doc(json!([paragraph("above"), marked, paragraph("below")]));
     row.patch(&object(json!({ "page": page }))).unwrap();
-    assert_eq!(row.document_json("page").unwrap(), Some(page.clone()));
+    assert_eq!(row.rich_json("page").unwrap(), Some(page.clone()));
     assert!(
         row.patch(&object(json!({ "page": page }))).unwrap().is_empty(),
         "an equal tree makes no operation"
@@ -106,7 +106,7 @@ fn an_edited_line_keeps_its_block_its_marks_and_what_others_type_in_it() {
     row.patch(&object(json!({"page": "above\nplain bold new link\nbelow"}))).unwrap();
     row.import(&client.update()).unwrap();
     assert_eq!(json(&row, "page"), "above\ntyped, plain bold new link\nbelow");
-    let tree = row.document_json("page").unwrap().unwrap();
+    let tree = row.rich_json("page").unwrap().unwrap();
     let strong = &tree["content"][1]["content"][1];
     assert_eq!(strong["marks"], json!([{"type": "strong"}]), "{tree}");
 }
@@ -125,7 +125,7 @@ fn marks_can_be_set_changed_and_removed() {
         json!([{"type": "em"}]),
     ] {
         row.patch(&object(json!({"page": with(marks.clone())}))).unwrap();
-        let read = row.document_json("page").unwrap().unwrap();
+        let read = row.rich_json("page").unwrap().unwrap();
         let mut read_marks = read["content"][0]["content"][0]["marks"].as_array().unwrap().clone();
         let mut marks = marks.as_array().unwrap().clone();
         for marks in [&mut read_marks, &mut marks] {
@@ -135,7 +135,7 @@ fn marks_can_be_set_changed_and_removed() {
         assert_eq!(read["content"][0]["content"][1], json!({"type": "text", "text": "cd"}));
     }
     row.patch(&object(json!({"page": doc(json!([paragraph("abcd")]))}))).unwrap();
-    assert_eq!(row.document_json("page").unwrap(), Some(doc(json!([paragraph("abcd")]))));
+    assert_eq!(row.rich_json("page").unwrap(), Some(doc(json!([paragraph("abcd")]))));
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn trees_of_both_spellings_are_taken() {
     ]});
     row.patch(&object(json!({ "page": tree }))).unwrap();
     assert_eq!(json(&row, "page"), "one line\na\nb");
-    let read = row.document_json("page").unwrap().unwrap();
+    let read = row.rich_json("page").unwrap().unwrap();
     assert_eq!(read["content"][0]["attrs"], json!({"align": "left"}));
 }
 

@@ -154,7 +154,10 @@ fn mistakes_are_told_before_anything_changes() {
         json!({"body": "x", "color": "blue"}),
         r#"expected one of red, green in color, found "blue""#,
     );
-    check_refused(json!({"page": "x", "body": ["y"]}), "expected a string in body, found a list of 1 item");
+    check_refused(
+        json!({"page": "x", "body": ["y"]}),
+        r#"expected one of {"insert": "text"}, {"retain": 1} and {"delete": 1} in body[0], found "y""#,
+    );
     check_refused(
         json!({"body": "x", "author": "a/b"}),
         r#"expected the id of a row of User: 1 to 64 of A-Z a-z 0-9 _ - in author, found "a/b""#,

@@ -87,12 +87,35 @@ fn rows_outlive_their_shape() {
 #[test]
 fn what_is_not_served_is_named() {
     let unserved = |field: Field| RowShape::new(&entity(vec![field], false)).unwrap_err().to_string();
-    let counter = Field { crdt: Crdt::Counter, ..field("likes", FieldType::Int) };
-    insta::assert_snapshot!(unserved(counter), @"the field Note.likes is declared as int with `crdt: counter`, which is not served yet: expected string, enum, id, datetime, int, float or bool with `crdt: lww`, string or richtext with `crdt: text`, richtext with `crdt: lww`, or document");
-    assert!(unserved(field("blob", FieldType::Bytes)).contains("Note.blob"));
-    assert!(unserved(field("data", FieldType::Json)).contains("json"));
+    let counter = Field { crdt: Crdt::Counter, ..field("likes", FieldType::Bool) };
+    insta::assert_snapshot!(unserved(counter), @"the field Note.likes is declared as bool with `crdt: counter`, expected `crdt: lww`");
     let plain = corella_manifest::Entity { crdt: false, ..entity(Vec::new(), false) };
     assert!(matches!(RowShape::new(&plain), Err(UnservedField::PlainRows { .. })));
+}
+
+/// A field that becomes collaborative goes on from the value that it had.
+#[test]
+fn plain_values_become_collaborative() {
+    let old = ["likes", "tags", "settings"].map(|name| {
+        let ty = if name == "likes" { FieldType::Int } else { FieldType::Json };
+        field(name, ty)
+    });
+    let mut row = RowDoc::new(Arc::new(RowShape::new(&entity(old.to_vec(), false)).unwrap()), PeerId(1));
+    let was = json!({"likes": 7, "tags": ["a", "b"], "settings": {"dark": true}});
+    row.patch(&object(was.clone())).unwrap();
+    let snapshot = row.snapshot().unwrap();
+
+    let rules = [Crdt::Counter, Crdt::List, Crdt::Map];
+    let new = old.into_iter().zip(rules).map(|(field, crdt)| Field { crdt, ..field }).collect();
+    let new = Arc::new(RowShape::new(&entity(new, false)).unwrap());
+    let mut row = RowDoc::load(new, PeerId(2), Some(&snapshot), &[] as &[Vec<u8>]).unwrap();
+    assert_eq!(Json::Object(row.to_json().unwrap()), was);
+    row.patch(&object(
+        json!({"likes": {"$inc": 1}, "tags": {"$set": [1, "c"]}, "settings": {"$set": ["size", 2]}}),
+    ))
+    .unwrap();
+    let is = json!({"likes": 8, "tags": ["a", "c"], "settings": {"dark": true, "size": 2}});
+    assert_eq!(Json::Object(row.to_json().unwrap()), is);
 }
 
 #[test]

@@ -51,6 +51,75 @@ pub(crate) fn note() -> Arc<RowShape> {
     Arc::new(RowShape::new(&entity(fields, false)).unwrap())
 }
 
+/// One field of every merge rule; `likes`, `tags` and `outline` are required.
+pub(crate) fn kinds() -> Arc<RowShape> {
+    let of = |name, ty, crdt| Field { crdt, ..field(name, ty) };
+    let required = |field: Field| Field { optional: false, ..field };
+    let fields = vec![
+        required(of("likes", FieldType::Int, Crdt::Counter)),
+        of("score", FieldType::Float, Crdt::Counter),
+        required(of("tags", FieldType::Json, Crdt::List)),
+        of("tasks", FieldType::Json, Crdt::MovableList),
+        of("settings", FieldType::Json, Crdt::Map),
+        required(of("outline", FieldType::Json, Crdt::Tree)),
+        field("data", FieldType::Json),
+        field("blob", FieldType::Bytes),
+        field("body", FieldType::Richtext),
+        of("summary", FieldType::String, Crdt::Text),
+        field("page", FieldType::Document),
+    ];
+    Arc::new(RowShape::new(&entity(fields, false)).unwrap())
+}
+
+/// A row of [`kinds`], as the server makes it.
+pub(crate) fn new_kinds() -> RowDoc {
+    let mut row = RowDoc::new(kinds(), PeerId(1));
+    row.initialise(&Map::new()).unwrap();
+    row
+}
+
+/// Patches the row, which has to work, and answers with the field that was patched.
+#[track_caller]
+pub(crate) fn patched(row: &mut RowDoc, field: &str, asked: Json) -> Json {
+    let before = row.project().unwrap();
+    let version = row.version();
+    let change =
+        row.patch(&Map::from_iter([(field.to_owned(), asked)])).expect("this patch must be accepted");
+    let after = row.project().unwrap();
+    assert_eq!(row.project_changed(&before, &change).unwrap(), after, "reading what changed must be enough");
+    assert_eq!(change.is_empty(), row.version() == version);
+    json(row, field)
+}
+
+/// What a patch of one field is refused with; nothing changes.
+#[track_caller]
+pub(crate) fn patch_refused(row: &mut RowDoc, field: &str, asked: Json) -> String {
+    let before = (row.version(), row.project().unwrap());
+    let refusal =
+        row.patch(&Map::from_iter([(field.to_owned(), asked)])).expect_err("this patch must be refused");
+    assert_eq!((row.version(), row.project().unwrap()), before, "a refused patch changes nothing");
+    refusal.to_string()
+}
+
+/// Brings what each of the two lacks to it.
+pub(crate) fn meet(one: &mut RowDoc, other: &mut RowDoc) {
+    let (to_other, to_one) =
+        (one.export_since(&other.version()).unwrap(), other.export_since(&one.version()).unwrap());
+    one.import(&to_one).unwrap();
+    other.import(&to_other).unwrap();
+    assert_eq!(one.version(), other.version());
+    assert_eq!(one.project().unwrap(), other.project().unwrap());
+}
+
+/// What becomes of an edit that a stock client makes in a fresh row of every kind.
+#[track_caller]
+pub(crate) fn kinds_refused(edit: impl FnOnce(&Client)) -> String {
+    let mut row = new_kinds();
+    let mut client = Client::of(&row, 7);
+    edit(&client);
+    row.import(&client.update()).expect_err("this edit must be refused").to_string()
+}
+
 /// An entity of open documents with one declared field.
 pub(crate) fn board() -> Arc<RowShape> {
     let fields = vec![field("title", FieldType::String)];

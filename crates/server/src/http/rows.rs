@@ -8,9 +8,10 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::IntoResponse,
 };
+use corella_manifest::{Crdt, Field, FieldType};
 use corella_query::{Query, QueryTexts};
 use corella_rowdoc::{RowId, RowKey};
-use corella_store::{Page, RowChange, Write, Written, row_json};
+use corella_store::{Page, RichRow, RowChange, Write, Written, row_json};
 use corella_wire::ErrorCode;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
@@ -27,6 +28,13 @@ pub(super) struct ListParameters {
     order_by: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
+}
+
+/// The query string of a row.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ReadParameters {
+    /// The fields whose marks or node trees are asked for, with commas between them.
+    rich: Option<String>,
 }
 
 /// `GET /api/entities/{entity}`
@@ -59,12 +67,38 @@ pub(super) async fn read(
     State(app): State<Arc<App>>,
     Caller(caller): Caller,
     Address((entity, id)): Address<(String, String)>,
+    parameters: Result<QueryString<ReadParameters>, QueryRejection>,
 ) -> Result<JsonBody<Json>, Failure> {
+    let QueryString(ReadParameters { rich }) =
+        parameters.map_err(|error| Failure::new(ErrorCode::InvalidQuery, error.body_text()))?;
     let key = app.row_key(&caller.tenant, &entity, &id)?;
+    if let Some(names) = rich {
+        return read_rich(&app, &key, &names).await;
+    }
     let (row, seq) = app.store.row(&key).await?;
     let row = row.ok_or_else(|| not_found(&key))?;
     let entity = app.store.entity(&entity)?;
     Ok(JsonBody(json!({ "id": row.id(), "row": row_json(&entity, row.id(), row.values()), "seq": seq.0 })))
+}
+
+/// A row with the marks and node trees of the fields that `names` lists.
+async fn read_rich(app: &App, key: &RowKey, names: &str) -> Result<JsonBody<Json>, Failure> {
+    let entity = app.store.entity(key.entity.as_str())?;
+    let has_more =
+        |field: &Field| matches!(field.crdt, Crdt::Text | Crdt::Document) && field.ty != FieldType::String;
+    let known: Vec<&str> =
+        entity.fields.iter().filter(|field| has_more(field)).map(|field| field.name.as_str()).collect();
+    let asked: Vec<&str> = names.split(',').map(str::trim).collect();
+    if let Some(other) = asked.iter().find(|name| !known.contains(name)) {
+        let what = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let detail =
+            format!("rich: expected fields of type richtext or document ({what}), found {other:.60?}");
+        return Err(Failure::new(ErrorCode::InvalidQuery, detail));
+    }
+    let RichRow { values, rich, seq } =
+        app.store.lock(key).await.rich(&asked).await?.ok_or_else(|| not_found(key))?;
+    let row = row_json(&entity, key.id.as_str(), &values);
+    Ok(JsonBody(json!({ "id": key.id.as_str(), "row": row, "rich": rich, "seq": seq.0 })))
 }
 
 pub(super) fn not_found(key: &RowKey) -> Failure {
