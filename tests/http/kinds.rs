@@ -59,7 +59,30 @@ async fn every_kind_goes_in_and_comes_out() {
         let stored = if name == "outline" { "text …" } else { &stored };
         columns.push(format!("{name} {ty}: {stored}"));
     }
-    insta::assert_snapshot!(columns.join("\n"), @"");
+    insta::assert_snapshot!(columns.join("\n"), @r#"
+    corella_tenant TEXT: text ''
+    id TEXT: text 'i1'
+    title TEXT: text 'full'
+    summary TEXT: text 'short'
+    status TEXT: text 'done'
+    owner TEXT: text 'i0'
+    due TEXT: text '2026-11-20T06:14:00.000000Z'
+    amount INTEGER: integer 9007199254740993
+    likes INTEGER: integer 3
+    weight REAL: real 0.5
+    score REAL: real 1.5
+    pinned INTEGER: integer 1
+    icon BLOB: blob X'0001FF'
+    data TEXT: text '{"a":[1,null]}'
+    tags TEXT: text '["x",1]'
+    steps TEXT: text '[{"n":1}]'
+    settings TEXT: text '{"dark":true,"size":2}'
+    outline TEXT: text …
+    body TEXT: text 'bold'
+    footer TEXT: text 'plain'
+    page TEXT: text 'one
+    two'
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +129,7 @@ async fn marks_and_node_trees_come_on_request() {
     assert_eq!(read["rich"]["page"]["content"][0]["type"], "paragraph");
     let answer = ada.get(&format!("{ITEM}?rich=title")).await;
     assert_eq!(answer.problem(), "400 invalid_query");
-    insta::assert_snapshot!(answer.json()["detail"].as_str().unwrap(), @"");
+    insta::assert_snapshot!(answer.json()["detail"].as_str().unwrap(), @r#"rich: expected fields of type richtext or document (body, page), found "title""#);
     assert_eq!(ada.get(&format!("{ITEMS}/nobody?rich=body")).await.problem(), "404 row_not_found");
 }
 
@@ -135,7 +158,17 @@ async fn what_does_not_fit_is_refused_with_its_place() {
     let half = ada.send("PATCH".parse().unwrap(), ITEM, &[], r#"{"title": "\ud800"}"#).await;
     assert_eq!(half.problem(), "400 invalid_json");
     told.push(half.json()["detail"].as_str().unwrap().to_owned());
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    expected the place 0 in tags.$remove, found 1
+    expected a whole number of 64 bits (as a string beyond 2^53) in likes.$inc, found 0.5
+    expected a whole value, since this field takes no operations (an object of this shape as a value is written {"$value": …}) in amount.$inc, found $inc
+    expected bytes in base64 in icon, found "no base64!"
+    expected a time such as 2026-11-20T06:14:00Z in due, found "tomorrow"
+    expected text without U+0000, which not every database holds in title, found "nul \u0000"
+    expected the id of a node of this tree in outline.$delete, found 1@1, which there is none of
+    expected whole numbers of 64 bits (larger ones as strings) in data, found 18446744073709551615
+    expected a JSON object of fields: unexpected end of hex escape at line 1 column 18
+    "#);
     assert_eq!(stage.seq().await, seq, "something was stored");
 }
 
@@ -221,5 +254,8 @@ async fn a_counter_beyond_its_column_is_reported() {
     assert_eq!(stage.ada().get(ITEM).await.expect(200)["row"]["likes"], i64::MAX.to_string());
     let report = stage.installation.check().await;
     assert_eq!(report.code, Some(0), "{}", report.stderr);
-    insta::assert_snapshot!(report.stdout, @"");
+    insta::assert_snapshot!(report.stdout, @"
+    Item/i1: likes stands at 9223372036854775812, which its column cannot hold; the table has the nearest value
+    1 documents, all as their tables say.
+    ");
 }

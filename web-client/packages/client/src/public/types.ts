@@ -1,6 +1,6 @@
 /** The vocabulary of the package: what callers pass in, and what they get back. */
 
-import type { EphemeralStore, LoroDoc, LoroMap, LoroText, Value } from "loro-crdt";
+import type { EphemeralStore, LoroDoc, LoroList, LoroMap, LoroMovableList, LoroText, LoroTree, Value } from "loro-crdt";
 
 /** A value that JSON can carry. */
 export type JsonValue =
@@ -93,8 +93,18 @@ export interface RowHandle {
    * Asking for it creates it where it is missing: wait for {@link ready} before, unless the row is new.
    */
   text(field: string): LoroText;
-  /** The mergeable map under a field, for an editor's node tree. Created where it is missing, as with {@link text}. */
+  /** The mergeable map under a field: of a `map` field, or of an editor's node tree. Created where it is missing, as with {@link text}. */
   map(field: string): LoroMap;
+  /** The mergeable list under a `list` field. Created where it is missing, as with {@link text}. */
+  list(field: string): LoroList;
+  /** The mergeable list under a `movable-list` field. Created where it is missing, as with {@link text}. */
+  movableList(field: string): LoroMovableList;
+  /** The mergeable tree under a `tree` field. Created where it is missing, as with {@link text}. */
+  tree(field: string): LoroTree;
+  /** What a `counter` field stands at: the sum of what everybody has added. 0 when nobody has. */
+  count(field: string): number;
+  /** Adds to a `counter` field and commits. Increments of others at the same time add up. Throws where the total would no longer be exact. */
+  increment(field: string, by?: number): void;
   /** A field's plain value: text as a string, containers as JSON. `undefined` when absent. */
   get(field: string): Value | undefined;
   /** Sets a plain (last-writer-wins) field and commits. */

@@ -1,12 +1,13 @@
 /** One open row: its document, its presence, its status, and who still uses it. */
 
-import { EphemeralStore, LoroDoc, type LoroMap, type LoroText, type Value } from "loro-crdt";
+import { EphemeralStore, LoroDoc, type LoroList, type LoroMap, type LoroMovableList, type LoroText, type LoroTree, type Value } from "loro-crdt";
 
 import { CorellaError } from "../public/error.js";
 import type { RowChange, RowHandle, RowRejection, RowReset, RowStatus, Unsubscribe } from "../public/types.js";
 import { Emitter } from "../util/emitter.js";
 import { unreachable } from "../util/unreachable.js";
 import { FIELDS_ROOT, toRowChange } from "./changes.js";
+import { addTo, countOf } from "./counter.js";
 import { DocumentSync } from "./document-sync.js";
 import { plainValue } from "./plain-value.js";
 import { PRESENCE_TIMEOUT_MILLISECONDS, PresenceSync } from "./presence-sync.js";
@@ -92,6 +93,27 @@ export class Row implements RowHandle {
 
   map(field: string): LoroMap {
     return this.fields.ensureMergeableMap(field);
+  }
+
+  list(field: string): LoroList {
+    return this.fields.ensureMergeableList(field);
+  }
+
+  movableList(field: string): LoroMovableList {
+    return this.fields.ensureMergeableMovableList(field);
+  }
+
+  tree(field: string): LoroTree {
+    return this.fields.ensureMergeableTree(field);
+  }
+
+  count(field: string): number {
+    return countOf(this.fields, field);
+  }
+
+  increment(field: string, by = 1): void {
+    addTo(this.fields, field, this.#doc.peerIdStr, by);
+    this.#doc.commit();
   }
 
   get(field: string): Value | undefined {
