@@ -183,9 +183,9 @@ impl MapEdit {
 impl MapStep {
     fn read(step: &Step<'_>) -> Result<Self, Refusal> {
         let Step { name, operand, path } = step;
-        let key = |json: &Json| match json {
-            Json::String(key) => given::key(path, key),
-            other => Err(Refusal::value(path, "a key as a string", given::found(other))),
+        let key = |json: &Json| match json.as_str() {
+            Some(key) => given::key(path, key),
+            None => Err(Refusal::value(path, "a key as a string", given::found(json))),
         };
         Ok(match *name {
             "$set" => {

@@ -92,23 +92,20 @@ fn register(field: &ShapeField, json: &Json) -> Result<Value, Refusal> {
 
 fn document(field: &ShapeField, json: &Json) -> Result<Wanted, Refusal> {
     let name = field.name.as_str();
-    match json {
-        Json::Null => Ok(Wanted::Lines(String::new())),
-        Json::String(text) => {
-            given::value(name, json, Levels::ALL)?;
-            Ok(Wanted::Lines(text.clone()))
-        }
-        other => {
-            given::value(name, json, Levels::ALL)?;
-            match Element::from_json(other, Levels::ALL) {
-                Ok(element) => Ok(Wanted::Nodes(element)),
-                Err(NotANode::TooDeep(too_deep)) => Err(too_deep.into()),
-                Err(NotANode::Shape(found)) => Err(Refusal::value(
-                    name,
-                    "a string, or a node such as {\"type\": \"doc\", \"attrs\": {…}, \"content\": […]}",
-                    found,
-                )),
-            }
-        }
+    if json.is_null() {
+        return Ok(Wanted::Lines(String::new()));
+    }
+    given::value(name, json, Levels::ALL)?;
+    if let Some(text) = json.as_str() {
+        return Ok(Wanted::Lines(text.to_owned()));
+    }
+    match Element::from_json(json, Levels::ALL) {
+        Ok(element) => Ok(Wanted::Nodes(element)),
+        Err(NotANode::TooDeep(too_deep)) => Err(too_deep.into()),
+        Err(NotANode::Shape(found)) => Err(Refusal::value(
+            name,
+            "a string, or a node such as {\"type\": \"doc\", \"attrs\": {…}, \"content\": […]}",
+            found,
+        )),
     }
 }
