@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use corella_rowdoc::{PeerId, RowDoc, Version, merge_stored};
+use corella_rowdoc::{Folded, PeerId, RowDoc, Version, merge_stored};
 use proptest::{prelude::*, sample::Index};
 use serde_json::{Value as Json, json};
 
@@ -195,12 +195,28 @@ proptest! {
 
         // And from what is stored.
         let snapshot = start.snapshot().unwrap();
-        let (folded, version) = merge_stored(start.shape(), Some(&snapshot), &updates).unwrap();
+        let Folded { snapshot: folded, version, .. } =
+            merge_stored(start.shape(), Some(&snapshot), &updates, None).unwrap();
         prop_assert_eq!(&version, &replicas[0].version());
         let stored = RowDoc::load(Arc::clone(start.shape()), PeerId(50), Some(&folded), &[] as &[Vec<u8>]).unwrap();
         prop_assert_eq!(&stored.project().unwrap(), &projection);
         let mut joiner = RowDoc::new(Arc::clone(start.shape()), PeerId(51));
         joiner.import(&stored.export_since(&Version::empty()).unwrap()).unwrap();
-        prop_assert_eq!(joiner.project().unwrap(), projection);
+        prop_assert_eq!(joiner.project().unwrap(), projection.clone());
+
+        // And with less of its history: what comes on top leads to the same, or says that it cannot.
+        let (mark, upto) = (order.index(updates.len()), order.index(updates.len()).max(rotate % updates.len()));
+        let early = merge_stored(start.shape(), Some(&snapshot), &updates[..mark.min(upto)], None).unwrap();
+        let trimmed =
+            merge_stored(start.shape(), Some(&snapshot), &updates[..upto], Some(&early.version)).unwrap();
+        prop_assert!(early.version.includes(&trimmed.history_start), "kept from the mark on, and what lies before");
+        if let Ok(row) =
+            RowDoc::load(Arc::clone(start.shape()), PeerId(52), Some(&trimmed.snapshot), &updates[upto..])
+        {
+            prop_assert_eq!(row.version(), version);
+            prop_assert_eq!(row.project().unwrap(), projection);
+        } else {
+            prop_assert!(!trimmed.history_start.is_empty(), "nothing was cut, and yet something is missing");
+        }
     }
 }
