@@ -160,7 +160,8 @@ pub(crate) fn read_field(row: &LoroMap, field: &ShapeField) -> Result<Value, Ref
     Ok(match value {
         Value::Text(text) if text.contains('\0') => Value::Text(without_nul(&text).into()),
         Value::Json(json) => Value::Json(json_without_nul(json)),
-        other => other,
+        value @ (Value::Null | Value::Text(_) | Value::Time(_) | Value::Int(_)) => value,
+        value @ (Value::Float(_) | Value::Bool(_) | Value::Bytes(_)) => value,
     })
 }
 
