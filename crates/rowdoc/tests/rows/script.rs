@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use corella_rowdoc::{Folded, PeerId, RowDoc, Version, merge_stored};
+use corella_rowdoc::{Folded, PeerId, Refusal, RowDoc, Version, merge_stored};
 use proptest::{prelude::*, sample::Index};
 use serde_json::{Value as Json, json};
 
@@ -139,17 +139,18 @@ proptest! {
             if let Act::Count(step) = &act {
                 counted += step;
             }
-            let change = match &act {
-                Act::Delete(deleted) => row.set_deleted(*deleted).unwrap(),
-                _ => match patch(row, act).map(|patch| row.patch(&object(patch))) {
+            let change = if let Act::Delete(deleted) = &act {
+                row.set_deleted(*deleted).unwrap()
+            } else {
+                match patch(row, act).map(|patch| row.patch(&object(patch))) {
                     // A node cannot be moved below itself.
-                    Some(Err(corella_rowdoc::Refusal::InvalidValue { field, .. })) if field.ends_with("parent") => {
+                    Some(Err(Refusal::InvalidValue { field, .. })) if field.ends_with("parent") => {
                         prop_assert_eq!(row.version(), before);
                         continue;
                     }
                     Some(done) => done.unwrap(),
                     None => continue,
-                },
+                }
             };
             let after = row.project().unwrap();
             prop_assert_eq!(&row.project_changed(&known, &change).unwrap(), &after);
