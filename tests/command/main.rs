@@ -3,4 +3,5 @@
 mod dev;
 mod failures;
 mod help;
+mod places;
 mod token;

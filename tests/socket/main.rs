@@ -8,4 +8,5 @@ mod mutations;
 mod open;
 mod presence;
 mod slow;
+mod two;
 mod wrong;
