@@ -8,9 +8,9 @@ const PASSWORD: &str = "opensesame";
 async fn check(installation: &Installation, variables: &[(&str, &str)]) -> String {
     let mut command = installation.command(["check", "--manifest"]);
     command.arg(installation.manifest()).envs(variables.iter().copied());
-    let output = command.output().await.unwrap();
+    let output = command.output().await.expect("the binary can be run");
     let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8(said).unwrap();
+    let said = String::from_utf8(said).expect("the binary writes text");
     assert_eq!(output.status.code(), Some(4), "{said}");
     assert!(!said.contains(PASSWORD), "{said}");
     said

@@ -31,7 +31,7 @@ pub(crate) struct Place {
 /// One of the two places.
 enum Choice {
     Folder(PathBuf),
-    Database(DatabaseAddress),
+    Database(Box<DatabaseAddress>),
 }
 
 impl Place {
@@ -70,7 +70,7 @@ impl Place {
     fn choice(&self) -> Result<Choice, Failure> {
         match (&self.data, &self.database) {
             (Some(folder), None) => Ok(Choice::Folder(folder.clone())),
-            (None, Some(address)) => Ok(Choice::Database(address.parse()?)),
+            (None, Some(address)) => Ok(Choice::Database(Box::new(address.parse()?))),
             (None, None) => Err(Failure::NoPlace),
             (Some(_), Some(_)) => Err(Failure::TwoPlaces),
         }

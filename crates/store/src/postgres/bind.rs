@@ -126,35 +126,30 @@ impl Cells {
 
     /// Adds a row's value; one of another type, which no projection has, counts as none.
     pub(super) fn push(&mut self, value: &Value) {
+        match (self, value) {
+            (Self::Text(cells), Value::Text(text)) => cells.push(Some(text.to_string())),
+            (Self::Time(cells), Value::Time(time)) => cells.push(Some(Moment(*time))),
+            (Self::Int(cells), Value::Int(int)) => cells.push(Some(*int)),
+            (Self::Float(cells), Value::Float(float)) => cells.push(Some(*float)),
+            (Self::Bool(cells), Value::Bool(bool)) => cells.push(Some(*bool)),
+            (Self::Bytes(cells), Value::Bytes(bytes)) => cells.push(Some(bytes.to_vec())),
+            (Self::Json(cells), Value::Json(json)) => cells.push(Some(JsonText::new(json))),
+            (cells, Value::Null | Value::Text(_) | Value::Time(_) | Value::Int(_)) => cells.push_none(),
+            (cells, Value::Float(_) | Value::Bool(_) | Value::Bytes(_) | Value::Json(_)) => {
+                cells.push_none();
+            }
+        }
+    }
+
+    fn push_none(&mut self) {
         match self {
-            Self::Text(cells) => cells.push(match value {
-                Value::Text(text) => Some(text.to_string()),
-                _ => None,
-            }),
-            Self::Time(cells) => cells.push(match value {
-                Value::Time(time) => Some(Moment(*time)),
-                _ => None,
-            }),
-            Self::Int(cells) => cells.push(match value {
-                Value::Int(int) => Some(*int),
-                _ => None,
-            }),
-            Self::Float(cells) => cells.push(match value {
-                Value::Float(float) => Some(*float),
-                _ => None,
-            }),
-            Self::Bool(cells) => cells.push(match value {
-                Value::Bool(bool) => Some(*bool),
-                _ => None,
-            }),
-            Self::Bytes(cells) => cells.push(match value {
-                Value::Bytes(bytes) => Some(bytes.to_vec()),
-                _ => None,
-            }),
-            Self::Json(cells) => cells.push(match value {
-                Value::Json(json) => Some(JsonText::new(json)),
-                _ => None,
-            }),
+            Self::Text(cells) => cells.push(None),
+            Self::Time(cells) => cells.push(None),
+            Self::Int(cells) => cells.push(None),
+            Self::Float(cells) => cells.push(None),
+            Self::Bool(cells) => cells.push(None),
+            Self::Bytes(cells) => cells.push(None),
+            Self::Json(cells) => cells.push(None),
         }
     }
 

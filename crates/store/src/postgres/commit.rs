@@ -115,7 +115,7 @@ async fn apart(
     outcomes: &mut Vec<UnitOutcome>,
 ) -> Result<(), Error> {
     // The last is the next.
-    let mut ranges = vec![0..units.len()];
+    let mut ranges = Vec::from([Range { start: 0, end: units.len() }]);
     while let Some(range) = ranges.pop() {
         raw_sql("SAVEPOINT part").execute(&mut *connection).await?;
         match write_range(connection, tables, &units[range.clone()]).await {

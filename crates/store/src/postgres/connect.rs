@@ -208,11 +208,11 @@ impl Link {
 
 /// Whether the server may take connections in a moment.
 fn is_passing(error: &Error) -> bool {
-    match error {
-        Error::Io(source) => source.kind() != std::io::ErrorKind::PermissionDenied,
-        // It starts up, shuts down, recovers, or has no connection left.
-        _ => matches!(code(error).as_deref(), Some("57P03" | "57P01" | "53300")),
+    if let Error::Io(source) = error {
+        return source.kind() != std::io::ErrorKind::PermissionDenied;
     }
+    // It starts up, shuts down, recovers, or has no connection left.
+    matches!(code(error).as_deref(), Some("57P03" | "57P01" | "53300"))
 }
 
 /// How often a read may still be tried.
