@@ -1,0 +1,206 @@
+/** What every storage must hold to, as tests that run anywhere: `@corella/client/storage-acceptance`. */
+
+import { rowKey, type StoragePort, type StorageWrite, type StoredMutation } from "./port.js";
+
+/** One promise of the port. `run` rejects when it is broken. */
+export interface AcceptanceTest {
+  readonly name: string;
+  /** @param open opens the same empty place each time: what one hand wrote, the other reads. */
+  run(open: () => StoragePort): Promise<void>;
+}
+
+const note = rowKey("Note", "n1");
+const task = rowKey("Task", "t1");
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
+const mutation = (key: string): StoredMutation => ({ key, entity: "Note", id: key, operation: "patch", fields: { title: key } });
+const append = (part: Uint8Array, unsent?: Record<string, number>): StorageWrite => ({ type: "append", key: note, part, unsent });
+
+/** Bytes as arrays, and keys in order, so that two values can be compared as text. */
+function plain(value: unknown): unknown {
+  if (value instanceof Uint8Array) {
+    return [...value];
+  }
+  if (Array.isArray(value)) {
+    return value.map(plain);
+  }
+  if (typeof value === "object" && value !== null) {
+    return Object.fromEntries(
+      Object.entries(value)
+        .filter(([, member]) => member !== undefined)
+        .sort(([one], [other]) => (one < other ? -1 : 1))
+        .map(([key, member]) => [key, plain(member)]),
+    );
+  }
+  return value;
+}
+
+function expectSame(what: string, found: unknown, expected: unknown): void {
+  const [left, right] = [JSON.stringify(plain(found)), JSON.stringify(plain(expected))];
+  if (left !== right) {
+    throw new Error(`${what} should be ${right}, it is ${left}`);
+  }
+}
+
+export const storageAcceptance: readonly AcceptanceTest[] = [
+  {
+    name: "a row that was never written is not there",
+    async run(open) {
+      expectSame("the row", await open().load(note), undefined);
+      expectSame("the list", await open().rows(), []);
+    },
+  },
+  {
+    name: "parts come back in their order, to whoever opens the place next",
+    async run(open) {
+      await open().write([append(bytes(1)), append(bytes(2, 3))]);
+      await open().write([append(bytes(4))]);
+      expectSame("the row", await open().load(note), { parts: [[1], [2, 3], [4]], unsent: {} });
+    },
+  },
+  {
+    name: "a view is stored without what it is a view of",
+    async run(open) {
+      const view = bytes(9, 9, 1, 9).subarray(2, 3);
+      await open().write([append(view)]);
+      const row = await open().load(note);
+      expectSame("the part", row?.parts, [[1]]);
+    },
+  },
+  {
+    name: "unsent operations add up, and are settled peer by peer",
+    async run(open) {
+      const storage = open();
+      await storage.write([append(bytes(1), { "7": 3 }), append(bytes(2), { "7": 5, "8": 1 }), append(bytes(3))]);
+      expectSame("the unsent rows", await storage.unsentRows(), [note]);
+      await storage.write([{ type: "settle", key: note, reach: { "7": 4, "8": 1 }, epoch: "e1" }]);
+      expectSame("the row", await storage.load(note), { parts: [[1], [2], [3]], unsent: { "7": 5 }, epoch: "e1" });
+      await storage.write([{ type: "settle", key: note, reach: { "7": 9 }, epoch: undefined }]);
+      expectSame("the row", await storage.load(note), { parts: [[1], [2], [3]], unsent: {}, epoch: "e1" });
+      expectSame("the unsent rows", await storage.unsentRows(), []);
+    },
+  },
+  {
+    name: "what settles or uses a row that is not kept does not make it",
+    async run(open) {
+      const storage = open();
+      await storage.write([
+        { type: "settle", key: note, reach: { "7": 4 }, epoch: "e1" },
+        { type: "use", key: note, at: 5 },
+      ]);
+      expectSame("the row", await storage.load(note), undefined);
+    },
+  },
+  {
+    name: "a replaced row has only what replaced it, and takes more",
+    async run(open) {
+      const storage = open();
+      await storage.write([append(bytes(1), { "7": 3 }), append(bytes(2))]);
+      await storage.write([{ type: "replace", key: note, part: bytes(5), unsent: {}, epoch: "e2" }, append(bytes(6), { "9": 1 })]);
+      expectSame("the row", await open().load(note), { parts: [[5], [6]], unsent: { "9": 1 }, epoch: "e2" });
+    },
+  },
+  {
+    name: "removing takes what waits along, evicting spares it",
+    async run(open) {
+      const storage = open();
+      await storage.write([append(bytes(1), { "7": 1 }), { type: "append", key: task, part: bytes(2) }]);
+      await storage.write([
+        { type: "evict", key: note },
+        { type: "evict", key: task },
+      ]);
+      expectSame("the rows", (await storage.rows()).map(({ key }) => key), [note]);
+      await storage.write([{ type: "remove", key: note }]);
+      expectSame("the rows", await storage.rows(), []);
+      await storage.write([append(bytes(3))]);
+      expectSame("the row", await storage.load(note), { parts: [[3]], unsent: {} });
+    },
+  },
+  {
+    name: "folding sees all parts and leaves one, and what waits stays",
+    async run(open) {
+      const storage = open();
+      await storage.write([append(bytes(1), { "7": 1 }), append(bytes(2))]);
+      await storage.fold(note, (parts) => Uint8Array.from(parts.flatMap((part) => [...part])));
+      expectSame("the row", await storage.load(note), { parts: [[1, 2]], unsent: { "7": 1 } });
+      await storage.write([append(bytes(3))]);
+      expectSame("the row", await storage.load(note), { parts: [[1, 2], [3]], unsent: { "7": 1 } });
+    },
+  },
+  {
+    name: "a fold that gives up or fails changes nothing",
+    async run(open) {
+      const storage = open();
+      await storage.write([append(bytes(1)), append(bytes(2))]);
+      await storage.fold(note, () => undefined);
+      const failed = await storage
+        .fold(note, () => {
+          throw new Error("unreadable");
+        })
+        .then(() => "done", () => "failed");
+      expectSame("the fold", failed, "failed");
+      expectSame("the row", await storage.load(note), { parts: [[1], [2]], unsent: {} });
+    },
+  },
+  {
+    name: "the list knows sizes, uses and entities",
+    async run(open) {
+      const storage = open();
+      await storage.write([append(bytes(1, 2), { "7": 1 }), append(bytes(3)), { type: "use", key: note, at: 11 }]);
+      await storage.write([{ type: "append", key: task, part: bytes(1) }, { type: "use", key: task, at: 12 }, { type: "append", key: rowKey("Tasks", "x"), part: bytes(1) }]);
+      expectSame("the notes", await storage.rows("Note"), [{ key: note, byteCount: 3, hasUnsent: true, usedAt: 11 }]);
+      expectSame("the tasks", await storage.rows("Task"), [{ key: task, byteCount: 1, hasUnsent: false, usedAt: 12 }]);
+      expectSame("all", (await storage.rows()).length, 3);
+    },
+  },
+  {
+    name: "mutations come in order, in pieces, once per key",
+    async run(open) {
+      const storage = open();
+      await storage.write(["a", "b", "c", "b"].map((key) => ({ type: "enqueue", mutation: mutation(key) })));
+      await open().write([{ type: "enqueue", mutation: mutation("a") }]);
+      const first = await storage.mutations(0, 2);
+      expectSame("the first piece", first.map((entry) => entry.mutation), [mutation("a"), mutation("b")]);
+      const rest = await storage.mutations(first[1]?.place ?? 0, 10);
+      expectSame("the rest", rest.map((entry) => entry.mutation.key), ["c"]);
+      await storage.write([{ type: "dequeue", key: "b" }, { type: "dequeue", key: "unknown" }]);
+      expectSame("the count", await storage.mutationCount(), 2);
+      await storage.write([{ type: "enqueue", mutation: mutation("d") }]);
+      const after = await storage.mutations(rest[0]?.place ?? 0, 10);
+      expectSame("what came later", after.map((entry) => entry.mutation.key), ["d"]);
+    },
+  },
+  {
+    name: "refused work is kept until it is released",
+    async run(open) {
+      const storage = open();
+      const edits = { id: "2", code: "forbidden", message: "no", at: 20, work: { kind: "edits", entity: "Note", id: "n1", snapshot: bytes(1) } } as const;
+      const change = { id: "1", code: "unique_violation", message: "no", at: 10, work: { kind: "mutation", mutation: mutation("a") } } as const;
+      await storage.write([
+        { type: "quarantine", rejection: edits },
+        { type: "quarantine", rejection: change },
+      ]);
+      expectSame("the rejections", await open().rejections(), [change, edits]);
+      await storage.write([{ type: "release", id: "1" }]);
+      expectSame("the rejections", await open().rejections(), [edits]);
+    },
+  },
+  {
+    name: "small facts are remembered",
+    async run(open) {
+      await open().write([{ type: "remember", name: "epoch", value: "e1" }]);
+      await open().write([{ type: "remember", name: "epoch", value: "e2" }]);
+      expectSame("the epoch", await open().recall("epoch"), "e2");
+      expectSame("another fact", await open().recall("other"), undefined);
+    },
+  },
+  {
+    name: "writers at the same time lose nothing of each other's",
+    async run(open) {
+      const hands = [open(), open(), open()];
+      await Promise.all(hands.flatMap((hand, index) => Array.from({ length: 20 }, () => hand.write([append(bytes(index), { [String(index)]: 1 })]))));
+      const row = await open().load(note);
+      expectSame("how many parts there are", row?.parts.length, 60);
+      expectSame("what waits", row?.unsent, { "0": 1, "1": 1, "2": 1 });
+    },
+  },
+];

@@ -1,0 +1,282 @@
+/** The port over IndexedDB. */
+
+import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from "idb";
+
+import { CorellaError } from "../public/error.js";
+import { unreachable } from "../util/unreachable.js";
+import type { QueuedEntry, Reach, RowKey, RowSummary, StoragePort, StorageWrite, StoredMutation, StoredRejection, StoredRow } from "./port.js";
+import { beyond, farthest, isNothing } from "./reach.js";
+
+/** A row without its parts. */
+interface RowRecord {
+  readonly key: RowKey;
+  byteCount: number;
+  nextPart: number;
+  unsent: Reach;
+  /** Present while something waits for the server: the index holds only rows that have it. */
+  waits?: 1;
+  epoch: string | undefined;
+  usedAt: number;
+}
+
+interface Schema extends DBSchema {
+  rows: { key: RowKey; value: RowRecord; indexes: { waits: number } };
+  parts: { key: [RowKey, number]; value: Uint8Array };
+  mutations: { key: number; value: { readonly mutation: StoredMutation; readonly key: string }; indexes: { key: string } };
+  rejections: { key: string; value: StoredRejection };
+  memories: { key: string; value: string };
+}
+
+type StoreName = "rows" | "parts" | "mutations" | "rejections" | "memories";
+type WriteTransaction = IDBPTransaction<Schema, StoreName[], "readwrite">;
+
+const STORES: StoreName[] = ["rows", "parts", "mutations", "rejections", "memories"];
+const SCHEMA_VERSION = 1;
+
+/**
+ * One database for each server and user.
+ *
+ * A transaction that is reported as done survives the end of the tab and of the browser; the operating system may
+ * still hold it for a moment before it is on the disk.
+ */
+export class IndexedDbStorage implements StoragePort {
+  readonly #name: string;
+  #database: Promise<IDBPDatabase<Schema>> | undefined;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** Removes everything that one user has on this device. Fails to while a tab of that user is open. */
+  static async delete(name: string): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const request = indexedDB.deleteDatabase(name);
+      request.onsuccess = () => resolve();
+      request.onerror = () => reject(request.error);
+      request.onblocked = () => reject(new CorellaError("storage_in_use", "The stored data is in use by another tab. Close it and try again."));
+    });
+  }
+
+  async load(key: RowKey): Promise<StoredRow | undefined> {
+    const transaction = (await this.#open()).transaction(["rows", "parts"]);
+    const [row, parts] = await Promise.all([transaction.objectStore("rows").get(key), transaction.objectStore("parts").getAll(partsOf(key))]);
+    return row && { parts, unsent: row.unsent, epoch: row.epoch };
+  }
+
+  async write(writes: readonly StorageWrite[]): Promise<void> {
+    if (writes.length === 0) {
+      return;
+    }
+    const transaction = (await this.#open()).transaction(STORES, "readwrite");
+    // Failures of the single requests end the transaction, which is what is waited for.
+    const step = (request: Promise<unknown>): void => void request.catch(() => {});
+    try {
+      await apply(transaction, writes, step);
+    } catch (error) {
+      transaction.done.catch(() => {});
+      abort(transaction);
+      throw transaction.error ?? error;
+    }
+    await transaction.done;
+  }
+
+  async fold(key: RowKey, merge: (parts: readonly Uint8Array[]) => Uint8Array | undefined): Promise<void> {
+    const transaction = (await this.#open()).transaction(["rows", "parts"], "readwrite");
+    transaction.done.catch(() => {});
+    const [row, parts] = await Promise.all([transaction.objectStore("rows").get(key), transaction.objectStore("parts").getAll(partsOf(key))]);
+    try {
+      const part = row && merge(parts);
+      if (row !== undefined && part !== undefined) {
+        const place = row.nextPart;
+        transaction.objectStore("parts").delete(partsOf(key)).catch(() => {});
+        transaction.objectStore("parts").put(owned(part), [key, place]).catch(() => {});
+        transaction.objectStore("rows").put({ ...row, byteCount: part.length, nextPart: place + 1 }).catch(() => {});
+      }
+    } catch (error) {
+      abort(transaction);
+      throw error;
+    }
+    await transaction.done;
+  }
+
+  async rows(entity?: string): Promise<readonly RowSummary[]> {
+    // "0" is the character behind "/".
+    const range = entity === undefined ? undefined : IDBKeyRange.bound(`${entity}/`, `${entity}0`, false, true);
+    const rows = await (await this.#open()).getAll("rows", range);
+    return rows.map(({ key, byteCount, waits, usedAt }) => ({ key, byteCount, hasUnsent: waits !== undefined, usedAt }));
+  }
+
+  async unsentRows(): Promise<readonly RowKey[]> {
+    return (await this.#open()).getAllKeysFromIndex("rows", "waits");
+  }
+
+  async mutations(after: number, limit: number): Promise<readonly QueuedEntry[]> {
+    const store = (await this.#open()).transaction("mutations").store;
+    const range = IDBKeyRange.lowerBound(after, true);
+    const [places, values] = await Promise.all([store.getAllKeys(range, limit), store.getAll(range, limit)]);
+    return values.flatMap(({ mutation }, index) => {
+      const place = places[index];
+      return place === undefined ? [] : [{ place, mutation }];
+    });
+  }
+
+  async mutationCount(): Promise<number> {
+    return (await this.#open()).count("mutations");
+  }
+
+  async rejections(): Promise<readonly StoredRejection[]> {
+    const rejections = await (await this.#open()).getAll("rejections");
+    return rejections.sort((one, other) => one.at - other.at);
+  }
+
+  async recall(name: string): Promise<string | undefined> {
+    return (await this.#open()).get("memories", name);
+  }
+
+  close(): void {
+    const database = this.#database;
+    this.#database = undefined;
+    database?.then((open) => open.close()).catch(() => {});
+  }
+
+  /** Opens it, at the second time too if the browser has closed it in between. */
+  #open(): Promise<IDBPDatabase<Schema>> {
+    const known = this.#database;
+    if (known !== undefined) {
+      return known;
+    }
+    const forget = (): void => {
+      if (this.#database === opened) {
+        this.#database = undefined;
+      }
+    };
+    const opened = openDB<Schema>(this.#name, SCHEMA_VERSION, {
+      upgrade: (database) => {
+        database.createObjectStore("rows", { keyPath: "key" }).createIndex("waits", "waits");
+        database.createObjectStore("parts");
+        database.createObjectStore("mutations", { autoIncrement: true }).createIndex("key", "key", { unique: true });
+        database.createObjectStore("rejections", { keyPath: "id" });
+        database.createObjectStore("memories");
+      },
+      // A later version of this package, in another tab, wants to change the schema.
+      blocking: () => {
+        void opened.then((database) => database.close());
+        forget();
+      },
+      terminated: forget,
+    });
+    opened.catch(forget);
+    this.#database = opened;
+    return opened;
+  }
+}
+
+function abort(transaction: { abort(): void }): void {
+  try {
+    transaction.abort();
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+function partsOf(key: RowKey): IDBKeyRange {
+  return IDBKeyRange.bound([key, 0], [key, Number.MAX_SAFE_INTEGER]);
+}
+
+/** The same bytes in a buffer of their own: storing a view stores all that it is a view of. */
+function owned(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
+}
+
+async function apply(transaction: WriteTransaction, writes: readonly StorageWrite[], step: (request: Promise<unknown>) => void): Promise<void> {
+  const [rows, parts, mutations] = [transaction.objectStore("rows"), transaction.objectStore("parts"), transaction.objectStore("mutations")];
+  const keys = new Set(writes.flatMap((write) => ("key" in write && write.type !== "dequeue" ? [write.key] : [])));
+  const known = new Map<RowKey, RowRecord>();
+  await Promise.all(
+    [...keys].map(async (key) => {
+      const row = await rows.get(key);
+      if (row !== undefined) {
+        known.set(key, row);
+      }
+    }),
+  );
+  const waitingKeys = new Set<string>();
+  for (const write of writes) {
+    switch (write.type) {
+      case "append": {
+        const row = known.get(write.key) ?? emptyRow(write.key);
+        step(parts.put(owned(write.part), [write.key, row.nextPart]));
+        row.nextPart += 1;
+        row.byteCount += write.part.length;
+        row.unsent = farthest(row.unsent, write.unsent ?? {});
+        known.set(write.key, row);
+        break;
+      }
+      case "settle": {
+        const row = known.get(write.key);
+        if (row !== undefined) {
+          row.unsent = beyond(row.unsent, write.reach);
+          row.epoch = write.epoch ?? row.epoch;
+        }
+        break;
+      }
+      case "replace": {
+        const row = known.get(write.key) ?? emptyRow(write.key);
+        step(parts.delete(partsOf(write.key)));
+        step(parts.put(owned(write.part), [write.key, row.nextPart]));
+        known.set(write.key, { ...row, nextPart: row.nextPart + 1, byteCount: write.part.length, unsent: write.unsent, epoch: write.epoch });
+        break;
+      }
+      case "use": {
+        const row = known.get(write.key);
+        if (row !== undefined) {
+          row.usedAt = write.at;
+        }
+        break;
+      }
+      case "remove":
+      case "evict":
+        if (write.type === "remove" || isNothing(known.get(write.key)?.unsent ?? {})) {
+          known.delete(write.key);
+          step(rows.delete(write.key));
+          step(parts.delete(partsOf(write.key)));
+        }
+        break;
+      case "enqueue": {
+        const { mutation } = write;
+        const waits = waitingKeys.has(mutation.key) || (await mutations.index("key").getKey(mutation.key)) !== undefined;
+        waitingKeys.add(mutation.key);
+        if (!waits) {
+          step(mutations.add({ mutation, key: mutation.key }));
+        }
+        break;
+      }
+      case "dequeue": {
+        const place = await mutations.index("key").getKey(write.key);
+        if (place !== undefined) {
+          step(mutations.delete(place));
+        }
+        break;
+      }
+      case "quarantine":
+        step(transaction.objectStore("rejections").put(write.rejection));
+        break;
+      case "release":
+        step(transaction.objectStore("rejections").delete(write.id));
+        break;
+      case "remember":
+        step(transaction.objectStore("memories").put(write.value, write.name));
+        break;
+      default:
+        unreachable(write);
+    }
+  }
+  for (const row of known.values()) {
+    const { waits: _, ...rest } = row;
+    step(rows.put(isNothing(row.unsent) ? rest : { ...rest, waits: 1 }));
+  }
+}
+
+function emptyRow(key: RowKey): RowRecord {
+  return { key, byteCount: 0, nextPart: 0, unsent: {}, epoch: undefined, usedAt: Date.now() };
+}
