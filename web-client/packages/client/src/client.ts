@@ -1,8 +1,11 @@
-/** The client: one connection, the rows that are open on it, and the HTTP API beside it. */
+/** The client: the rows and mutations of one user at one server, whichever tab holds the connection. */
 
+import { LoroDoc, type Value } from "loro-crdt";
+
+import { Engine } from "./engine/engine.js";
 import { EntityApi } from "./http/api.js";
-import { parseAddress, type ServerAddress } from "./net/address.js";
-import { Connection } from "./net/connection.js";
+import { toMutation } from "./mutations/queue.js";
+import { parseAddress } from "./net/address.js";
 import { Credentials } from "./net/credentials.js";
 import { CorellaError } from "./public/error.js";
 import type {
@@ -12,70 +15,75 @@ import type {
   Fields,
   ListQuery,
   ListResult,
+  LocalRow,
+  Mutation,
+  MutationOutcome,
+  QueuedMutation,
+  Rejection,
   RowHandle,
+  SyncStatus,
   Unsubscribe,
   WriteOptions,
   WriteResult,
 } from "./public/types.js";
-import { Router } from "./router.js";
-import type { Link } from "./row/room.js";
-import { Row } from "./row/row.js";
-import { Emitter } from "./util/emitter.js";
-import { decode, encode, parseControl, WireError } from "./wire/index.js";
+import { FIELDS_ROOT } from "./row/changes.js";
+import { rowKey, type StoredRejection } from "./storage/port.js";
 
 const ROW_ID = /^[A-Za-z0-9_-]{1,64}$/;
 const ENTITY = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
 
 /**
- * A connection to one Corella server.
+ * One user at one Corella server.
  *
  * It connects when it is made, comes back by itself after every interruption, and brings all open rows up to date
  * each time. {@link close} it when it is no longer needed.
  */
 export class CorellaClient {
   readonly #api: EntityApi;
-  readonly #router = new Router();
-  readonly #rows = new Map<string, Row>();
-  readonly #statusEvents = new Emitter<ClientStatus>();
-  readonly #credentials: Credentials;
-  readonly #link: Link;
-  readonly #connection: Connection | undefined;
+  readonly #engine: Engine;
   #closed = false;
 
   constructor(options: CorellaClientOptions) {
     const address = parseAddress(options.url);
     const credentials = new Credentials(options.token);
-    const fetchFunction = options.fetch ?? globalThis.fetch;
-    this.#credentials = credentials;
+    const given = options.fetch ?? globalThis.fetch;
     // A browser's fetch insists on being called as a function of the window.
-    this.#api = new EntityApi(address.http, (input, init) => fetchFunction(input, init), credentials);
-    this.#connection = this.#connect(address, options.WebSocket ?? globalThis.WebSocket);
-    const connection = this.#connection;
-    this.#link = {
-      get status() {
-        return connection?.status ?? "offline";
-      },
-      credentials,
-      send: (frame) => connection?.sendBinary(encode(frame)),
-    };
-    connection?.start();
+    const fetchFunction: typeof fetch = (input, init) => given(input, init);
+    this.#api = new EntityApi(address.http, fetchFunction, credentials);
+    this.#engine = new Engine(options, address, credentials, fetchFunction);
+    this.#engine.start();
   }
 
   get status(): ClientStatus {
-    return this.#link.status;
+    return this.#engine.status;
+  }
+
+  /** Connection, storage, and what the server has not confirmed, of all tabs together. */
+  get sync(): SyncStatus {
+    return this.#engine.sync;
   }
 
   onStatus(listener: (status: ClientStatus) => void): Unsubscribe {
-    return this.#statusEvents.on(listener);
+    return this.#engine.statusEvents.on(listener);
   }
 
-  /** The application's own switch: `true` closes the socket and stays away, `false` comes back at once. */
+  onSync(listener: (sync: SyncStatus) => void): Unsubscribe {
+    return this.#engine.syncEvents.on(listener);
+  }
+
+  /** Refused work, of open rows and of others, from this tab and from others. {@link rejections} keeps it. */
+  onRejected(listener: (rejection: Rejection) => void): Unsubscribe {
+    return this.#engine.rejectedEvents.on((stored) => listener(toRejection(stored)));
+  }
+
+  /** How mutations end, those of an earlier page included. */
+  onSettled(listener: (outcome: MutationOutcome) => void): Unsubscribe {
+    return this.#engine.settledEvents.on(listener);
+  }
+
+  /** The application's own switch: `true` closes the socket and stays away, `false` comes back at once. For all tabs. */
   setOffline(offline: boolean): void {
-    if (offline) {
-      this.#connection?.switchOff();
-    } else {
-      this.#connection?.start();
-    }
+    this.#engine.setOffline(offline);
   }
 
   /**
@@ -85,26 +93,46 @@ export class CorellaClient {
    * row can have, and where the platform has no WebSocket.
    */
   row(entity: string, id: string): RowHandle {
-    this.#checkOpen(entity, id);
-    const key = `${entity}/${id}`;
-    const known = this.#rows.get(key);
-    if (known !== undefined) {
-      return known.retain();
+    this.#checkOpen();
+    if (!ENTITY.test(entity)) {
+      throw new CorellaError("unknown_entity", `An entity's name is letters, digits and _, this is "${entity}".`);
     }
-    const row = new Row(entity, id, this.#link, () => {
-      this.#rows.delete(key);
-      for (const room of row.rooms) {
-        this.#router.remove(room);
-      }
-    });
-    this.#rows.set(key, row);
-    for (const room of row.rooms) {
-      this.#router.add(room);
-      if (this.status === "online") {
-        room.connected();
-      }
+    if (!ROW_ID.test(id)) {
+      throw new CorellaError("invalid_row_id", `A row id is 1 to 64 of A-Z a-z 0-9 _ -, this is "${id}".`);
     }
-    return row.retain();
+    return this.#engine.rows.ensure(rowKey(entity, id)).retain();
+  }
+
+  /** The rows of an entity that this device keeps, with all that was written here, in the order of their ids. */
+  async localRows(entity: string): Promise<readonly LocalRow[]> {
+    this.#checkOpen();
+    const { keeper, rows } = this.#engine;
+    const summaries = await keeper.storage.rows(entity);
+    const found: LocalRow[] = [];
+    for (const { key, hasUnsent } of summaries) {
+      const open = rows.open.get(key);
+      const doc = open?.isLoaded === true ? open.doc : await documentOf(await keeper.load(key));
+      const fields = doc.getMap(FIELDS_ROOT).toJSON() as Record<string, Value>;
+      const deleted = doc.getMap("meta").get("deleted") === true;
+      found.push({ id: key.slice(entity.length + 1), fields, deleted, unsent: open?.hasUnsent ?? hasUnsent });
+    }
+    return found;
+  }
+
+  /** Queues a change of one row: kept, sent when the server can be reached, and made there once. */
+  mutate(mutation: Mutation): QueuedMutation {
+    this.#checkOpen();
+    return this.#engine.mutate(mutation);
+  }
+
+  /** The work that the server has refused, until it is dismissed. */
+  async rejections(): Promise<readonly Rejection[]> {
+    return (await this.#engine.keeper.storage.rejections()).map(toRejection);
+  }
+
+  /** The application has dealt with refused work. */
+  async dismiss(rejectionId: string): Promise<void> {
+    await this.#engine.dismiss(rejectionId);
   }
 
   /** Rows that match, as JSON, with the cursor to the next ones. */
@@ -134,80 +162,44 @@ export class CorellaClient {
     return this.#api.restore(entity, id, options);
   }
 
-  /** Leaves all rooms and ends the connection. Edits that are not yet confirmed are sent, and not waited for. */
-  close(): void {
-    if (this.#closed) {
-      return;
+  /**
+   * Leaves all rooms and ends the connection, which another tab takes over. What is not yet confirmed is sent, and not
+   * waited for. The promise resolves when storage has all that it can take.
+   */
+  close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      return this.#engine.close();
     }
-    this.#closed = true;
-    for (const row of [...this.#rows.values()]) {
-      row.dispose();
-    }
-    this.#connection?.close();
-    this.#statusEvents.clear();
+    return Promise.resolve();
   }
 
-  #checkOpen(entity: string, id: string): void {
+  #checkOpen(): void {
     if (this.#closed) {
       throw new CorellaError("client_closed", "This client is closed. Make a new one.");
     }
-    if (this.#connection === undefined) {
+    if (!this.#engine.canConnect) {
       throw new CorellaError("websocket_missing", 'This platform has no WebSocket. Pass one: new CorellaClient({ WebSocket: (await import("ws")).WebSocket, … }).');
     }
-    if (!ENTITY.test(entity)) {
-      throw new CorellaError("unknown_entity", `An entity's name is letters, digits and _, this is "${entity}".`);
-    }
-    if (!ROW_ID.test(id)) {
-      throw new CorellaError("invalid_row_id", `A row id is 1 to 64 of A-Z a-z 0-9 _ -, this is "${id}".`);
-    }
   }
+}
 
-  #connect(address: ServerAddress, Socket: typeof WebSocket | undefined): Connection | undefined {
-    if (Socket === undefined) {
-      return undefined;
-    }
-    return new Connection(address.socket, Socket, {
-      statusChanged: (status) => {
-        for (const row of [...this.#rows.values()]) {
-          row.connectionChanged();
-        }
-        this.#statusEvents.emit(status);
-      },
-      opened: () => {
-        this.#credentials.forget();
-        this.#router.connected();
-      },
-      closed: (refusal) => this.#router.disconnected(refusal),
-      tokenRefused: () => this.#credentials.forget(),
-      binary: (bytes) => this.#receive(bytes),
-      text: (text) => this.#hear(text),
-    });
+async function documentOf(row: { readonly parts: readonly Uint8Array[] } | undefined): Promise<LoroDoc> {
+  const doc = new LoroDoc();
+  try {
+    doc.importBatch([...(row?.parts ?? [])]);
+  } catch {
+    // It shows as empty here; opened, it is made good by the server.
   }
+  return doc;
+}
 
-  /** Frames of kinds that a later protocol may bring are passed over; unreadable ones end the connection. */
-  #receive(bytes: Uint8Array): void {
-    try {
-      this.#router.dispatch(decode(bytes));
-    } catch (error) {
-      if (!(error instanceof WireError && error.kind === "unsupported")) {
-        throw error;
-      }
-    }
+function toRejection({ id, code, message, at, work }: StoredRejection): Rejection {
+  const common = { id, code, message, at: new Date(at) };
+  if (work.kind === "mutation") {
+    return { ...common, work: { kind: "mutation", key: work.mutation.key, mutation: toMutation(work.mutation) } };
   }
-
-  #hear(text: string): void {
-    const message = parseControl(text);
-    switch (message.type) {
-      case "ping":
-        this.#connection?.sendText("pong");
-        return;
-      case "error":
-        this.#router.explain(message, message.room, message.batch);
-        return;
-      case "pong":
-      case "hello":
-      case "other":
-        return;
-    }
-  }
+  const lost = new LoroDoc();
+  lost.import(work.snapshot);
+  return { ...common, work: { kind: "edits", entity: work.entity, id: work.id, lost } };
 }

@@ -3,3 +3,7 @@
 export { CorellaClient } from "./client.js";
 export { CorellaError } from "./public/error.js";
 export type * from "./public/types.js";
+export { MemoryStorage } from "./storage/memory.js";
+export { IndexedDbStorage } from "./storage/indexed-db.js";
+export type * from "./storage/port.js";
+export type { Channel, Locks, TabPlatform } from "./tabs/platform.js";

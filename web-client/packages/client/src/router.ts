@@ -22,6 +22,12 @@ export class Router {
     }
   }
 
+  epochLearned(): void {
+    for (const room of [...this.#rooms.values()]) {
+      room.epochLearned();
+    }
+  }
+
   disconnected(refusal: RefusalDetail | undefined): void {
     this.#assembler.clear();
     for (const room of [...this.#rooms.values()]) {

@@ -7,7 +7,7 @@ import { WireError } from "../wire/index.js";
 import { backoffMilliseconds } from "./backoff.js";
 import { afterClose } from "./close-codes.js";
 import { KeepAlive } from "./keepalive.js";
-import { networkIsUp, onNetworkChange } from "./network.js";
+import { isHidden, networkIsUp, onNetworkChange, onVisible } from "./network.js";
 
 /** What the connection tells its owner. None of these calls nests inside another. */
 export interface ConnectionOwner {
@@ -43,7 +43,8 @@ export class Connection {
       () => this.sendText("ping"),
       () => this.#lose(),
     );
-    this.#stopWatchingNetwork = onNetworkChange(() => this.#networkChanged());
+    const stops = [onNetworkChange(() => this.#networkChanged()), onVisible(() => this.wake())];
+    this.#stopWatchingNetwork = () => stops.forEach((stop) => stop());
   }
 
   get status(): ClientStatus {
@@ -65,6 +66,24 @@ export class Connection {
     if (this.#away !== "closed") {
       this.#away = "switched_off";
       this.#shut();
+    }
+  }
+
+  /** Closes the socket and stays away until {@link start}: going on would do harm. */
+  refuse(reason: CorellaError): void {
+    this.#away = "refused";
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    this.#end("offline", reason);
+  }
+
+  /** Somebody looks: a connection that is waited for is tried now, and one that may have died in its sleep is asked. */
+  wake(): void {
+    if (this.#status === "online") {
+      this.#keepAlive.ask();
+    } else if (this.#away === undefined && this.#retry !== undefined) {
+      this.#attempt = 0;
+      this.#connectNow();
     }
   }
 
@@ -186,7 +205,7 @@ export class Connection {
       return;
     }
     this.#end("connecting", undefined);
-    this.#retry ??= setTimeout(() => this.#connectNow(), backoffMilliseconds(this.#attempt));
+    this.#retry ??= setTimeout(() => this.#connectNow(), backoffMilliseconds(this.#attempt, { isHidden: isHidden() }));
     this.#attempt += 1;
   }
 

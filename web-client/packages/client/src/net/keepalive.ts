@@ -17,13 +17,16 @@ export class KeepAlive {
 
   start(): void {
     this.stop();
-    this.#interval = setInterval(() => {
-      this.#deadline ??= setTimeout(() => {
-        this.stop();
-        this.#onDead();
-      }, ANSWER_MILLISECONDS);
-      this.#ping();
-    }, PING_MILLISECONDS);
+    this.#interval = setInterval(() => this.ask(), PING_MILLISECONDS);
+  }
+
+  /** Asks for a sign of life now. */
+  ask(): void {
+    this.#deadline ??= setTimeout(() => {
+      this.stop();
+      this.#onDead();
+    }, ANSWER_MILLISECONDS);
+    this.#ping();
   }
 
   /** Any message is a sign of life, not only a pong. */

@@ -19,3 +19,22 @@ export function onNetworkChange(listener: () => void): Unsubscribe {
     globalThis.removeEventListener("offline", listener);
   };
 }
+
+/** Whether this is a page that nobody looks at. */
+export function isHidden(): boolean {
+  return typeof document !== "undefined" && document.visibilityState === "hidden";
+}
+
+/** Calls back when somebody looks at the page again. Does nothing where there is no page. */
+export function onVisible(listener: () => void): Unsubscribe {
+  if (typeof document === "undefined") {
+    return () => {};
+  }
+  const look = (): void => {
+    if (!isHidden()) {
+      listener();
+    }
+  };
+  document.addEventListener("visibilitychange", look);
+  return () => document.removeEventListener("visibilitychange", look);
+}

@@ -2,6 +2,9 @@
 
 import type { EphemeralStore, LoroDoc, LoroList, LoroMap, LoroMovableList, LoroText, LoroTree, Value } from "loro-crdt";
 
+import type { StoragePort } from "../storage/port.js";
+import type { TabPlatform } from "../tabs/platform.js";
+
 /** A value that JSON can carry. */
 export type JsonValue =
   | string
@@ -38,6 +41,76 @@ export type RowStatus =
    * Where the reason may pass, such as a full disk, the row goes on trying.
    */
   | { readonly kind: "refused"; readonly code: string; readonly message: string };
+
+/** Whether what was written here would survive the end of this page. */
+export type StorageStatus =
+  | { readonly kind: "saved" }
+  /** On its way into storage. */
+  | { readonly kind: "saving" }
+  /** Storage takes nothing: all is kept in memory, and tried again. `storage_full` means that there is no room left. */
+  | { readonly kind: "failing"; readonly code: "storage_full" | "storage_failed"; readonly message: string };
+
+/** How everything of this client stands, for one line of an application's page. */
+export interface SyncStatus {
+  readonly connection: ClientStatus;
+  readonly storage: StorageStatus;
+  /** Rows with edits that the server has not confirmed, open or not. */
+  readonly unsentRows: number;
+  /** Mutations that the server has not answered. */
+  readonly unsentMutations: number;
+}
+
+/** One change of one row as JSON. `id` may be left out of an insert: it is minted here. */
+export type Mutation =
+  | { readonly entity: string; readonly operation: "insert"; readonly id?: string; readonly fields: Fields }
+  | { readonly entity: string; readonly operation: "patch"; readonly id: string; readonly fields: Fields }
+  | { readonly entity: string; readonly operation: "delete" | "restore"; readonly id: string };
+
+export interface MutationResult {
+  readonly id: string;
+  /** The row after the change; `null` when it was deleted. */
+  readonly row: Row | null;
+  readonly seq: number;
+}
+
+/** What became of a mutation, by the key that `mutate` gave it. */
+export type MutationOutcome =
+  | { readonly kind: "done"; readonly key: string; readonly result: MutationResult }
+  | { readonly kind: "refused"; readonly key: string; readonly code: string; readonly message: string };
+
+/** A mutation on its way. */
+export interface QueuedMutation {
+  /** Its idempotency key: the name under which `onSettled` tells its end, also after a reload. */
+  readonly key: string;
+  /** The row that it changes. */
+  readonly id: string;
+  /** Resolves when it is in storage and will be sent whatever becomes of this page. */
+  readonly saved: Promise<void>;
+  /** The server's answer. Rejects with a `CorellaError` if it is refused for good, or the client is closed before. */
+  readonly result: Promise<MutationResult>;
+}
+
+/** Work that the server refused for good, kept until it is dismissed. */
+export interface Rejection {
+  readonly id: string;
+  readonly code: string;
+  readonly message: string;
+  readonly at: Date;
+  readonly work:
+    /** `lost` is the document with the refused edits. */
+    | { readonly kind: "edits"; readonly entity: string; readonly id: string; readonly lost: LoroDoc }
+    | { readonly kind: "mutation"; readonly key: string; readonly mutation: Mutation };
+}
+
+/** A row as this device has it. */
+export interface LocalRow {
+  readonly id: string;
+  /** Its fields as JSON. */
+  readonly fields: Readonly<Record<string, Value>>;
+  readonly deleted: boolean;
+  /** Whether it has edits that the server has not confirmed. */
+  readonly unsent: boolean;
+}
 
 /** What happened to a row's document, from whichever side. */
 export interface RowChange {
@@ -84,7 +157,12 @@ export interface RowHandle {
   /** This client's own key in {@link presence}: the peer id of its document. */
   readonly presenceId: string;
   readonly status: RowStatus;
-  /** Resolves when the server's state at the first join is in the document. Rejects if the room is refused or the row closed before. */
+  /** Whether everything written here is in this device's storage, and survives the end of the page. */
+  readonly saved: boolean;
+  /**
+   * Resolves when there is something to show: the row as this device keeps it or, where it does not, the server's state.
+   * Rejects if the room is refused or the row closed before.
+   */
   readonly ready: Promise<void>;
 
   /**
@@ -111,6 +189,7 @@ export interface RowHandle {
   set(field: string, value: Value): void;
 
   onStatus(listener: (status: RowStatus) => void): Unsubscribe;
+  onSaved(listener: (saved: boolean) => void): Unsubscribe;
   onChange(listener: (change: RowChange) => void): Unsubscribe;
   onPresence(listener: (states: Readonly<Record<string, Value>>) => void): Unsubscribe;
   /** Refused edits, before the document is replaced. */
@@ -126,7 +205,8 @@ export interface RowHandle {
   /**
    * Gives this use of the row back, once for each `client.row`.
    *
-   * The room is left when the last user has closed it and every edit is durable.
+   * The room is left when the last user has closed it and every edit is durable. Edits made offline stay in storage, and are
+   * sent at the next connection whether the row is open or not.
    */
   close(): void;
 }
@@ -175,4 +255,15 @@ export interface CorellaClientOptions {
   /** Where the platform has no WebSocket of its own (Node 20): the class of the `ws` package. */
   readonly WebSocket?: typeof WebSocket;
   readonly fetch?: typeof fetch;
+  /**
+   * Who is signed in, as the server knows the user. With it, everything is kept on this device, for this user alone, and the
+   * user's tabs share one connection; without it, everything is kept in memory.
+   */
+  readonly user?: string;
+  /** Another place to keep things in than IndexedDB, such as one of your own that passes `storageAcceptance`. */
+  readonly storage?: StoragePort;
+  /** Rows that are neither open nor unsent make room for others above so many bytes: 256 MiB unless you say otherwise. */
+  readonly storageBytes?: number;
+  /** How tabs find each other. `"alone"` gives every tab a connection of its own. */
+  readonly tabs?: TabPlatform | "alone";
 }

@@ -7,58 +7,58 @@ import type { RowRejection, RowReset } from "../public/types.js";
 import { unreachable } from "../util/unreachable.js";
 import type { AckStatus, BatchId, Payload, Permission, RoomAddress } from "../wire/index.js";
 import { Joiner } from "./joiner.js";
+import { merged } from "./merge.js";
 import { Outgoing } from "./outgoing.js";
-import { needsWords, readJoinRefusal, readRoomRefusal, type Refusal } from "./refusal.js";
-import { HISTORY_TRIMMED, unsentOf } from "./reset.js";
+import { readJoinRefusal, readRoomRefusal, type Refusal } from "./refusal.js";
+import { unsentOf } from "./reset.js";
 import type { Link, RefusalDetail, Room } from "./room.js";
+import type { Phase, RowSync } from "./row-sync.js";
+import { Verdicts } from "./verdicts.js";
 import { covers, decodeVersion } from "./versions.js";
 
 /** After so many attempts in a row that mended nothing the row says so, and goes on trying. */
 const SILENT_RETRIES = 6;
 
-/** After so many updates in a row that do not fit, joins in between, the document is fetched anew. */
-const UNREADABLE_UPDATES = 2;
+/** After so many batches in a row that had to be sent again, the row joins again instead. */
+const RESENDS = 2;
 
-/** How long a refusing acknowledgement waits for the words that go with it; some servers send none. */
-const WORDS_MILLISECONDS = 250;
+/** After so many joins in a row that mended nothing although each brought a readable answer, the row is rebuilt. */
+const JOINS_BEFORE_REBUILD = 2;
 
 const EMPTY_VERSION = Uint8Array.of(0);
 
-/** Where the room stands. */
-export type Phase =
-  /** No connection. */
-  | "away"
-  /** The join was sent or waits to be sent. */
-  | "joining"
-  /** Inside, and still without some of what the server has. */
-  | "catching_up"
-  | "live"
-  /** The server does not let us in. */
-  | "shut_out";
-
 /** What a row hears from its document's room. */
 export interface DocumentSyncOwner {
-  /** Phase, refusal or the count of unconfirmed batches changed. */
+  /** Phase, refusal, or what is unconfirmed or durable changed. */
   progressed(): void;
+  /** These updates from the server are in the document now. */
+  received(updates: readonly Uint8Array[]): void;
   /** The document has all that the server had when it was joined. */
   caughtUp(): void;
   /** Edits were refused for good; `lost` is the document with them, which is no longer kept in step. */
   rejected(rejection: RowRejection): void;
   /** A copy was too old for the server, and was set aside. */
   reset(reset: RowReset): void;
-  /** A document without the refused edits stands ready. */
+  /** Another document stands ready: without the refused edits, or with the server's state below the unsent ones. */
   replaced(doc: LoroDoc): void;
 }
 
+/** A document that another one replaces. */
+interface SetAside {
+  readonly detail: RefusalDetail;
+  readonly document: LoroDoc;
+  /** `merge`: what it has more goes into the fresh one. `tell`: it cannot, and the application hears what it has more. */
+  readonly fate: "merge" | "tell";
+}
+
 /** The `%LOR` room of a row: joins, catches up, relays, and recovers, each time from the two versions alone. */
-export class DocumentSync implements Room {
+export class DocumentSync implements Room, RowSync {
   readonly address: RoomAddress;
   readonly #link: Link;
   readonly #owner: DocumentSyncOwner;
   readonly #joiner: Joiner;
   readonly #outgoing: Outgoing;
   #doc: LoroDoc;
-  #unsubscribe: () => void;
   #phase: Phase = "away";
   #permission: Permission = "write";
   #refusal: RefusalDetail | undefined;
@@ -66,27 +66,27 @@ export class DocumentSync implements Room {
   #words: RefusalDetail | undefined;
   /** Set while a document is filled that will take the refused one's place. */
   #replacing = false;
-  /** Copies that were too old for the server, until it is known what of them it lacks. */
-  #setAside: { readonly detail: RefusalDetail; readonly document: LoroDoc }[] = [];
+  #setAside: SetAside[] = [];
   /** What the server had when it let us in. */
   #target: VersionVector | undefined;
-  /** A refusing acknowledgement that waits for the server's words. */
-  #unexplained: { readonly batch: BatchId; readonly status: AckStatus; readonly timer: ReturnType<typeof setTimeout> } | undefined;
+  readonly #verdicts = new Verdicts((batch, status) => this.#judge(batch, status));
   #flushScheduled = false;
   #retries = 0;
-  #unreadableCount = 0;
+  #resends = 0;
+  #futileJoins = 0;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
-  /** After `version_unknown`: join as if we had nothing. */
-  #joinEmpty = false;
+  /** The server's epoch when the document was last in step with it. */
+  #epoch: string | undefined;
 
-  constructor(room: string, doc: LoroDoc, link: Link, owner: DocumentSyncOwner) {
+  /** @param epoch the epoch of the server that the document is from, where it was kept. */
+  constructor(room: string, doc: LoroDoc, link: Link, owner: DocumentSyncOwner, epoch?: string) {
     this.address = { magic: "%LOR", room };
     this.#link = link;
     this.#owner = owner;
     this.#joiner = new Joiner(link, this.address);
     this.#outgoing = new Outgoing(this.address, link);
     this.#doc = doc;
-    this.#unsubscribe = this.#listen(doc);
+    this.#epoch = epoch;
   }
 
   get phase(): Phase {
@@ -107,11 +107,38 @@ export class DocumentSync implements Room {
     return this.#outgoing.hasUnsavedEdits || this.#setAside.length > 0;
   }
 
+  get durable(): VersionVector {
+    return this.#outgoing.durable;
+  }
+
+  get epoch(): string | undefined {
+    return this.#epoch;
+  }
+
+  /** The document was edited on this device, here or in another tab. */
+  edited(): void {
+    // What is written while another document is being filled is merged into that one, or handed over with the old one.
+    if (this.#replacing) {
+      return;
+    }
+    this.#outgoing.edited();
+    this.#scheduleFlush();
+    this.#owner.progressed();
+  }
+
   connected(): void {
     this.#joiner.reset();
     this.#retries = 0;
-    this.#joinEmpty = false;
-    this.#join();
+    this.#resends = 0;
+    if (!this.#rebuildIfOtherEpoch()) {
+      this.#join();
+    }
+  }
+
+  epochLearned(): void {
+    if (this.#phase !== "away") {
+      this.#rebuildIfOtherEpoch();
+    }
   }
 
   disconnected(refusal: RefusalDetail | undefined): void {
@@ -157,9 +184,7 @@ export class DocumentSync implements Room {
       this.#words = words;
     } else {
       this.#outgoing.explain(batch, words);
-      if (batch === this.#unexplained?.batch) {
-        this.#judgeUnexplained();
-      }
+      this.#verdicts.explained(batch);
     }
   }
 
@@ -168,17 +193,13 @@ export class DocumentSync implements Room {
     this.#flush(true);
     this.#tellResets(this.#target ?? new VersionVector(null));
     this.#sendLeave();
-    this.#joiner.reset();
-    this.#unsubscribe();
-    this.#moveOut("away");
+    this.detach();
   }
 
-  #listen(doc: LoroDoc): () => void {
-    return doc.subscribeLocalUpdates(() => {
-      this.#outgoing.edited();
-      this.#scheduleFlush();
-      this.#owner.progressed();
-    });
+  /** Stops without a word. */
+  detach(): void {
+    this.#joiner.reset();
+    this.#moveOut("away");
   }
 
   #isInside(): boolean {
@@ -194,8 +215,7 @@ export class DocumentSync implements Room {
   #moveOut(phase: Phase): void {
     clearTimeout(this.#retryTimer);
     this.#retryTimer = undefined;
-    clearTimeout(this.#unexplained?.timer);
-    this.#unexplained = undefined;
+    this.#verdicts.clear();
     this.#phase = phase;
     this.#outgoing.stopped();
   }
@@ -210,7 +230,8 @@ export class DocumentSync implements Room {
   }
 
   #version(): Uint8Array {
-    return this.#joinEmpty ? EMPTY_VERSION : this.#doc.oplogVersion().encode();
+    const version = this.#doc.oplogVersion();
+    return version.length() === 0 ? EMPTY_VERSION : version.encode();
   }
 
   #joinFailed(error: unknown): void {
@@ -233,10 +254,40 @@ export class DocumentSync implements Room {
     this.#owner.progressed();
   }
 
+  /** Sends what is not acknowledged again, in the room as it is. */
+  #resend(reason: RefusalDetail): void {
+    if (!this.#isInside() || this.#resends >= RESENDS) {
+      this.#resends = 0;
+      this.#retry(reason);
+      return;
+    }
+    this.#verdicts.clear();
+    this.#outgoing.pause();
+    const wait = Math.max(backoffMilliseconds(this.#resends), reason.retryAfterMilliseconds ?? 0);
+    this.#resends += 1;
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = setTimeout(() => {
+      this.#retryTimer = undefined;
+      this.#outgoing.rewind();
+      this.#flush(false);
+      this.#owner.progressed();
+    }, wait);
+    this.#owner.progressed();
+  }
+
   #refused(refusal: Refusal): void {
     switch (refusal.remedy) {
+      case "resend":
+        this.#resend(refusal);
+        return;
       case "retry":
         this.#retry(refusal);
+        return;
+      case "rebuild":
+        this.#rebuild(refusal);
+        return;
+      case "reset":
+        this.#reset(refusal);
         return;
       case "renew":
         if (this.#joinRenewed()) {
@@ -284,7 +335,6 @@ export class DocumentSync implements Room {
     this.#phase = "catching_up";
     this.#permission = permission;
     this.#target = target;
-    this.#joinEmpty = false;
     this.#words = undefined;
     if (!this.#replacing) {
       this.#refusal = undefined;
@@ -297,17 +347,7 @@ export class DocumentSync implements Room {
 
   #joinRefused({ failure, message }: Extract<Payload, { type: "join_error" }>): void {
     this.#joiner.answered();
-    if (failure.kind === "version_unknown" && !this.#joinEmpty) {
-      this.#joinEmpty = true;
-      this.#join();
-      return;
-    }
-    const refusal = readJoinRefusal(failure, message, this.#words);
-    if (refusal.code === HISTORY_TRIMMED) {
-      this.#reset(refusal);
-    } else {
-      this.#refused(refusal);
-    }
+    this.#refused(readJoinRefusal(failure, message, this.#words));
   }
 
   #checkCaughtUp(): void {
@@ -318,25 +358,41 @@ export class DocumentSync implements Room {
     if (this.#outgoing.unconfirmedCount === 0) {
       this.#retries = 0;
     }
+    this.#epoch = this.#link.epoch ?? this.#epoch;
     if (this.#replacing) {
-      this.#replacing = false;
-      this.#refusal = undefined;
-      this.#owner.replaced(this.#doc);
-      this.#tellResets(this.#doc.oplogVersion());
+      this.#finishReplacing();
     }
     this.#owner.caughtUp();
+  }
+
+  #finishReplacing(): void {
+    this.#replacing = false;
+    this.#refusal = undefined;
+    const server = this.#doc.oplogVersion();
+    const unmerged = this.#setAside.filter(({ fate, document }) => fate === "merge" && !this.#takeIn(document));
+    this.#setAside = this.#setAside.filter(({ fate }) => fate === "tell");
+    this.#owner.replaced(this.#doc);
+    for (const { detail, document } of unmerged) {
+      if (unsentOf(document, server) !== undefined) {
+        this.#owner.rejected({ ...detail, lost: document });
+      }
+    }
+    this.#tellResets(server);
+    if (this.#outgoing.isBehind(this.#doc)) {
+      this.edited();
+    }
+  }
+
+  #takeIn(old: LoroDoc): boolean {
+    const whole = merged(this.#doc, old);
+    this.#doc = whole ?? this.#doc;
+    return whole !== undefined;
   }
 
   #import(updates: readonly Uint8Array[], batch: BatchId): void {
     if (!this.#isInside() && this.#phase !== "joining") {
       return;
     }
-    // Own edits leave first: after the import everything in the document counts as known to the server.
-    if (this.#doc.getPendingTxnLength() > 0) {
-      this.#doc.commit();
-    }
-    this.#flush(true);
-    const own = this.#doc.oplogVersion().get(this.#doc.peerIdStr) ?? 0;
     let isComplete: boolean;
     try {
       isComplete = this.#doc.importBatch([...updates]).pending === null;
@@ -345,13 +401,16 @@ export class DocumentSync implements Room {
       this.#unreadable({ code: "invalid_update", message: "An update from the server cannot be applied to this document." });
       return;
     }
+    if (!this.#replacing) {
+      this.#owner.received(updates);
+    }
     if (!this.#isInside()) {
       return;
     }
-    this.#outgoing.inStep(this.#doc, own);
     if (isComplete) {
+      this.#outgoing.inStep(updates);
       this.#retries = 0;
-      this.#unreadableCount = 0;
+      this.#futileJoins = 0;
     } else if (this.#phase === "live") {
       this.#unreadable({ code: "missing_dependencies", message: "An update from the server builds on one that did not arrive." });
       return;
@@ -363,12 +422,11 @@ export class DocumentSync implements Room {
 
   /** A new join may bring the same operations in readable form; after that the document itself is in doubt. */
   #unreadable(reason: RefusalDetail): void {
-    this.#unreadableCount += 1;
-    if (this.#unreadableCount <= UNREADABLE_UPDATES || this.#replacing) {
+    this.#futileJoins += 1;
+    if (this.#futileJoins <= JOINS_BEFORE_REBUILD || this.#replacing) {
       this.#retry(reason);
     } else {
-      this.#unreadableCount = 0;
-      this.#discard(reason);
+      this.#rebuild(reason);
     }
   }
 
@@ -394,24 +452,8 @@ export class DocumentSync implements Room {
   }
 
   #confirmed(batch: BatchId, status: AckStatus): void {
-    // What comes after a refusal builds on what was refused: one judgement serves for all.
-    if (this.#unexplained !== undefined || !this.#outgoing.awaits(batch)) {
-      return;
-    }
-    if (needsWords(status) && !this.#outgoing.isExplained(batch)) {
-      const timer = setTimeout(() => this.#judgeUnexplained(), WORDS_MILLISECONDS);
-      this.#unexplained = { batch, status, timer };
-    } else {
-      this.#judge(batch, status);
-    }
-  }
-
-  #judgeUnexplained(): void {
-    const held = this.#unexplained;
-    if (held !== undefined) {
-      clearTimeout(held.timer);
-      this.#unexplained = undefined;
-      this.#judge(held.batch, held.status);
+    if (this.#outgoing.awaits(batch)) {
+      this.#verdicts.acknowledged(batch, status, this.#outgoing.isExplained(batch));
     }
   }
 
@@ -422,13 +464,15 @@ export class DocumentSync implements Room {
     }
     if (answer === "ok") {
       this.#retries = 0;
+      this.#resends = 0;
+      this.#futileJoins = 0;
       this.#joiner.trusted();
       this.#flush(false);
       this.#owner.progressed();
-    } else if (answer.code === HISTORY_TRIMMED) {
-      this.#reset(answer);
     } else if (answer.remedy === "final") {
       this.#discard(answer);
+    } else if (answer.code === "missing_dependencies") {
+      this.#unreadable(answer);
     } else {
       this.#refused(answer);
     }
@@ -447,28 +491,53 @@ export class DocumentSync implements Room {
     this.#join();
   }
 
+  /** Fetches the row anew, and merges what the present document has more. */
+  #rebuild({ code, message }: RefusalDetail): void {
+    this.#replaceLater("merge", { code, message });
+  }
+
   /** Sets a copy aside that is too old, and fetches the row anew; what the server lacks is told when that is known. */
   #reset({ code, message }: RefusalDetail): void {
-    this.#setAside.push({ detail: { code, message }, document: this.#doc });
-    this.#renew({ code, message });
+    this.#replaceLater("tell", { code, message });
+  }
+
+  #replaceLater(fate: SetAside["fate"], detail: RefusalDetail): void {
+    // A document that is itself being filled has nothing that the one before it has not.
+    if (!this.#replacing) {
+      this.#setAside.push({ detail, document: this.#doc, fate });
+    } else if (fate === "tell") {
+      this.#setAside = this.#setAside.map((aside) => ({ ...aside, fate }));
+    }
+    this.#renew(detail);
     this.#join();
+  }
+
+  /** Whether the server is another one than the document is from, such as one restored from a backup. */
+  #rebuildIfOtherEpoch(): boolean {
+    const [mine, theirs] = [this.#epoch, this.#link.epoch];
+    if (mine === undefined || theirs === undefined || mine === theirs || this.#replacing) {
+      return false;
+    }
+    this.#epoch = theirs;
+    this.#rebuild({ code: "replica_diverged", message: "The server was restored, and these edits do not fit to what it has now." });
+    return true;
   }
 
   #tellResets(server: VersionVector): void {
     const setAside = this.#setAside;
     this.#setAside = [];
-    for (const { detail, document } of setAside) {
-      this.#owner.reset({ code: detail.code, message: detail.message, document, unsent: unsentOf(document, server) });
+    for (const { detail, document, fate } of setAside) {
+      if (fate === "tell") {
+        this.#owner.reset({ code: detail.code, message: detail.message, document, unsent: unsentOf(document, server) });
+      }
     }
   }
 
   /** Leaves with the document, and begins another one. */
   #renew(reason: RefusalDetail): void {
     this.#sendLeave();
-    this.#unsubscribe();
     this.#outgoing.abandoned();
     this.#doc = new LoroDoc();
-    this.#unsubscribe = this.#listen(this.#doc);
     this.#replacing = true;
     this.#refusal = reason;
   }

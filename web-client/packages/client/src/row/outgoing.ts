@@ -1,14 +1,24 @@
 /** What of a document has been sent, and what of that is durable. */
 
-import { VersionVector, type LoroDoc } from "loro-crdt";
+import { type LoroDoc, VersionVector } from "loro-crdt";
 
 import { toBatch, type AckStatus, type BatchId, type RoomAddress } from "../wire/index.js";
+import { nextPiece } from "./pieces.js";
 import { readAckRefusal, type Refusal } from "./refusal.js";
 import type { Link, RefusalDetail } from "./room.js";
-import { covers } from "./versions.js";
+import { copyVersion, covers, raise } from "./versions.js";
 
 /** With this many batches under way, further edits wait and leave together: a slow server is not flooded. */
 const BATCHES_UNDER_WAY = 16;
+
+/** So many bytes under way have the same effect. */
+const BYTES_UNDER_WAY = 4 * 1024 * 1024;
+
+interface Underway {
+  /** What is durable once the batch is acknowledged. */
+  readonly version: Uint8Array;
+  readonly byteCount: number;
+}
 
 /**
  * The sending side of a document's room.
@@ -19,9 +29,11 @@ const BATCHES_UNDER_WAY = 16;
 export class Outgoing {
   readonly #address: RoomAddress;
   readonly #link: Link;
-  readonly #unconfirmed = new Set<BatchId>();
+  readonly #unconfirmed = new Map<BatchId, Underway>();
   readonly #words = new Map<BatchId, RefusalDetail>();
   #known: VersionVector | undefined;
+  #durable = new VersionVector(null);
+  #paused = false;
   /** Some edits may not have been sent. */
   #dirty = false;
   /** Some edits may not be durable on the server. */
@@ -41,7 +53,12 @@ export class Outgoing {
     return this.#unsaved;
   }
 
-  /** The document was edited here. */
+  /** What the server is known to keep. Of an earlier connection, while there is none. */
+  get durable(): VersionVector {
+    return this.#durable;
+  }
+
+  /** The document was edited on this device. */
   edited(): void {
     this.#dirty = true;
     this.#unsaved = true;
@@ -50,38 +67,45 @@ export class Outgoing {
   /** The room let us in, and has this. */
   started(known: VersionVector): void {
     this.#known = known;
+    this.#durable = copyVersion(known);
+    this.#paused = false;
   }
 
   /** Outside the room nothing can be confirmed: what was not, counts as unsent. */
   stopped(): void {
     this.#known = undefined;
-    this.#unconfirmed.clear();
-    this.#words.clear();
-    this.#dirty = this.#unsaved;
+    this.#forgetBatches();
   }
 
   /** The document was given up, and its edits with it. */
   abandoned(): void {
     this.#unsaved = false;
+    this.#durable = new VersionVector(null);
     this.stopped();
   }
 
-  /**
-   * The document took in an update of the server's. Before it, all that was in the document had been sent; what this
-   * client wrote since, such as in a callback that the update woke, has not.
-   *
-   * @param own how many operations of this client's the document held before the update.
-   */
-  inStep(doc: LoroDoc, own: number): void {
-    const known = doc.oplogVersion().toJSON();
-    if ((known.get(doc.peerIdStr) ?? 0) > own) {
-      if (own > 0) {
-        known.set(doc.peerIdStr, own);
-      } else {
-        known.delete(doc.peerIdStr);
+  /** Nothing more is sent until {@link rewind} or a new {@link started}. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  /** What was sent and not confirmed counts as unsent, without leaving the room. */
+  rewind(): void {
+    this.#paused = false;
+    if (this.#known !== undefined) {
+      this.#known = copyVersion(this.#durable);
+      this.#forgetBatches();
+    }
+  }
+
+  /** The document took in updates of the server's, whole. */
+  inStep(updates: readonly Uint8Array[]): void {
+    for (const update of updates) {
+      raise(this.#durable, update);
+      if (this.#known !== undefined) {
+        raise(this.#known, update);
       }
     }
-    this.#known = new VersionVector(known);
   }
 
   /** Whether the document holds something that the server does not know. `false` outside the room. */
@@ -89,23 +113,24 @@ export class Outgoing {
     return this.#known !== undefined && !covers(this.#known, doc.oplogVersion());
   }
 
-  /** Sends what the server lacks. Unless `atOnce` is set, it may wait for batches before it to be confirmed. */
+  /** Sends what the server lacks, in pieces. Unless `atOnce` is set, it may wait for batches before it to be confirmed. */
   send(doc: LoroDoc, atOnce: boolean): void {
-    if (this.#known === undefined || (!atOnce && this.#unconfirmed.size >= BATCHES_UNDER_WAY)) {
-      return;
-    }
-    if (this.isBehind(doc)) {
-      const update = doc.export({ mode: "update", from: this.#known });
-      this.#known = doc.oplogVersion();
+    while (this.#known !== undefined && !this.#paused && (atOnce || this.#hasRoom())) {
+      if (!this.isBehind(doc)) {
+        this.#dirty = false;
+        this.#settle();
+        return;
+      }
       this.#unsaved = true;
-      const { batch, frames } = toBatch(this.#address, update);
-      this.#unconfirmed.add(batch);
+      this.#dirty = true;
+      const piece = nextPiece(doc, this.#known);
+      this.#known = piece.version;
+      const { batch, frames } = toBatch(this.#address, piece.update);
+      this.#unconfirmed.set(batch, { version: piece.version.encode(), byteCount: piece.update.length });
       for (const frame of frames) {
         this.#link.send(frame);
       }
     }
-    this.#dirty = false;
-    this.#settle();
   }
 
   /** Whether this batch waits for its acknowledgement. */
@@ -126,16 +151,38 @@ export class Outgoing {
 
   /** Takes an acknowledgement; `undefined` for a batch of another connection, or of another client. */
   confirm(batch: BatchId, status: AckStatus): Refusal | "ok" | undefined {
-    if (!this.#unconfirmed.delete(batch)) {
+    const underway = this.#unconfirmed.get(batch);
+    if (underway === undefined) {
       return undefined;
     }
+    this.#unconfirmed.delete(batch);
     const words = this.#words.get(batch);
     this.#words.delete(batch);
     if (status !== "ok") {
       return readAckRefusal(status, words);
     }
+    // Batches of a room are stored in their order: what went before this one is durable too.
+    for (const [peer, counter] of VersionVector.decode(underway.version).toJSON()) {
+      if (counter > (this.#durable.get(peer) ?? 0)) {
+        this.#durable.setEnd({ peer, counter });
+      }
+    }
     this.#settle();
     return "ok";
+  }
+
+  #hasRoom(): boolean {
+    let byteCount = 0;
+    for (const underway of this.#unconfirmed.values()) {
+      byteCount += underway.byteCount;
+    }
+    return this.#unconfirmed.size < BATCHES_UNDER_WAY && byteCount < BYTES_UNDER_WAY;
+  }
+
+  #forgetBatches(): void {
+    this.#unconfirmed.clear();
+    this.#words.clear();
+    this.#dirty = this.#unsaved;
   }
 
   #settle(): void {

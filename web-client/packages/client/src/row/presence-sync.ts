@@ -1,13 +1,9 @@
-/** Keeps one presence store in step with its room on the server. */
-
-import type { EphemeralStore } from "loro-crdt";
+/** Keeps one row's presence in step with its room on the server. */
 
 import { toBatch, newBatchId, type Payload, type RoomAddress } from "../wire/index.js";
 import { Joiner } from "./joiner.js";
+import type { RowPresence } from "./presence.js";
 import type { Link, Room } from "./room.js";
-
-/** Entries older than this vanish from every store; own ones are renewed in half the time. */
-export const PRESENCE_TIMEOUT_MILLISECONDS = 30_000;
 
 /** More than this in one tick goes out as several frames. */
 const TOGETHER_BYTES = 65_536;
@@ -18,44 +14,44 @@ const NO_VERSION = new Uint8Array(0);
 /**
  * The `%EPH` room of a row.
  *
- * Only keys that were set here are sent; a refusal leaves this client without presence and harms nothing else.
+ * Only what this browser's tabs say of themselves is sent; a refusal leaves this client without presence and harms
+ * nothing else.
  */
 export class PresenceSync implements Room {
   readonly address: RoomAddress;
-  readonly #store: EphemeralStore;
+  readonly #presence: RowPresence;
   readonly #link: Link;
   readonly #joiner: Joiner;
-  readonly #ownKeys = new Set<string>();
-  readonly #unsubscribe: readonly (() => void)[];
-  readonly #renewal: ReturnType<typeof setInterval>;
+  readonly #received: (update: Uint8Array) => void;
   #joined = false;
   #queue: Uint8Array[] = [];
 
-  constructor(room: string, store: EphemeralStore, link: Link) {
+  /** @param received hears what came from the server, after it was applied. */
+  constructor(room: string, presence: RowPresence, link: Link, received: (update: Uint8Array) => void) {
     this.address = { magic: "%EPH", room };
-    this.#store = store;
+    this.#presence = presence;
     this.#link = link;
+    this.#received = received;
     this.#joiner = new Joiner(link, this.address);
-    this.#unsubscribe = [
-      store.subscribeLocalUpdates((update) => this.#queued(update)),
-      store.subscribe((event) => {
-        if (event.by === "local") {
-          for (const key of [...event.added, ...event.updated]) {
-            this.#ownKeys.add(key);
-          }
-          for (const key of event.removed) {
-            this.#ownKeys.delete(key);
-          }
-        }
-      }),
-    ];
-    this.#renewal = setInterval(() => this.#renew(), PRESENCE_TIMEOUT_MILLISECONDS / 2);
+  }
+
+  /** Sends what a tab of this browser says of itself. */
+  send(update: Uint8Array): void {
+    if (!this.#joined) {
+      return;
+    }
+    this.#queue.push(update);
+    if (this.#queue.length === 1) {
+      queueMicrotask(() => this.#flush());
+    }
   }
 
   connected(): void {
     this.#joiner.reset();
     this.#join();
   }
+
+  epochLearned(): void {}
 
   disconnected(): void {
     this.#joiner.reset();
@@ -84,7 +80,10 @@ export class PresenceSync implements Room {
         }
         return;
       case "update":
-        this.#apply(payload.updates);
+        for (const update of payload.updates) {
+          this.#presence.apply(update);
+          this.#received(update);
+        }
         return;
       case "ack":
       case "join":
@@ -99,22 +98,19 @@ export class PresenceSync implements Room {
 
   explain(): void {}
 
-  /** Takes back what was set here, tells the room, and leaves it. */
+  /** Sends what is queued, and leaves the room. */
   leave(): void {
-    for (const key of [...this.#ownKeys]) {
-      this.#store.delete(key);
-    }
     this.#flush();
     if (this.#joined || this.#joiner.isAsked) {
       this.#link.send({ ...this.address, type: "leave" });
     }
+    this.detach();
+  }
+
+  /** Stops without a word. */
+  detach(): void {
     this.#joiner.reset();
     this.#joined = false;
-    clearInterval(this.#renewal);
-    for (const unsubscribe of this.#unsubscribe) {
-      unsubscribe();
-    }
-    this.#store.destroy();
   }
 
   #join(): void {
@@ -123,28 +119,8 @@ export class PresenceSync implements Room {
 
   #enter(): void {
     this.#joined = true;
-    this.#queue = [...this.#ownKeys].map((key) => this.#store.encode(key));
+    this.#queue = this.#presence.ofThisBrowser();
     this.#flush();
-  }
-
-  #apply(updates: readonly Uint8Array[]): void {
-    for (const update of updates) {
-      try {
-        this.#store.apply(update);
-      } catch {
-        // Presence heals by itself: the entry is sent again when it changes or is renewed.
-      }
-    }
-  }
-
-  #queued(update: Uint8Array): void {
-    if (!this.#joined) {
-      return;
-    }
-    this.#queue.push(update);
-    if (this.#queue.length === 1) {
-      queueMicrotask(() => this.#flush());
-    }
   }
 
   #flush(): void {
@@ -161,15 +137,6 @@ export class PresenceSync implements Room {
     for (const update of updates) {
       for (const frame of toBatch(this.address, update).frames) {
         this.#link.send(frame);
-      }
-    }
-  }
-
-  #renew(): void {
-    for (const key of this.#ownKeys) {
-      const value = this.#store.get(key);
-      if (value !== undefined) {
-        this.#store.set(key, value);
       }
     }
   }

@@ -2,14 +2,20 @@
 
 import { unreachable } from "../util/unreachable.js";
 import type { AckStatus, JoinFailure, RoomFailure } from "../wire/index.js";
+import { HISTORY_TRIMMED } from "./reset.js";
 import type { RefusalDetail } from "./room.js";
 
 /**
- * - `retry`: nothing is lost; the room is joined again after a while, and the version vectors say what is missing.
+ * What mends it, from the least to the most:
+ *
+ * - `resend`: the room stands; what is not acknowledged is sent again after a while.
+ * - `retry`: the room is joined again after a while, and the version vectors say what is missing.
  * - `renew`: the same with another token.
+ * - `rebuild`: the row is fetched anew, and the unsent edits are merged into it.
+ * - `reset`: the row is fetched anew, and the application hears what could not be merged.
  * - `final`: the same would be refused again.
  */
-export type Remedy = "retry" | "renew" | "final";
+export type Remedy = "resend" | "retry" | "renew" | "rebuild" | "reset" | "final";
 
 export interface Refusal extends RefusalDetail {
   readonly remedy: Remedy;
@@ -20,8 +26,8 @@ type Refused = Exclude<AckStatus, "ok">;
 /** The status alone, as a server that sends no control messages leaves it. */
 const BY_STATUS: Readonly<Record<Refused, Refusal>> = {
   unknown: { remedy: "retry", code: "internal", message: "The server could not store this edit." },
-  rate_limited: { remedy: "retry", code: "rate_limited", message: "Edits come faster than the server accepts them." },
-  fragment_timeout: { remedy: "retry", code: "fragment_timeout", message: "A large edit did not reach the server in time." },
+  rate_limited: { remedy: "resend", code: "rate_limited", message: "Edits come faster than the server accepts them." },
+  fragment_timeout: { remedy: "resend", code: "fragment_timeout", message: "A large edit did not reach the server in time." },
   permission_denied: { remedy: "final", code: "forbidden", message: "You may not change this row." },
   invalid_update: { remedy: "final", code: "invalid_update", message: "The server cannot apply this edit." },
   too_large: { remedy: "final", code: "too_large", message: "This edit is larger than the server accepts." },
@@ -30,20 +36,27 @@ const BY_STATUS: Readonly<Record<Refused, Refusal>> = {
 
 /** Codes that speak of the moment, not of the edit or the room. */
 const OF_THE_MOMENT: ReadonlySet<string> = new Set([
-  "fragment_timeout",
   "internal",
   "missing_dependencies",
   "not_joined",
-  "rate_limited",
   "shutting_down",
   "storage_full",
   "unavailable",
   "unknown_outcome",
 ]);
 
-function remedyFor(code: string, otherwise: Remedy): Remedy {
-  if (code === "unauthorized") {
-    return "renew";
+/** What mends a refusal with this code; `otherwise` for codes that speak of the work itself. */
+export function remedyFor(code: string, otherwise: Remedy): Remedy {
+  switch (code) {
+    case "unauthorized":
+      return "renew";
+    case "fragment_timeout":
+    case "rate_limited":
+      return "resend";
+    case "version_unknown":
+      return "rebuild";
+    case HISTORY_TRIMMED:
+      return "reset";
   }
   return OF_THE_MOMENT.has(code) ? "retry" : otherwise;
 }
@@ -59,13 +72,13 @@ export function readAckRefusal(status: Refused, words: RefusalDetail | undefined
   return words === undefined ? plain : { ...words, remedy: remedyFor(words.code, plain.remedy) };
 }
 
-/** Reads a refused join. `version_unknown` is final here: whoever has a version to leave out does so before. */
+/** Reads a refused join. */
 export function readJoinRefusal(failure: JoinFailure, message: string, words: RefusalDetail | undefined): Refusal {
   switch (failure.kind) {
     case "auth_failed":
       return { remedy: "renew", ...(words ?? { code: "unauthorized", message: message || "The server does not accept the token." }) };
     case "version_unknown":
-      return { remedy: "final", ...(words ?? { code: "version_unknown", message: message || "The server cannot read the version." }) };
+      return { remedy: "rebuild", ...(words ?? { code: "version_unknown", message: message || "The server cannot read the version." }) };
     case "application": {
       const code = failure.code || words?.code || "refused";
       return { remedy: remedyFor(code, "final"), code, message: message || words?.message || "The server refused the room." };

@@ -8,6 +8,8 @@ import type { BatchId, Frame, Payload, RoomAddress } from "../wire/index.js";
 export interface Link {
   readonly status: ClientStatus;
   readonly credentials: Credentials;
+  /** The server's epoch, once it is known: another one after a restore. */
+  readonly epoch: string | undefined;
   /** Sends, or does nothing when the socket is not open: the next join makes it good. */
   send(frame: Frame): void;
 }
@@ -25,6 +27,8 @@ export interface Room {
   readonly address: RoomAddress;
   /** The socket is open. */
   connected(): void;
+  /** It is known now which epoch the server is in. */
+  epochLearned(): void;
   /** The socket is gone; `refusal` when the server wants us to stay away. */
   disconnected(refusal: RefusalDetail | undefined): void;
   /** A frame for this room. Fragments come as one `update`. */

@@ -1,37 +1,45 @@
 /** One open row: its document, its presence, its status, and who still uses it. */
 
-import { EphemeralStore, LoroDoc, type LoroList, type LoroMap, type LoroMovableList, type LoroText, type LoroTree, type Value } from "loro-crdt";
+import { type EphemeralStore, LoroDoc, type LoroList, type LoroMap, type LoroMovableList, type LoroText, type LoroTree, type Value, VersionVector } from "loro-crdt";
 
 import { CorellaError } from "../public/error.js";
 import type { RowChange, RowHandle, RowRejection, RowReset, RowStatus, Unsubscribe } from "../public/types.js";
+import type { RowKey } from "../storage/port.js";
+import type { TabId, TabWords } from "../tabs/messages.js";
 import { Emitter } from "../util/emitter.js";
-import { unreachable } from "../util/unreachable.js";
 import { FIELDS_ROOT, toRowChange } from "./changes.js";
 import { addTo, countOf } from "./counter.js";
-import { DocumentSync } from "./document-sync.js";
 import { plainValue } from "./plain-value.js";
-import { PRESENCE_TIMEOUT_MILLISECONDS, PresenceSync } from "./presence-sync.js";
-import type { Link, Room } from "./room.js";
+import { RowPresence } from "./presence.js";
+import type { RowContext, RowCourier } from "./row-context.js";
+import { statusOf } from "./row-status.js";
+import { RowStore } from "./row-store.js";
+import { covers } from "./versions.js";
 
 /** The row behind a {@link RowHandle}. Its client counts the users through {@link retain} and {@link close}. */
 export class Row implements RowHandle {
+  readonly key: RowKey;
   readonly entity: string;
   readonly id: string;
-  readonly presence: EphemeralStore;
   readonly ready: Promise<void>;
-  readonly #link: Link;
-  readonly #document: DocumentSync;
-  readonly #presenceSync: PresenceSync;
-  readonly #onDisposed: () => void;
+  /** Resolves when the row is read from storage, and carried if there is a way to the server. */
+  readonly loaded: Promise<void>;
+  readonly store: RowStore;
+  readonly #context: RowContext;
   readonly #statusEvents = new Emitter<RowStatus>();
+  readonly #savedEvents = new Emitter<boolean>();
   readonly #changeEvents = new Emitter<RowChange>();
   readonly #presenceEvents = new Emitter<Readonly<Record<string, Value>>>();
   readonly #rejectedEvents = new Emitter<RowRejection>();
   readonly #resetEvents = new Emitter<RowReset>();
   readonly #replacedEvents = new Emitter<LoroDoc>();
-  readonly #unwatchPresence: Unsubscribe;
-  #unwatchDoc: Unsubscribe;
+  /** Other tabs that have the row open, as far as this one carries their edits. */
+  readonly #followers = new Set<TabId>();
+  #unwatch: Unsubscribe;
   #doc = new LoroDoc();
+  #presence: RowPresence | undefined;
+  #courier: RowCourier | undefined;
+  #loaded = false;
   #users = 0;
   /** Somebody has used it: from then on it goes when the last user is gone. */
   #opened = false;
@@ -40,35 +48,21 @@ export class Row implements RowHandle {
   #resolveReady: () => void = () => {};
   #rejectReady: (error: CorellaError) => void = () => {};
 
-  constructor(entity: string, id: string, link: Link, onDisposed: () => void) {
-    this.entity = entity;
-    this.id = id;
-    this.#link = link;
-    this.#onDisposed = onDisposed;
+  constructor(key: RowKey, context: RowContext) {
+    this.key = key;
+    const slash = key.indexOf("/");
+    [this.entity, this.id] = [key.slice(0, slash), key.slice(slash + 1)];
+    this.#context = context;
     this.ready = new Promise((resolve, reject) => {
       this.#resolveReady = resolve;
       this.#rejectReady = reject;
     });
     // Not everybody waits for it; who does still hears.
     this.ready.catch(() => {});
-    const room = `${entity}/${id}`;
-    this.presence = new EphemeralStore(PRESENCE_TIMEOUT_MILLISECONDS);
-    this.#presenceSync = new PresenceSync(room, this.presence, link);
-    this.#unwatchPresence = this.presence.subscribe(() => this.#presenceEvents.emit(this.presence.getAllStates()));
-    this.#unwatchDoc = this.#watch(this.#doc);
-    this.#document = new DocumentSync(room, this.#doc, link, {
-      progressed: () => this.#report(),
-      caughtUp: () => this.#resolveReady(),
-      rejected: (rejection) => this.#rejectedEvents.emit(rejection),
-      reset: (reset) => this.#tellReset(reset),
-      replaced: (doc) => this.#replace(doc),
-    });
+    this.store = new RowStore(key, context.keeper, () => this.#savedChanged());
+    this.#unwatch = this.#watch(this.#doc);
     this.#status = this.#currentStatus();
-  }
-
-  /** The rooms that the client routes frames to. */
-  get rooms(): readonly Room[] {
-    return [this.#document, this.#presenceSync];
+    this.loaded = this.#load();
   }
 
   get doc(): LoroDoc {
@@ -79,12 +73,51 @@ export class Row implements RowHandle {
     return this.#doc.getMap(FIELDS_ROOT);
   }
 
+  get presence(): EphemeralStore {
+    return this.presences().store;
+  }
+
   get presenceId(): string {
     return this.#doc.peerIdStr;
   }
 
   get status(): RowStatus {
     return this.#status;
+  }
+
+  get saved(): boolean {
+    return this.store.isSaved;
+  }
+
+  /** Whether the server lacks something of it, as far as this tab knows. */
+  get hasUnsent(): boolean {
+    return this.#courier?.sync.hasUnsavedEdits ?? this.store.hasUnsent;
+  }
+
+  /** Other tabs that need this row from this tab. */
+  get followers(): ReadonlySet<TabId> {
+    return this.#followers;
+  }
+
+  get isLoaded(): boolean {
+    return this.#loaded;
+  }
+
+  get isDisposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** What somebody at `version` lacks, and what is here. */
+  lackOf(version: Uint8Array): { readonly update: Uint8Array; readonly version: Uint8Array } {
+    this.#doc.commit();
+    const theirs = VersionVector.decode(version);
+    const mine = this.#doc.oplogVersion();
+    const update = covers(theirs, mine) ? new Uint8Array(0) : this.#doc.export({ mode: "update", from: theirs });
+    return { update, version: mine.encode() };
+  }
+
+  presenceState(): Uint8Array | undefined {
+    return this.#presence?.store.encodeAll();
   }
 
   text(field: string): LoroText {
@@ -129,11 +162,16 @@ export class Row implements RowHandle {
     return this.#statusEvents.on(listener);
   }
 
+  onSaved(listener: (saved: boolean) => void): Unsubscribe {
+    return this.#savedEvents.on(listener);
+  }
+
   onChange(listener: (change: RowChange) => void): Unsubscribe {
     return this.#changeEvents.on(listener);
   }
 
   onPresence(listener: (states: Readonly<Record<string, Value>>) => void): Unsubscribe {
+    this.presences();
     return this.#presenceEvents.on(listener);
   }
 
@@ -158,61 +196,84 @@ export class Row implements RowHandle {
 
   close(): void {
     this.#users = Math.max(0, this.#users - 1);
-    this.#disposeIfUnused();
+    this.disposeIfUnused();
   }
 
-  /** The connection's status changed. */
-  connectionChanged(): void {
-    this.#report();
-  }
-
-  /** Ends the row whoever still uses it. */
-  dispose(): void {
-    if (this.#disposed) {
-      return;
+  /** Another way to the server, or another tab's. */
+  carry(courier: RowCourier | undefined): void {
+    this.#courier?.detach();
+    this.#courier = this.#loaded ? courier : undefined;
+    if (this.#courier !== undefined) {
+      if (this.store.hasUnsent) {
+        this.#courier.sync.edited();
+      }
+      this.#courier.start(this.#presence);
     }
-    this.#disposed = true;
-    this.#presenceSync.leave();
-    this.#document.leave();
-    this.#unwatchDoc();
-    this.#unwatchPresence();
-    this.#setStatus({ kind: "offline" });
-    this.#rejectReady(new CorellaError("row_closed", `The row ${this.entity}/${this.id} was closed before it was loaded.`));
-    for (const events of [this.#statusEvents, this.#changeEvents, this.#presenceEvents, this.#rejectedEvents, this.#resetEvents, this.#replacedEvents]) {
-      events.clear();
+    this.report();
+  }
+
+  follow(tab: TabId): void {
+    this.#followers.add(tab);
+    this.#opened = true;
+  }
+
+  /** A tab has closed the row, or is gone. */
+  unfollow(tab: TabId): void {
+    this.#followers.delete(tab);
+    this.#presence?.takeBack(tab);
+    this.disposeIfUnused();
+  }
+
+  /** Who is here; it begins to be known with the first call. */
+  presences(): RowPresence {
+    if (this.#presence === undefined) {
+      const presence = new RowPresence({
+        said: (update) => {
+          this.#courier?.sendPresence(update);
+          this.#context.post({ type: "presence", row: this.key, update });
+        },
+        changed: () => this.#presenceEvents.emit(presence.store.getAllStates()),
+      });
+      this.#presence = presence;
+      this.#courier?.startPresence(presence);
     }
-    this.#onDisposed();
+    return this.#presence;
   }
 
-  /** Waits with leaving until the last edits are durable: there is nowhere else that keeps them. */
-  #disposeIfUnused(): void {
-    if (this.#users === 0 && (!this.#document.hasUnsavedEdits || this.#document.phase === "shut_out")) {
-      this.dispose();
+  /** What another tab says of itself. */
+  hearPresence(update: Uint8Array, tab: TabId): void {
+    if (this.#presence !== undefined || this.#context.leads) {
+      this.presences().apply(update, tab);
+      this.#courier?.sendPresence(update);
     }
   }
 
-  #watch(doc: LoroDoc): Unsubscribe {
-    return doc.subscribe((batch) => this.#changeEvents.emit(toRowChange(batch)));
-  }
-
-  #tellReset(reset: RowReset): void {
-    if (this.#resetEvents.isHeard) {
-      this.#resetEvents.emit(reset);
-    } else if (reset.unsent !== undefined) {
-      // Whoever listens for lost edits only hears of these too.
-      this.#rejectedEvents.emit({ code: reset.code, message: reset.message, lost: reset.document });
+  /** Operations from another tab; `device` when they were made there, `server` when the leader got them. */
+  take(update: Uint8Array, origin: "device" | "server"): void {
+    let isWhole = false;
+    try {
+      isWhole = this.#doc.import(update).pending === null;
+    } catch {
+      // Asking again makes it good, below.
     }
+    if (origin === "device") {
+      this.store.othersAppended(update);
+      this.#courier?.sync.edited();
+    }
+    if (!isWhole) {
+      this.#courier?.reopen();
+    }
+    this.report();
   }
 
-  #replace(doc: LoroDoc): void {
-    this.presence.delete(this.presenceId);
-    this.#unwatchDoc();
-    this.#doc = doc;
-    this.#unwatchDoc = this.#watch(doc);
-    this.#replacedEvents.emit(doc);
+  /** These updates from the server are in the document. */
+  received(updates: readonly Uint8Array[]): void {
+    this.store.appendServers(updates);
+    this.#tellFollowers(updates, "server");
   }
 
-  #report(): void {
+  /** Where this row stands has changed. */
+  report(): void {
     if (this.#disposed) {
       return;
     }
@@ -222,40 +283,134 @@ export class Row implements RowHandle {
     }
     this.#setStatus(status);
     if (this.#opened) {
-      this.#disposeIfUnused();
+      this.disposeIfUnused();
+    }
+  }
+
+  caughtUp(): void {
+    this.#resolveReady();
+  }
+
+  /** The document goes with edits that were refused. Who listens gets it; another one follows with {@link replace}. */
+  reject(rejection: RowRejection): void {
+    if (rejection.lost === this.#doc) {
+      this.#unwatch();
+      this.#unwatch = () => {};
+    }
+    this.#rejectedEvents.emit(rejection);
+  }
+
+  tellReset(reset: RowReset): void {
+    if (this.#resetEvents.isHeard) {
+      this.#resetEvents.emit(reset);
+    } else if (reset.unsent !== undefined) {
+      // Whoever listens for lost edits only hears of these too.
+      this.#rejectedEvents.emit({ code: reset.code, message: reset.message, lost: reset.document });
+    }
+  }
+
+  replace(doc: LoroDoc): void {
+    this.#presence?.store.delete(this.presenceId);
+    this.#unwatch();
+    this.#doc = doc;
+    this.#unwatch = this.#watch(doc);
+    this.#replacedEvents.emit(doc);
+  }
+
+  /** Ends the row whoever still uses it. */
+  dispose(): void {
+    if (this.#disposed) {
+      return;
+    }
+    this.#disposed = true;
+    this.#presence?.leave();
+    this.#courier?.leave();
+    this.#presence?.destroy();
+    this.#unwatch();
+    this.#setStatus({ kind: "offline" });
+    this.#rejectReady(new CorellaError("row_closed", `The row ${this.entity}/${this.id} was closed before it was loaded.`));
+    for (const events of [this.#statusEvents, this.#savedEvents, this.#changeEvents, this.#presenceEvents, this.#rejectedEvents, this.#resetEvents, this.#replacedEvents]) {
+      events.clear();
+    }
+    this.#context.disposed(this);
+  }
+
+  /** Waits with leaving until the last edits are durable, or safe in storage with a tab that sends them. */
+  disposeIfUnused(): void {
+    if (this.#users > 0 || this.#followers.size > 0 || this.#disposed) {
+      return;
+    }
+    if (!this.#loaded) {
+      // Nothing was written, so nothing is waited for.
+      if (this.store.isSaved) {
+        this.dispose();
+      }
+      return;
+    }
+    const isCarried = this.#context.leads && this.#courier?.sync.phase !== "shut_out";
+    if (this.store.isSaved && !(isCarried && this.hasUnsent)) {
+      this.dispose();
+    }
+  }
+
+  async #load(): Promise<void> {
+    let isKept = false;
+    try {
+      isKept = await this.store.load(this.#doc);
+    } catch {
+      // The server has it, and the storage's own status tells what ails it.
+    }
+    if (this.#disposed) {
+      return;
+    }
+    this.#loaded = true;
+    if (isKept) {
+      this.#resolveReady();
+    }
+    this.#context.loaded(this);
+  }
+
+  #watch(doc: LoroDoc): Unsubscribe {
+    const stops = [
+      doc.subscribe((batch) => this.#changeEvents.emit(toRowChange(batch))),
+      doc.subscribeLocalUpdates((update) => this.#edited(update)),
+    ];
+    return () => stops.forEach((stop) => stop());
+  }
+
+  #edited(update: Uint8Array): void {
+    this.store.appendOwn(update);
+    this.#context.post({ type: "update", row: this.key, update, origin: "device" });
+    this.#courier?.sync.edited();
+  }
+
+  #tellFollowers(updates: readonly Uint8Array[], origin: "device" | "server"): void {
+    if (this.#followers.size > 0) {
+      for (const update of updates) {
+        this.#context.post({ type: "update", row: this.key, update, origin } satisfies TabWords);
+      }
+    }
+  }
+
+  #savedChanged(): void {
+    if (!this.#disposed) {
+      this.#savedEvents.emit(this.saved);
+      if (this.#opened) {
+        this.disposeIfUnused();
+      }
     }
   }
 
   #currentStatus(): RowStatus {
-    const { phase, refusal } = this.#document;
-    if (refusal !== undefined) {
-      return { kind: "refused", code: refusal.code, message: refusal.message };
-    }
-    switch (phase) {
-      case "away":
-        return { kind: this.#link.status === "offline" ? "offline" : "connecting" };
-      case "joining":
-      case "catching_up":
-      case "shut_out":
-        return { kind: "connecting" };
-      case "live": {
-        const count = this.#document.unconfirmedCount;
-        return count === 0 ? { kind: "synced" } : { kind: "pending", count };
-      }
-      default:
-        return unreachable(phase);
-    }
+    return statusOf(this.#courier?.sync, this.#context.connection);
   }
 
   #setStatus(status: RowStatus): void {
     const before = this.#status;
     this.#status = status;
-    if (!sameStatus(before, status)) {
+    if (JSON.stringify(before) !== JSON.stringify(status)) {
       this.#statusEvents.emit(status);
     }
   }
 }
 
-function sameStatus(one: RowStatus, other: RowStatus): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
-}

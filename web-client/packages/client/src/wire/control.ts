@@ -6,11 +6,16 @@ import { parseBatchId, type BatchId } from "./frame.js";
 export type ControlMessage =
   | { readonly type: "ping" }
   | { readonly type: "pong" }
-  | { readonly type: "hello" }
+  | { readonly type: "hello"; readonly epoch: string | undefined }
+  /** As whom the server knows this connection. */
+  | { readonly type: "auth"; readonly user: string }
+  /** A mutation is durable. */
+  | { readonly type: "result"; readonly ref: string; readonly id: string; readonly row: Readonly<Record<string, unknown>> | null; readonly seq: number }
   | {
       readonly type: "error";
       readonly code: string;
       readonly message: string;
+      readonly ref: string | undefined;
       readonly room: string | undefined;
       readonly batch: BatchId | undefined;
       readonly retryAfterMilliseconds: number;
@@ -39,7 +44,11 @@ export function parseControl(text: string): ControlMessage {
   }
   switch (value["type"]) {
     case "hello":
-      return { type: "hello" };
+      return { type: "hello", epoch: textOf(value["epoch"]) };
+    case "auth":
+      return typeof value["user"] === "string" ? { type: "auth", user: value["user"] } : OTHER;
+    case "result":
+      return parseResult(value);
     case "error":
       return parseError(value);
     default:
@@ -47,8 +56,15 @@ export function parseControl(text: string): ControlMessage {
   }
 }
 
+function parseResult({ ref, id, row, seq }: Readonly<Record<string, unknown>>): ControlMessage {
+  if (typeof ref !== "string" || typeof id !== "string" || typeof seq !== "number" || !(row === null || isRecord(row))) {
+    return OTHER;
+  }
+  return { type: "result", ref, id, row, seq };
+}
+
 function parseError(value: Readonly<Record<string, unknown>>): ControlMessage {
-  const { code, message, room, batch, retryAfter } = value;
+  const { code, message, ref, room, batch, retryAfter } = value;
   if (typeof code !== "string") {
     return OTHER;
   }
@@ -56,10 +72,15 @@ function parseError(value: Readonly<Record<string, unknown>>): ControlMessage {
     type: "error",
     code,
     message: typeof message === "string" ? message : code,
-    room: typeof room === "string" ? room : undefined,
+    ref: textOf(ref),
+    room: textOf(room),
     batch: typeof batch === "string" ? parseBatchId(batch) : undefined,
     retryAfterMilliseconds: typeof retryAfter === "number" ? Math.min(Math.max(retryAfter, 0), LONGEST_RETRY_SECONDS) * 1000 : 0,
   };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

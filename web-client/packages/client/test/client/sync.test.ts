@@ -120,13 +120,43 @@ describe("what is sent", () => {
     const row = openClient(server.url).row("Note", "n1");
     await row.ready;
     const text = Array.from({ length: 1_000_000 }, (_, index) => String.fromCharCode(97 + ((index * 7919) % 26))).join("");
-    type(row, "body", text);
+    row.set("body", text);
     await until(row, isSynced);
     expect(updateFrames().map((frame) => frame.type)).toEqual(["fragment_header"]);
     expect(serverText()).toBe(text);
     const late = openClient(server.url).row("Note", "n1");
     await late.ready;
     expect(late.get("body")).toBe(text);
+  });
+
+  test("very many operations leave in pieces that build on each other, whoever made them", async () => {
+    const client = openClient(server.url);
+    const row = client.row("Note", "n1");
+    await row.ready;
+    client.setOffline(true);
+    // Two hands in turn, so that neither's operations make sense without the other's.
+    const other = row.doc.fork();
+    for (let turn = 0; turn < 6; turn += 1) {
+      const hand = turn % 2 === 0 ? row.doc : other;
+      hand.getMap("row").ensureMergeableText("body").insert(0, "x".repeat(30_000));
+      hand.commit();
+      other.import(row.doc.export({ mode: "update", from: other.oplogVersion() }));
+      row.doc.import(other.export({ mode: "update", from: row.doc.oplogVersion() }));
+    }
+    let largest = 0;
+    server.judge = (_, updates) => {
+      const doc = server.document(ROOM).fork();
+      const before = doc.opCount();
+      const missing = doc.importBatch([...updates]).pending;
+      largest = Math.max(largest, doc.opCount() - before);
+      return missing === null ? undefined : { status: "unknown", code: "missing_dependencies" };
+    };
+    client.setOffline(false);
+    type(row, "title", "!");
+    await until(row, isSynced);
+    expect(String(serverText())).toHaveLength(180_000);
+    expect(updateFrames()).toHaveLength(4);
+    expect(largest).toBe(50_000);
   });
 
   test("many edits on a slow server gather instead of piling up", async () => {
@@ -146,6 +176,7 @@ describe("what is sent", () => {
 
   test("the token goes with each join", async () => {
     const row = openClient(server.url, { token: async () => "secret" }).row("Note", "n1");
+    row.presence.set(row.presenceId, "here");
     await row.ready;
     await server.until(() => server.received.filter((frame) => frame.type === "join").length === 2);
     for (const frame of server.received) {

@@ -78,8 +78,8 @@ afterEach(() => {
 
 describe("backoff", () => {
   test("doubles from half a second to fifteen, less a random part of one half", () => {
-    expect([0, 1, 2, 3, 4, 5, 6, 1000].map((attempt) => backoffMilliseconds(attempt, () => 0))).toEqual([500, 1000, 2000, 4000, 8000, 15_000, 15_000, 15_000]);
-    expect(backoffMilliseconds(0, () => 0.999_999)).toBeCloseTo(250, 0);
+    expect([0, 1, 2, 3, 4, 5, 6, 1000].map((attempt) => backoffMilliseconds(attempt, { random: () => 0 }))).toEqual([500, 1000, 2000, 4000, 8000, 15_000, 15_000, 15_000]);
+    expect(backoffMilliseconds(0, { random: () => 0.999_999 })).toBeCloseTo(250, 0);
   });
 
   test("grows while the server is away, and starts over after a message", () => {

@@ -74,11 +74,20 @@ describe("golden frames", () => {
 describe("golden control messages", () => {
   test.each(control.server)("from the server: %j", (message) => {
     const parsed = parseControl(JSON.stringify(message));
-    if (message.type === "error") {
-      const { code, message: words, room, batch, retryAfter } = message;
-      expect(parsed).toEqual({ type: "error", code, message: words, room, batch, retryAfterMilliseconds: Number(retryAfter ?? 0) * 1000 });
-    } else {
-      expect(parsed).toEqual({ type: message.type === "hello" ? "hello" : "other" });
+    switch (message.type) {
+      case "error": {
+        const { code, message: words, ref, room, batch, retryAfter } = message;
+        expect(parsed).toEqual({ type: "error", code, message: words, ref, room, batch, retryAfterMilliseconds: Number(retryAfter ?? 0) * 1000 });
+        return;
+      }
+      case "result":
+        expect(parsed).toEqual(message);
+        return;
+      case "auth":
+        expect(parsed).toEqual({ type: "auth", user: message.user });
+        return;
+      default:
+        expect(parsed).toEqual({ type: message.type === "hello" ? "hello" : "other" });
     }
   });
 });
