@@ -87,6 +87,7 @@ export class Outgoing {
   /** Nothing more is sent until {@link rewind} or a new {@link started}. */
   pause(): void {
     this.#paused = true;
+    this.#dirty = true;
   }
 
   /** What was sent and not confirmed counts as unsent, without leaving the room. */

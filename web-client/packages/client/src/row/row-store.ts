@@ -108,10 +108,7 @@ export class RowStore {
   }
 
   #append(part: Uint8Array, unsent: Reach | undefined): void {
-    this.#tailBytes += part.length;
-    this.#tailParts += 1;
     this.#keep({ type: "append", key: this.key, part, unsent });
-    this.#foldIfLong();
   }
 
   #keep(...writes: readonly StorageWrite[]): void {
@@ -121,6 +118,13 @@ export class RowStore {
     }
     void this.#keeper.write(...writes).then(() => {
       this.#underway -= 1;
+      for (const write of writes) {
+        if (write.type === "append") {
+          this.#tailBytes += write.part.length;
+          this.#tailParts += 1;
+        }
+      }
+      this.#foldIfLong();
       if (this.#underway === 0) {
         this.#changed();
       }

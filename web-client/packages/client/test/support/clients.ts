@@ -25,7 +25,7 @@ export function until(row: RowHandle, holds: (row: RowHandle) => boolean): Promi
         resolve();
       }
     };
-    const stops = [row.onStatus(look), row.onChange(look), row.onPresence(look), row.onReplaced(look), row.onRejected(look)];
+    const stops = [row.onStatus(look), row.onSaved(look), row.onChange(look), row.onPresence(look), row.onReplaced(look), row.onRejected(look)];
     look();
   });
 }

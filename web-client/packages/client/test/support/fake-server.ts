@@ -26,6 +26,16 @@ export class FakeServer {
   readonly received: Frame[] = [];
   readonly texts: string[] = [];
   connectionCount = 0;
+  /** Said in the greeting, if it is set. */
+  epoch: string | undefined;
+  /** What the mutations did, in their order, each once. */
+  readonly mutations: { readonly key: string; readonly id: string; readonly op: string; readonly fields: unknown }[] = [];
+  /** How many mutations came, repetitions included; how many were under way at most. */
+  mutationsReceived = 0;
+  /** Decides on a mutation; `undefined` accepts it. */
+  judgeMutation: (message: { readonly id: string; readonly key: string }) => { readonly code: string; readonly message: string } | "silence" | undefined = () => undefined;
+  /** Whose tokens are accepted, and as whom. */
+  userOf: (token: string) => string | undefined = (token) => token;
   /** Decides on a batch; `undefined` accepts it. */
   judge: (address: RoomAddress, updates: readonly Uint8Array[]) => Refusal | undefined = () => undefined;
   /** Answers a join in the server's stead; `undefined` leaves it to the server. */
@@ -35,6 +45,7 @@ export class FakeServer {
   heldAcks: (() => void)[] | undefined;
   readonly #presence = new Map<string, EphemeralStore>();
   readonly #peers = new Set<Peer>();
+  readonly #done = new Set<string>();
   readonly #waiting: { readonly holds: () => boolean; readonly resolve: () => void }[] = [];
   #server: WebSocketServer | undefined;
   #port = 0;
@@ -137,14 +148,46 @@ export class FakeServer {
         this.#handle(peer, decode(Uint8Array.from(data)));
       } else {
         this.texts.push(data.toString());
-        if (data.toString() === "ping") {
-          socket.send("pong");
-        }
+        this.#hear(socket, data.toString());
       }
       this.#wake();
     });
-    socket.send(JSON.stringify({ type: "hello", server: "fake" }));
     this.#wake();
+  }
+
+  #hear(socket: WebSocket, text: string): void {
+    if (text === "ping") {
+      socket.send("pong");
+      return;
+    }
+    const message = JSON.parse(text) as { readonly type: string; readonly ref: string; readonly token: string };
+    if (message.type === "hello") {
+      socket.send(JSON.stringify({ type: "hello", server: "fake", epoch: this.epoch }));
+    } else if (message.type === "auth") {
+      const user = this.userOf(message.token);
+      const answer = user === undefined ? { type: "error", code: "unauthorized", message: "The token is over." } : { type: "auth", user };
+      socket.send(JSON.stringify({ ...answer, ref: message.ref }));
+    } else if (message.type === "mutate") {
+      this.#mutate(socket, JSON.parse(text) as never);
+    }
+  }
+
+  #mutate(socket: WebSocket, message: { readonly ref: string; readonly key: string; readonly id: string; readonly op: string; readonly fields?: unknown }): void {
+    this.mutationsReceived += 1;
+    const refusal = this.judgeMutation(message);
+    if (refusal === "silence") {
+      return;
+    }
+    if (refusal !== undefined) {
+      socket.send(JSON.stringify({ type: "error", ref: message.ref, ...refusal }));
+      return;
+    }
+    const { key, id, op, fields } = message;
+    if (!this.#done.has(key)) {
+      this.#done.add(key);
+      this.mutations.push({ key, id, op, fields });
+    }
+    socket.send(JSON.stringify({ type: "result", ref: message.ref, id, row: op === "delete" ? null : { id, ...(fields as object) }, seq: this.mutations.length }));
   }
 
   #wake(): void {
