@@ -3,6 +3,7 @@
 export { CorellaClient } from "./client.js";
 export { CorellaError } from "./public/error.js";
 export type * from "./public/types.js";
+export { CREATION_ORIGIN } from "./row/changes.js";
 export { MemoryStorage } from "./storage/memory.js";
 export { IndexedDbStorage } from "./storage/indexed-db.js";
 export type * from "./storage/port.js";

@@ -7,6 +7,9 @@ import type { RowChange } from "../public/types.js";
 /** The root map that holds a row's fields. */
 export const FIELDS_ROOT = "row";
 
+/** The origin of commits that make a field's container: undo managers leave them out by `excludeOriginPrefixes`. */
+export const CREATION_ORIGIN = "corella-create";
+
 /** Names the top-level fields that one batch of events touches. */
 export function toRowChange(batch: LoroEventBatch): RowChange {
   const fields = new Set<string>();

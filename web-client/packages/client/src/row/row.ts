@@ -7,7 +7,7 @@ import type { RowChange, RowHandle, RowRejection, RowReset, RowStatus, Unsubscri
 import type { RowKey } from "../storage/port.js";
 import type { TabId, TabWords } from "../tabs/messages.js";
 import { Emitter } from "../util/emitter.js";
-import { FIELDS_ROOT, toRowChange } from "./changes.js";
+import { CREATION_ORIGIN, FIELDS_ROOT, toRowChange } from "./changes.js";
 import { addTo, countOf } from "./counter.js";
 import { plainValue } from "./plain-value.js";
 import { RowPresence } from "./presence.js";
@@ -121,23 +121,23 @@ export class Row implements RowHandle {
   }
 
   text(field: string): LoroText {
-    return this.fields.ensureMergeableText(field);
+    return this.#created(field, () => this.fields.ensureMergeableText(field));
   }
 
   map(field: string): LoroMap {
-    return this.fields.ensureMergeableMap(field);
+    return this.#created(field, () => this.fields.ensureMergeableMap(field));
   }
 
   list(field: string): LoroList {
-    return this.fields.ensureMergeableList(field);
+    return this.#created(field, () => this.fields.ensureMergeableList(field));
   }
 
   movableList(field: string): LoroMovableList {
-    return this.fields.ensureMergeableMovableList(field);
+    return this.#created(field, () => this.fields.ensureMergeableMovableList(field));
   }
 
   tree(field: string): LoroTree {
-    return this.fields.ensureMergeableTree(field);
+    return this.#created(field, () => this.fields.ensureMergeableTree(field));
   }
 
   count(field: string): number {
@@ -368,6 +368,17 @@ export class Row implements RowHandle {
       this.#resolveReady();
     }
     this.#context.loaded(this);
+  }
+
+  /** A container that is made now is made in a commit of its own: undo must not take it away from under everybody. */
+  #created<Container>(field: string, ensure: () => Container): Container {
+    if (this.fields.get(field) !== undefined) {
+      return ensure();
+    }
+    this.#doc.commit();
+    const container = ensure();
+    this.#doc.commit({ origin: CREATION_ORIGIN });
+    return container;
   }
 
   #watch(doc: LoroDoc): Unsubscribe {

@@ -253,6 +253,7 @@ describe("changes", () => {
     await until(row, () => row.get("color") === "red");
     expect(seen).toEqual([
       { by: "local", fields: ["body"] },
+      { by: "local", fields: ["body"] },
       { by: "local", fields: ["pinned"] },
       { by: "remote", fields: ["color"] },
     ]);

@@ -1,0 +1,73 @@
+/** Undo for one person: takes back what was written here, and leaves what others wrote. */
+
+import { CREATION_ORIGIN, type RowHandle, type Unsubscribe } from "@corella/client";
+import { UndoManager } from "loro-crdt";
+
+export interface UndoOptions {
+  /** Edits within so many milliseconds of each other are taken back together: 500 unless you say otherwise. */
+  readonly mergeMilliseconds?: number;
+  /** How many steps are remembered: 200 unless you say otherwise. */
+  readonly steps?: number;
+}
+
+/** The steps of one row. A new document, after a refusal, begins without any. */
+export class RowUndo {
+  readonly #row: RowHandle;
+  readonly #options: UndoOptions;
+  readonly #listeners = new Set<() => void>();
+  readonly #stop: Unsubscribe;
+  #manager: UndoManager;
+
+  constructor(row: RowHandle, options: UndoOptions = {}) {
+    this.#row = row;
+    this.#options = options;
+    this.#manager = this.#begin();
+    const stops = [
+      row.onReplaced(() => {
+        this.#manager = this.#begin();
+        this.#tell();
+      }),
+      row.onChange(() => this.#tell()),
+    ];
+    this.#stop = () => stops.forEach((stop) => stop());
+  }
+
+  get canUndo(): boolean {
+    return this.#manager.canUndo();
+  }
+
+  get canRedo(): boolean {
+    return this.#manager.canRedo();
+  }
+
+  /** Takes the last step back. `false` if there is none. */
+  undo(): boolean {
+    return this.#manager.undo();
+  }
+
+  redo(): boolean {
+    return this.#manager.redo();
+  }
+
+  /** Calls back when `canUndo` or `canRedo` may have changed. */
+  onChange(listener: () => void): Unsubscribe {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    this.#stop();
+    this.#listeners.clear();
+  }
+
+  #begin(): UndoManager {
+    const { mergeMilliseconds = 500, steps = 200 } = this.#options;
+    return new UndoManager(this.#row.doc, { mergeInterval: mergeMilliseconds, maxUndoSteps: steps, excludeOriginPrefixes: [CREATION_ORIGIN] });
+  }
+
+  #tell(): void {
+    for (const listener of [...this.#listeners]) {
+      listener();
+    }
+  }
+}
