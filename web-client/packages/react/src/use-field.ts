@@ -1,0 +1,124 @@
+/** One field of a row, and what a component may do to it. */
+
+import type { LoroList, LoroText, Value } from "loro-crdt";
+import { useCallback, useMemo, useSyncExternalStore } from "react";
+
+import type { RowView } from "./row-view.js";
+import { type LiveRow, viewBehind } from "./use-row.js";
+
+/** A plain field: the last write wins. */
+export interface PlainField {
+  readonly value: Value | undefined;
+  set(value: Value): void;
+}
+
+export interface TextField {
+  readonly value: string;
+  /** Turns the text into another by the smallest edit. For inputs use `bindTextInput` of `@corella/editors`, which keeps the caret. */
+  set(value: string): void;
+  insert(at: number, text: string): void;
+  delete(at: number, length: number): void;
+  /** For an editor's binding. Makes the field where it is missing. */
+  container(): LoroText;
+}
+
+export interface CounterField {
+  readonly value: number;
+  /** Adds, also what is below zero. What others add at the same time is added too. */
+  add(amount: number): void;
+}
+
+export interface ListField {
+  readonly value: readonly Value[];
+  push(value: Value): void;
+  insert(at: number, value: Value): void;
+  delete(at: number, length?: number): void;
+  container(): LoroList;
+}
+
+export type FieldKind = "plain" | "text" | "counter" | "list";
+
+type FieldOf<Kind extends FieldKind> = { readonly plain: PlainField; readonly text: TextField; readonly counter: CounterField; readonly list: ListField }[Kind];
+
+/** A text's diff against a wholly different one is cut short after so long. */
+const DIFF_MILLISECONDS = 100;
+
+const NO_VALUES: readonly Value[] = [];
+
+/**
+ * Follows a field. `kind` says what the manifest makes of it; without one it is a plain value.
+ *
+ * Without a row, as on a server, the field is empty, and writing to it throws.
+ */
+export function useField(live: LiveRow | undefined, field: string): PlainField;
+export function useField<Kind extends FieldKind>(live: LiveRow | undefined, field: string, kind: Kind): FieldOf<Kind>;
+export function useField(live: LiveRow | undefined, field: string, kind: FieldKind = "plain"): PlainField | TextField | CounterField | ListField {
+  const view = viewBehind(live);
+  const value = useSyncExternalStore(
+    useCallback((listener: () => void) => view?.subscribe(listener) ?? (() => {}), [view]),
+    () => view?.value(field),
+    () => undefined,
+  );
+  const actions = useMemo(() => actionsOf(view, field), [view, field]);
+  return useMemo(() => {
+    switch (kind) {
+      case "plain":
+        return { value, ...actions.plain };
+      case "text":
+        return { value: typeof value === "string" ? value : "", ...actions.text };
+      case "counter":
+        return { value: typeof value === "number" ? value : 0, ...actions.counter };
+      case "list":
+        return { value: Array.isArray(value) ? (value as readonly Value[]) : NO_VALUES, ...actions.list };
+    }
+  }, [kind, value, actions]);
+}
+
+function actionsOf(view: RowView | undefined, field: string) {
+  const row = () => {
+    if (view === undefined) {
+      throw new Error(`The field ${field} has no row yet. Write to it in effects and event handlers, once useRow has given a row.`);
+    }
+    return view.row;
+  };
+  const commit = () => row().doc.commit();
+  return {
+    plain: { set: (value: Value) => row().set(field, value) },
+    text: {
+      set: (value: string) => {
+        row().text(field).update(value, { timeoutMs: DIFF_MILLISECONDS });
+        commit();
+      },
+      insert: (at: number, text: string) => {
+        row().text(field).insert(at, text);
+        commit();
+      },
+      delete: (at: number, length: number) => {
+        row().text(field).delete(at, length);
+        commit();
+      },
+      container: () => row().text(field),
+    },
+    counter: {
+      add: (amount: number) => {
+        row().counter(field).increment(amount);
+        commit();
+      },
+    },
+    list: {
+      push: (value: Value) => {
+        row().list(field).push(value);
+        commit();
+      },
+      insert: (at: number, value: Value) => {
+        row().list(field).insert(at, value);
+        commit();
+      },
+      delete: (at: number, length = 1) => {
+        row().list(field).delete(at, length);
+        commit();
+      },
+      container: () => row().list(field),
+    },
+  };
+}
