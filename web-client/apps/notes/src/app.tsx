@@ -9,7 +9,7 @@ import type { Person } from "./model/person";
 export function App() {
   const [session, actions] = useSession();
   return session.kind === "signed-in" ? (
-    <SignedIn person={session.person} token={session.token} onSignOut={actions.signOut} />
+    <SignedIn person={session.person} user={session.user} token={session.token} onSignOut={actions.signOut} />
   ) : (
     <SignIn session={session} actions={actions} />
   );
@@ -17,11 +17,12 @@ export function App() {
 
 interface SignedInProps {
   readonly person: Person;
+  readonly user: string;
   readonly token: () => Promise<string>;
   readonly onSignOut: () => void;
 }
 
-function SignedIn({ person, token, onSignOut }: SignedInProps) {
-  const client = useClient(token);
+function SignedIn({ person, user, token, onSignOut }: SignedInProps) {
+  const client = useClient(user, token);
   return client && <Workspace client={client} person={person} onSignOut={onSignOut} />;
 }

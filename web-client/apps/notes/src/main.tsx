@@ -6,6 +6,7 @@ import { createRoot } from "react-dom/client";
 
 import { App } from "./app";
 import { messageOf } from "./model/message";
+import { keepPage } from "./session/keep-page";
 import "./styles/index.css";
 
 const place = document.getElementById("root");
@@ -15,12 +16,14 @@ if (place === null) {
 const root = createRoot(place);
 
 loadLoro().then(
-  () =>
+  () => {
+    keepPage();
     root.render(
       <StrictMode>
         <App />
       </StrictMode>,
-    ),
+    );
+  },
   (error: unknown) =>
     root.render(
       <p className="page-message" role="alert">

@@ -27,8 +27,6 @@ export function NoteList({ notes, failure, hasMore, openId, offline, onCreate, r
           type="button"
           className="button-primary"
           data-testid="new-note"
-          disabled={offline}
-          title={offline ? "A new note needs the server" : undefined}
           onClick={onCreate}
         >
           <Icon name="plus" />
@@ -77,7 +75,7 @@ function NoteItem({ note, isOpen }: { readonly note: Note; readonly isOpen: bool
 /** Grey lines where the notes will be, or why they will not. */
 function ListPlaceholder({ failure, offline }: { readonly failure: string | undefined; readonly offline: boolean }) {
   if (failure !== undefined || offline) {
-    return <p className="list-empty">{offline ? "The list comes back with the connection." : failure}</p>;
+    return <p className="list-empty">{offline ? "No notes on this device yet. The list comes back with the connection." : failure}</p>;
   }
   return (
     <div className="list-skeleton" aria-hidden="true">

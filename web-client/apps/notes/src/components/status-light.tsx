@@ -1,12 +1,13 @@
 /** Whether what is on the screen is on the server too. */
 
-import type { ClientStatus, RowStatus } from "@corella/client";
+import type { ClientStatus, RowStatus, SyncStatus } from "@corella/client";
 
 import { useSettled } from "../hooks/use-settled";
 import { unreachable } from "../model/unreachable";
 
 interface StatusLightProps {
   readonly client: ClientStatus;
+  readonly sync: SyncStatus;
   /** The open note's; without one, the connection alone is told. */
   readonly row: RowStatus | undefined;
 }
@@ -16,14 +17,14 @@ type Light = { readonly kind: "online" } | RowStatus;
 /** A save that is quicker than this is not worth a flicker. */
 const quickMilliseconds = 250;
 
-export function StatusLight({ client, row }: StatusLightProps) {
+export function StatusLight({ client, sync, row }: StatusLightProps) {
   const light: Light = row ?? { kind: client };
   const shown = useSettled(light, light.kind === "pending" ? quickMilliseconds : 0);
   return (
     <>
-      <span className="status" data-testid="status" data-status={light.kind} data-shown={shown.kind}>
+      <span className="status" data-testid="status" data-status={light.kind} data-shown={shown.kind} data-unsent={sync.unsentRows} data-storage={sync.storage.kind}>
         <span className="status-dot" aria-hidden="true" />
-        <span className="status-text">{wording(shown)}</span>
+        <span className="status-text">{wording(shown) + unsentWording(shown, sync)}</span>
       </span>
       <span className="visually-hidden" role="status">
         {shown.kind === "pending" || shown.kind === "synced" ? "Connected" : wording(shown)}
@@ -49,4 +50,13 @@ function wording(light: Light): string {
     default:
       return unreachable(light);
   }
+}
+
+/** What is only on this device, where that is not a matter of a moment. */
+function unsentWording(light: Light, { storage, unsentRows }: SyncStatus): string {
+  if (storage.kind === "failing") {
+    return ", not saved on this device";
+  }
+  const isAway = light.kind === "offline" || light.kind === "connecting";
+  return isAway && unsentRows > 0 ? `, ${unsentRows} unsent` : "";
 }

@@ -1,9 +1,9 @@
 /** Everything after the sign-in: the bar, the list, the open note. */
 
 import type { CorellaClient } from "@corella/client";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo } from "react";
 
-import { useClientStatus } from "../hooks/use-client";
+import { useClientStatus, useSync } from "../hooks/use-client";
 import { useNoteActions } from "../hooks/use-note-actions";
 import { useNotes } from "../hooks/use-notes";
 import { useNotice } from "../hooks/use-notice";
@@ -23,7 +23,6 @@ interface WorkspaceProps {
 }
 
 export function Workspace({ client, person, onSignOut }: WorkspaceProps) {
-  const [offline, setOffline] = useState(false);
   const [notice, announce, dismiss] = useNotice();
   const warn = useCallback((message: string) => announce({ text: `An edit was refused: ${message}` }), [announce]);
 
@@ -32,29 +31,27 @@ export function Workspace({ client, person, onSignOut }: WorkspaceProps) {
   const live = useLiveNote(opened);
   const rowStatus = useRowStatus(opened);
   const clientStatus = useClientStatus(client);
+  const sync = useSync(client);
+  const offline = clientStatus === "offline";
 
   const list = useNotes(client, offline);
   const notes = useMemo(() => withLiveNote(list.notes, openId, live), [list.notes, openId, live]);
-  const actions = useNoteActions(client, list.refresh, announce);
+  const actions = useNoteActions(client, list.refresh, announce, person.name);
 
   const title = live === undefined ? undefined : shownTitle(live.title);
   useEffect(() => {
     document.title = title === undefined ? "Notes" : `${title} – Notes`;
   }, [title]);
 
-  const switchOffline = (next: boolean) => {
-    client.setOffline(next);
-    setOffline(next);
-  };
-
   return (
     <div className="workspace" data-view={openId === undefined ? "list" : "note"}>
       <TopBar
         client={clientStatus}
+        sync={sync}
         row={rowStatus}
         offline={offline}
         person={person}
-        onOffline={switchOffline}
+        onOffline={(next) => client.setOffline(next)}
         onSignOut={onSignOut}
       />
       <NoteList

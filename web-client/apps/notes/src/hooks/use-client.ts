@@ -1,18 +1,18 @@
-/** The connection to the server: one for as long as somebody is signed in. */
+/** The client: one for as long as somebody is signed in. What it keeps on this device is that person's alone. */
 
-import { type ClientStatus, CorellaClient } from "@corella/client";
+import { type ClientStatus, CorellaClient, type SyncStatus } from "@corella/client";
 import { useEffect, useState } from "react";
 
-export function useClient(token: () => Promise<string>): CorellaClient | undefined {
+export function useClient(user: string, token: () => Promise<string>): CorellaClient | undefined {
   const [client, setClient] = useState<CorellaClient>();
   useEffect(() => {
-    const opened = new CorellaClient({ url: location.origin, token });
+    const opened = new CorellaClient({ url: location.origin, user, token });
     setClient(opened);
     return () => {
       setClient(undefined);
-      opened.close();
+      void opened.close();
     };
-  }, [token]);
+  }, [user, token]);
   return client;
 }
 
@@ -23,4 +23,13 @@ export function useClientStatus(client: CorellaClient): ClientStatus {
     return client.onStatus(setStatus);
   }, [client]);
   return status;
+}
+
+export function useSync(client: CorellaClient): SyncStatus {
+  const [sync, setSync] = useState(client.sync);
+  useEffect(() => {
+    setSync(client.sync);
+    return client.onSync(setSync);
+  }, [client]);
+  return sync;
 }

@@ -18,6 +18,7 @@ export function useNoteActions(
   client: CorellaClient,
   refresh: () => void,
   announce: (notice: NoticeContent) => void,
+  author: string,
 ): NoteActions {
   return useMemo(() => {
     const attempt = async (failed: string, action: () => Promise<void>) => {
@@ -36,8 +37,7 @@ export function useNoteActions(
     return {
       create: () =>
         attempt("A note could not be made", async () => {
-          const { id } = await client.create(noteEntity, { title: "" });
-          openNote(id);
+          openNote(client.status === "online" ? (await client.create(noteEntity, { title: "" })).id : createHere(client, author));
         }),
       remove: (id, title) =>
         attempt("The note could not be deleted", async () => {
@@ -50,5 +50,18 @@ export function useNoteActions(
         }),
       restore,
     };
-  }, [client, refresh, announce]);
+  }, [client, refresh, announce, author]);
+}
+
+/** A note that begins on this device; the server gets it with the next connection. Returns its id. */
+function createHere(client: CorellaClient, author: string): string {
+  const id = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const row = client.row(noteEntity, id);
+  const fields = { title: "", pinned: false, color: "none", position: 0, created: new Date().toISOString(), author };
+  for (const [name, value] of Object.entries(fields)) {
+    row.fields.set(name, value);
+  }
+  row.doc.commit();
+  row.close();
+  return id;
 }

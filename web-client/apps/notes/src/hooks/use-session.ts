@@ -3,14 +3,15 @@
 import { useCallback, useEffect, useMemo, useState } from "react";
 
 import { type Person, personOf, tidyName } from "../model/person";
-import { forget, rememberedName, rememberedToken, rememberName, rememberToken } from "../session/storage";
-import { requestToken } from "../session/token";
+import { forget, isKnownHere, rememberedName, rememberedToken, rememberKnown, rememberName, rememberToken } from "../session/storage";
+import { requestToken, userOf } from "../session/token";
 
 export type Session =
   | { readonly kind: "name-needed"; readonly message?: string }
   | { readonly kind: "token-needed"; readonly name: string; readonly message?: string }
   | { readonly kind: "signing-in"; readonly name: string }
-  | { readonly kind: "signed-in"; readonly person: Person; readonly token: () => Promise<string> };
+  /** `user` is who the server takes the person for: what is kept on this device is kept for that one. */
+  | { readonly kind: "signed-in"; readonly person: Person; readonly user: string; readonly token: () => Promise<string> };
 
 export interface SessionActions {
   readonly signIn: (name: string) => void;
@@ -24,7 +25,7 @@ export function useSession(): [Session, SessionActions] {
   const enter = useCallback(async (name: string) => {
     const brought = rememberedToken();
     if (brought !== undefined) {
-      setSession({ kind: "signed-in", person: personOf(name), token: async () => brought });
+      setSession({ kind: "signed-in", person: personOf(name), user: userOf(brought, name), token: async () => brought });
       return;
     }
     setSession({ kind: "signing-in", name });
@@ -32,7 +33,15 @@ export function useSession(): [Session, SessionActions] {
     switch (answer.kind) {
       case "token":
         rememberName(name);
-        setSession({ kind: "signed-in", person: personOf(name), token: renewing(name, answer.token) });
+        rememberKnown(name);
+        setSession({ kind: "signed-in", person: personOf(name), user: userOf(answer.token, name), token: renewing(name, answer.token) });
+        return;
+      case "unreachable":
+        if (isKnownHere(name)) {
+          setSession({ kind: "signed-in", person: personOf(name), user: name, token: renewing(name, undefined) });
+        } else {
+          setSession({ kind: "name-needed", message: answer.message });
+        }
         return;
       case "bring-your-own":
         setSession({ kind: "token-needed", name });
@@ -71,14 +80,14 @@ export function useSession(): [Session, SessionActions] {
 /** A token is asked for at every connection and request; one that was fetched a moment ago is handed out again. */
 const freshMilliseconds = 30_000;
 
-function renewing(name: string, first: string): () => Promise<string> {
+function renewing(name: string, first: string | undefined): () => Promise<string> {
   let token = first;
   let fetchedAt = Date.now();
   return async () => {
-    if (Date.now() - fetchedAt > freshMilliseconds) {
+    if (token === undefined || Date.now() - fetchedAt > freshMilliseconds) {
       const answer = await requestToken(name);
       if (answer.kind !== "token") {
-        throw new Error(answer.kind === "failed" ? answer.message : "The server no longer offers the development sign-in.");
+        throw new Error("message" in answer ? answer.message : "The server no longer offers the development sign-in.");
       }
       token = answer.token;
       fetchedAt = Date.now();

@@ -1,6 +1,8 @@
 /** A note as the list shows it, read from what the server or the open document holds. */
 
-import type { OrderBy, Row, RowHandle } from "@corella/client";
+import type { LocalRow, OrderBy, Row, RowHandle } from "@corella/client";
+
+import { plainTextOf } from "./plain-text";
 
 export const noteEntity = "Note";
 
@@ -40,6 +42,18 @@ export function noteOf(row: Row): Note {
     color: colorOr(row["color"]),
     created: textOr(row["created"]),
     text: textOr(row["body"]),
+  };
+}
+
+/** A note as this device has it. */
+export function localNoteOf({ id, fields }: LocalRow): Note {
+  return {
+    id,
+    title: textOr(fields["title"]),
+    pinned: fields["pinned"] === true,
+    color: colorOr(fields["color"]),
+    created: textOr(fields["created"]),
+    text: plainTextOf(fields["body"]),
   };
 }
 

@@ -3,6 +3,7 @@
 import { tidyName } from "../model/person";
 
 const nameKey = "corella.notes.user";
+const knownKey = "corella.notes.known.";
 const tokenKey = "corella.notes.token";
 
 /** The address comes first (`?user=ada`), so that two windows can be two people. */
@@ -13,6 +14,15 @@ export function rememberedName(): string | undefined {
 
 export function rememberName(name: string): void {
   localStorage.setItem(nameKey, name);
+}
+
+/** Whether this person has been signed in on this device before: then the device has the person's notes. */
+export function isKnownHere(name: string): boolean {
+  return localStorage.getItem(knownKey + name) !== null;
+}
+
+export function rememberKnown(name: string): void {
+  localStorage.setItem(knownKey + name, "1");
 }
 
 export function rememberedToken(): string | undefined {

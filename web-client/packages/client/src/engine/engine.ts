@@ -20,6 +20,7 @@ import { Errands } from "./errands.js";
 import { evict } from "./eviction.js";
 import { Rows } from "./rows.js";
 import { Uplink } from "./uplink.js";
+import { uuid7 } from "../util/uuid.js";
 
 const BUDGET_BYTES = 256 * 1024 * 1024;
 
@@ -324,7 +325,7 @@ export class Engine {
   }
 
   #refused(mutation: StoredMutation, code: string, message: string): void {
-    const rejection: StoredRejection = { id: crypto.randomUUID(), code, message, at: Date.now(), work: { kind: "mutation", mutation } };
+    const rejection: StoredRejection = { id: uuid7(), code, message, at: Date.now(), work: { kind: "mutation", mutation } };
     void this.keeper.write({ type: "quarantine", rejection });
     this.#rejected(rejection);
   }

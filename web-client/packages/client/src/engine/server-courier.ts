@@ -13,6 +13,7 @@ import { toReach, unsentIn } from "../row/versions.js";
 import type { StoredRejection } from "../storage/port.js";
 import type { TabWords } from "../tabs/messages.js";
 import type { Uplink } from "./uplink.js";
+import { uuid7 } from "../util/uuid.js";
 
 export interface ServerCourierOwner {
   post(words: TabWords): void;
@@ -147,7 +148,7 @@ export class ServerCourier implements RowCourier {
   #stored({ code, message, lost }: RowRejection): StoredRejection {
     const { entity, id } = this.#row;
     const snapshot = lost.export({ mode: "snapshot" });
-    return { id: crypto.randomUUID(), code, message, at: Date.now(), work: { kind: "edits", entity, id, snapshot } };
+    return { id: uuid7(), code, message, at: Date.now(), work: { kind: "edits", entity, id, snapshot } };
   }
 
   #replaced(doc: LoroDoc): void {

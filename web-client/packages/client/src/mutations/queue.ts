@@ -69,7 +69,7 @@ export class MutationQueue {
 function toStored(mutation: Mutation): StoredMutation {
   const fields = "fields" in mutation ? mutation.fields : undefined;
   const stored: StoredMutation = {
-    key: crypto.randomUUID(),
+    key: uuid7(),
     entity: mutation.entity,
     id: mutation.id ?? uuid7(),
     operation: mutation.operation,

@@ -2,6 +2,7 @@
 
 import { parseTabMessage, type TabId, type TabMessage, type TabWords } from "./messages.js";
 import type { Channel, TabPlatform } from "./platform.js";
+import { uuid7 } from "../util/uuid.js";
 
 /** `undecided` until the lock is ours or another tab has said that it is theirs. */
 export type TabRole = "undecided" | "leader" | "follower";
@@ -15,7 +16,7 @@ export interface TabsOwner {
 
 /** A tab that is alone leads from the start, and talks to nobody. */
 export class Tabs {
-  readonly id: TabId = crypto.randomUUID();
+  readonly id: TabId = uuid7();
   readonly #name: string;
   readonly #owner: TabsOwner;
   readonly #platform: TabPlatform | undefined;

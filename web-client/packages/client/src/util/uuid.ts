@@ -1,4 +1,4 @@
-/** Row ids that sort by their time of making. */
+/** Ids that sort by their time of making, and that insecure contexts can make too. */
 
 /** A UUID of version 7: milliseconds since 1970, then randomness. */
 export function uuid7(now: number = Date.now()): string {
