@@ -3,7 +3,7 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 
-import { type Browser, chromium, type Locator, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
 import { expect, onTestFinished } from "vitest";
 
 import type { Server } from "./server.js";
@@ -24,6 +24,8 @@ export function launch(): Promise<Browser> {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      // The probe page is handed to the browser by the test, which therefore takes it for one from the internet.
+      "--disable-features=LocalNetworkAccessChecks",
     ],
   });
 }
@@ -57,24 +59,53 @@ export class Visitor {
       deviceScaleFactor: device === "phone" ? 2 : 1,
       hasTouch: device === "phone",
     });
+    const visitor = await Visitor.#open(context, name);
+    onTestFinished(async () => {
+      await context.close();
+      expect(visitor.complaints, `the page of ${name || "a stranger"} complained`).toEqual([]);
+    });
+    await visitor.#signIn(server);
+    return visitor;
+  }
+
+  /** Another window of the same person in the same browser. */
+  async another(server: Server): Promise<Visitor> {
+    const visitor = await Visitor.#open(this.page.context(), this.name);
+    onTestFinished(() => expect(visitor.complaints, `another page of ${this.name} complained`).toEqual([]));
+    await visitor.#signIn(server);
+    return visitor;
+  }
+
+  static async #open(context: BrowserContext, name: string): Promise<Visitor> {
     const page = await context.newPage();
     const complaints: string[] = [];
-    const visitor = new Visitor(name, page, complaints);
     page.on("pageerror", (error) => complaints.push(`uncaught: ${error.stack ?? error.message}`));
     page.on("console", (message) => {
       if (message.type() === "error" || message.type() === "warning") {
         complaints.push(`${message.type()}: ${message.text()} (${message.location().url})`);
       }
     });
-    onTestFinished(async () => {
-      await context.close();
-      expect(visitor.complaints, `the page of ${name || "a stranger"} complained`).toEqual([]);
-    });
-    await page.goto(`${server.url}/${name === "" ? "" : `?user=${name}`}`);
-    if (name !== "") {
-      await visitor.status("online");
+    return new Visitor(name, page, complaints);
+  }
+
+  async #signIn(server: Server): Promise<void> {
+    await this.page.goto(`${server.url}/${this.name === "" ? "" : `?user=${this.name}`}`);
+    if (this.name !== "") {
+      await this.status("online");
     }
-    return visitor;
+  }
+
+  /** Waits until the browser has the page itself, so that it opens without a server. */
+  async keptWhole(): Promise<void> {
+    await expect
+      .poll(() =>
+        this.page.evaluate(async () => {
+          const kept = await (await caches.open("notes-page")).keys();
+          const used = performance.getEntriesByType("resource").map(({ name }) => name);
+          return used.filter((url) => url.includes("/assets/") && !kept.some((request) => request.url === url)).length + (kept.length === 0 ? 1 : 0);
+        }),
+      )
+      .toBe(0);
   }
 
   get complaints(): readonly string[] {

@@ -18,7 +18,7 @@ export function App() {
 interface SignedInProps {
   readonly person: Person;
   readonly user: string;
-  readonly token: () => Promise<string>;
+  readonly token: (refused?: string) => Promise<string>;
   readonly onSignOut: () => void;
 }
 

@@ -3,7 +3,7 @@
 import { type ClientStatus, CorellaClient, type SyncStatus } from "@corella/client";
 import { useEffect, useState } from "react";
 
-export function useClient(user: string, token: () => Promise<string>): CorellaClient | undefined {
+export function useClient(user: string, token: (refused?: string) => Promise<string>): CorellaClient | undefined {
   const [client, setClient] = useState<CorellaClient>();
   useEffect(() => {
     const opened = new CorellaClient({ url: location.origin, user, token });

@@ -11,7 +11,7 @@ export type Session =
   | { readonly kind: "token-needed"; readonly name: string; readonly message?: string }
   | { readonly kind: "signing-in"; readonly name: string }
   /** `user` is who the server takes the person for: what is kept on this device is kept for that one. */
-  | { readonly kind: "signed-in"; readonly person: Person; readonly user: string; readonly token: () => Promise<string> };
+  | { readonly kind: "signed-in"; readonly person: Person; readonly user: string; readonly token: (refused?: string) => Promise<string> };
 
 export interface SessionActions {
   readonly signIn: (name: string) => void;
@@ -80,11 +80,11 @@ export function useSession(): [Session, SessionActions] {
 /** A token is asked for at every connection and request; one that was fetched a moment ago is handed out again. */
 const freshMilliseconds = 30_000;
 
-function renewing(name: string, first: string | undefined): () => Promise<string> {
+function renewing(name: string, first: string | undefined): (refused?: string) => Promise<string> {
   let token = first;
   let fetchedAt = Date.now();
-  return async () => {
-    if (token === undefined || Date.now() - fetchedAt > freshMilliseconds) {
+  return async (refused) => {
+    if (token === undefined || token === refused || Date.now() - fetchedAt > freshMilliseconds) {
       const answer = await requestToken(name);
       if (answer.kind !== "token") {
         throw new Error("message" in answer ? answer.message : "The server no longer offers the development sign-in.");

@@ -56,7 +56,7 @@ export class Uplink implements Link {
         this.router.disconnected(refusal);
         owner.closed();
       },
-      tokenRefused: () => this.credentials.forget(),
+      tokenRefused: () => void this.credentials.refuse(),
       binary: (bytes) => this.#receive(bytes),
       text: (text) => this.#hear(text),
     });

@@ -8,6 +8,8 @@ type TokenSource = NonNullable<CorellaClientOptions["token"]>;
 export class Credentials {
   readonly #source: TokenSource | undefined;
   #current: Promise<string | undefined> | undefined;
+  /** The newest token that the server found wanting: the application should not give it again. */
+  #refused: string | undefined;
 
   constructor(source: TokenSource | undefined) {
     this.#source = source;
@@ -16,7 +18,7 @@ export class Credentials {
   /** The token, or `undefined` for a caller without one. Rejects when the application's function does. */
   token(): Promise<string | undefined> {
     if (this.#current === undefined) {
-      const current = Promise.resolve().then(() => this.#source?.());
+      const current = Promise.resolve().then(() => this.#source?.(this.#refused));
       this.#current = current;
       // A failed answer is not kept: the next caller asks again.
       current.catch(() => this.#forgetOnly(current));
@@ -29,9 +31,17 @@ export class Credentials {
     this.#current = undefined;
   }
 
+  /** The server has ended a connection because of its token. */
+  async refuse(): Promise<void> {
+    const current = this.#current;
+    this.forget();
+    this.#refused = await current?.catch(() => undefined);
+  }
+
   /** Forgets the token if it is still the one that `refused` names, and returns the next one. */
   async renew(refused: string | undefined): Promise<string | undefined> {
     if ((await this.token()) === refused) {
+      this.#refused = refused;
       this.forget();
     }
     return this.token();

@@ -250,8 +250,11 @@ export type Fields = Readonly<Record<string, JsonValue>>;
 export interface CorellaClientOptions {
   /** The server's address: `http://localhost:4400`. `https` leads to `wss`. */
   readonly url: string;
-  /** Asked at every connection, and again when the server says that the token is no longer good. */
-  readonly token?: () => Promise<string | undefined> | string | undefined;
+  /**
+   * Asked at every connection, shortly before a JSON web token ends, and when the server says that a token is no longer
+   * good: then with that token as `refused`, so that a function with a memory fetches another one.
+   */
+  readonly token?: (refused?: string) => Promise<string | undefined> | string | undefined;
   /** Where the platform has no WebSocket of its own (Node 20): the class of the `ws` package. */
   readonly WebSocket?: typeof WebSocket;
   readonly fetch?: typeof fetch;

@@ -205,7 +205,12 @@ describe("a refused room", () => {
 describe("a refused connection", () => {
   test("4401 asks for another token", async () => {
     let asked = 0;
-    const row = openClient(server.url, { token: () => `token-${(asked += 1)}` }).row("Note", "n1");
+    const refusals: (string | undefined)[] = [];
+    const token = (refused?: string): string => {
+      refusals.push(refused);
+      return `token-${(asked += 1)}`;
+    };
+    const row = openClient(server.url, { token }).row("Note", "n1");
     await row.ready;
     const before = asked;
     const joined = server.received.length;
@@ -213,6 +218,7 @@ describe("a refused connection", () => {
     await until(row, () => row.status.kind === "connecting");
     await until(row, isSynced);
     expect(asked).toBeGreaterThan(before);
+    expect(refusals).toEqual([undefined, "token-1"]);
     const join = server.received.slice(joined).findLast((frame) => frame.type === "join");
     expect(join?.type === "join" && new TextDecoder().decode(join.auth)).toBe(`token-${asked}`);
   });
