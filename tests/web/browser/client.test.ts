@@ -184,18 +184,19 @@ test("mutations made offline survive the page, and are made once", async () => {
 describe("storage without room", () => {
   test("is told, and what was written is sent all the same", async () => {
     const page = await openTab(await context(), server.url);
+    const session = await page.context().newCDPSession(page);
+    // Before the first write: afterwards Chromium relies for a while on the room that it saw then.
+    await session.send("Storage.overrideQuotaForOrigin", { origin: server.url, quotaSize: 2_000_000 });
     await begin(page, "ada", "full");
     await type(page, "before ");
     await expect.poll(() => look(page)).toMatchObject({ status: "synced", saved: true });
-    const session = await page.context().newCDPSession(page);
-    await session.send("Storage.overrideQuotaForOrigin", { origin: server.url, quotaSize: 1 });
     await page.evaluate(() => {
       const { row } = window as unknown as InPage;
-      row.set("title", "x".repeat(200_000));
+      row.set("title", "x".repeat(5_000_000));
     });
     await expect.poll(() => page.evaluate(() => (window as unknown as InPage).client.sync.storage)).toMatchObject({ kind: "failing", code: "storage_full" });
     await expect.poll(() => look(page)).toMatchObject({ status: "synced", saved: false });
-    expect(await sqlite(server, "select length(title) from Task where id = 'full'")).toEqual(["200000"]);
+    expect(await sqlite(server, "select length(title) from Task where id = 'full'")).toEqual(["5000000"]);
     await session.send("Storage.overrideQuotaForOrigin", { origin: server.url });
     await expect.poll(() => look(page)).toMatchObject({ status: "synced", saved: true });
   });
