@@ -67,11 +67,12 @@ export function useField(live: LiveRow | undefined, field: string, kind: FieldKi
       case "text":
         return { value: typeof value === "string" ? value : "", ...actions.text };
       case "counter":
-        return { value: typeof value === "number" ? value : 0, ...actions.counter };
+        // What is stored are the totals of all who count; the row adds them up.
+        return { value: value === undefined ? 0 : (view?.row.count(field) ?? 0), ...actions.counter };
       case "list":
         return { value: Array.isArray(value) ? (value as readonly Value[]) : NO_VALUES, ...actions.list };
     }
-  }, [kind, value, actions]);
+  }, [view, field, kind, value, actions]);
 }
 
 function actionsOf(view: RowView | undefined, field: string) {
@@ -101,8 +102,7 @@ function actionsOf(view: RowView | undefined, field: string) {
     },
     counter: {
       add: (amount: number) => {
-        row().counter(field).increment(amount);
-        commit();
+        row().increment(field, amount);
       },
     },
     list: {
