@@ -211,6 +211,7 @@ fn is_enough(round: usize, started: Instant) -> bool {
 
 on_both!(crashes_lose_nothing_that_was_acknowledged);
 
+#[cfg(test)]
 async fn crashes_lose_nothing_that_was_acknowledged(database: Database) {
     let mut random = Random::new();
     println!("CORELLA_SEED={}", random.seed());

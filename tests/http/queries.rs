@@ -30,6 +30,7 @@ fn ids_of(page: &Json) -> Vec<String> {
 
 on_both!(conditions_and_orders);
 
+#[cfg(test)]
 async fn conditions_and_orders(database: Database) {
     let stage = Stage::on(database, SAMPLE).await;
     let ada = notes(&stage).await;
@@ -47,6 +48,7 @@ async fn conditions_and_orders(database: Database) {
 
 on_both!(pages_have_every_row_once_while_others_are_made);
 
+#[cfg(test)]
 async fn pages_have_every_row_once_while_others_are_made(database: Database) {
     let stage = Stage::on(database, SAMPLE).await;
     let ada = notes(&stage).await;

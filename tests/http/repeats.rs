@@ -14,6 +14,7 @@ async fn under(http: &Http, key: &str, method: &str, path: &str, body: &Json) ->
 
 on_both!(a_repeated_request_is_answered_as_the_first);
 
+#[cfg(test)]
 async fn a_repeated_request_is_answered_as_the_first(database: Database) {
     let stage = Stage::on(database, SAMPLE).await;
     let ada = stage.ada();
@@ -95,6 +96,7 @@ fn distinct(answers: &[Answer]) -> BTreeSet<String> {
 
 on_both!(duplicates_at_the_same_moment_make_one_row);
 
+#[cfg(test)]
 async fn duplicates_at_the_same_moment_make_one_row(database: Database) {
     let stage = Stage::on(database, SAMPLE).await;
     let answers = at_once(&stage.ada(), "k1", "POST", NOTES, json!({ "title": "once" })).await;

@@ -8,6 +8,7 @@ const NOTE: &str = "/api/entities/Note/n1";
 
 on_both!(a_row_lives_and_dies_and_comes_back);
 
+#[cfg(test)]
 async fn a_row_lives_and_dies_and_comes_back(database: Database) {
     let stage = Stage::on(database, SAMPLE).await;
     let ada = stage.ada();
@@ -63,6 +64,7 @@ async fn the_server_names_rows_that_have_no_name() {
 
 on_both!(every_type_is_kept_as_it_was_given);
 
+#[cfg(test)]
 async fn every_type_is_kept_as_it_was_given(database: Database) {
     let stage = Stage::on(database, SAMPLE).await;
     let given = json!({
@@ -82,6 +84,7 @@ async fn every_type_is_kept_as_it_was_given(database: Database) {
 
 on_both!(a_unique_value_names_who_holds_it);
 
+#[cfg(test)]
 async fn a_unique_value_names_who_holds_it(database: Database) {
     let stage = Stage::on(database, SAMPLE).await;
     let ada = stage.ada();
@@ -99,6 +102,7 @@ async fn a_unique_value_names_who_holds_it(database: Database) {
 
 on_both!(of_many_who_want_one_unique_value_one_gets_it);
 
+#[cfg(test)]
 async fn of_many_who_want_one_unique_value_one_gets_it(database: Database) {
     let stage = Stage::on(database, SAMPLE).await;
     let answers: Vec<_> = (0..24)

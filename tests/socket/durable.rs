@@ -13,6 +13,7 @@ const PATH: &str = "/api/entities/Note/n1";
 
 on_both!(what_was_acknowledged_is_there_after_a_crash);
 
+#[cfg(test)]
 async fn what_was_acknowledged_is_there_after_a_crash(database: Database) {
     let stage = Stage::on(database, SAMPLE).await;
     let peer = stage.connect().await;

@@ -12,6 +12,7 @@ const PATH: &str = "/api/entities/Note/n1";
 
 on_both!(a_write_over_http_reaches_watchers);
 
+#[cfg(test)]
 async fn a_write_over_http_reaches_watchers(database: Database) {
     let stage = Stage::on(database, SAMPLE).await;
     let watcher = stage.connect().await;
@@ -58,6 +59,7 @@ async fn an_edit_on_the_socket_reaches_http_and_watchers() {
 
 on_both!(those_who_type_at_once_come_to_the_same);
 
+#[cfg(test)]
 async fn those_who_type_at_once_come_to_the_same(database: Database) {
     let stage = Stage::on(database, SAMPLE).await;
     let peers = [stage.connect().await, stage.connect().await, stage.connect().await];

@@ -34,7 +34,7 @@ pub use server::{Server, Stopped};
 pub use stage::Stage;
 
 /// Makes two tests of a function that takes a [`Database`]: `on_both!(name)` runs it as `name::on_sqlite` and as
-/// `name::on_postgres`.
+/// `name::on_postgres`. Lints take the function for a test's when it is marked `#[cfg(test)]`.
 #[macro_export]
 macro_rules! on_both {
     ($name:ident) => {
