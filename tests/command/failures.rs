@@ -20,12 +20,6 @@ async fn check(manifest: &str) -> String {
     told(&installation, finished)
 }
 
-fn entity(fields: &str) -> String {
-    format!(
-        r#"{{"manifest_version":1,"name":"app","version":"1.0.0","entities":[{{"name":"Note","fields":[{fields}]}}]}}"#
-    )
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_port_in_use() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -134,12 +128,12 @@ async fn a_manifest_with_several_mistakes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_field_that_is_not_served_yet() {
-    insta::assert_snapshot!("not_served_bytes", check(&entity(r#"{"name":"scan","type":"bytes"}"#)).await);
-    insta::assert_snapshot!(
-        "not_served_counter",
-        check(&entity(r#"{"name":"votes","type":"int","crdt":"counter"}"#)).await
-    );
+async fn rows_that_are_not_served_yet() {
+    let manifest = r#"{
+      "manifest_version": 1, "name": "app", "version": "1.0.0",
+      "entities": [{ "name": "Log", "crdt": false, "fields": [{ "name": "what", "type": "string" }] }]
+    }"#;
+    insta::assert_snapshot!("not_served", check(manifest).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

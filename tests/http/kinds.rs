@@ -229,7 +229,7 @@ async fn edits_of_clients_come_together() {
 
     let status = one
         .change("Item/i1", |doc| {
-            fields(doc).ensure_mergeable_counter("likes").unwrap().increment(1.0).unwrap()
+            fields(doc).ensure_mergeable_counter("likes").unwrap().increment(1.0).unwrap();
         })
         .await;
     assert_ne!(status, AckStatus::Ok);

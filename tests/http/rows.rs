@@ -72,13 +72,10 @@ async fn every_type_is_kept_as_it_was_given(database: Database) {
         "color": "green", "stars": -1, "position": 1e-300, "due": "2026-11-20T06:14:00.000001Z", "author": "u1",
         "slug": "s", "page": "first\nsecond",
     });
-    // A row as JSON shows what its table holds, and PostgreSQL has no U+0000; the document keeps it.
-    let mut shown = given.clone();
-    shown["title"] = json!("ä \u{1f600} \u{fffd} '\"\\");
-    let made = stage.ada().post(NOTES, given).await.expect(201)["row"].clone();
-    assert_eq!(made, shown);
+    let made = stage.ada().post(NOTES, given.clone()).await.expect(201)["row"].clone();
+    assert_eq!(made, given);
     let stage = stage.crash().await;
-    assert_eq!(stage.ada().get(&format!("{NOTES}/types")).await.expect(200)["row"], shown);
+    assert_eq!(stage.ada().get(&format!("{NOTES}/types")).await.expect(200)["row"], given);
     assert_eq!(stage.installation.check_clean().await, 1);
 }
 

@@ -78,8 +78,8 @@ pub(crate) fn run(steps: &mut Steps, options: &Options) -> Result<(), Stop> {
         None
     };
 
-    if has(Part::Rust) {
-        rust(steps, &root, filter);
+    if let Some(corella) = corella.as_deref().filter(|_| has(Part::Rust)) {
+        rust(steps, &root, corella, filter);
     }
     if has(Part::Web) {
         web(steps, &root, filter);
@@ -107,7 +107,7 @@ pub(crate) fn run(steps: &mut Steps, options: &Options) -> Result<(), Stop> {
 
 const READ_ON: &str = "read the first failure above; `cargo xtask test --only PART NAME` runs it alone";
 
-fn rust(steps: &mut Steps, root: &Path, filter: Option<&str>) {
+fn rust(steps: &mut Steps, root: &Path, corella: &Path, filter: Option<&str>) {
     let has_nextest = Task::new("cargo", root).args(["nextest", "--version"]).succeeds();
     let mut task = Task::new("cargo", root);
     task = if has_nextest {
@@ -117,7 +117,7 @@ fn rust(steps: &mut Steps, root: &Path, filter: Option<&str>) {
     } else {
         task.args(["test", "--workspace", "--tests", "--no-fail-fast"])
     };
-    task = task.args(filter);
+    task = task.args(filter).env("CORELLA_BIN", corella);
     steps.attempt("the Rust tests", || task.run(READ_ON));
 
     let mut task = Task::new("cargo", root).args(["test", "--doc", "--workspace", "--no-fail-fast"]);

@@ -11,7 +11,7 @@ use std::{
 };
 
 use corella_manifest::{EntityName, Value};
-use corella_rowdoc::{Change, Projection, RowKey};
+use corella_rowdoc::{Change, Projection, RowId, RowKey, Tenant};
 use serde_json::Value as Json;
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     error::ReadError,
     guard::RowGuard,
     model::EntityModel,
-    port::{Backend, BackendError, ChangeKind, Seq},
+    port::{Backend, BackendError, ChangeKind, Seq, TableRow},
     store::Inner,
 };
 
@@ -278,6 +278,26 @@ impl Inner {
                 Err(error)
             }
         }
+    }
+
+    /// These rows of a table, those that are behind as their documents say them.
+    pub(crate) async fn shown(
+        self: &Arc<Self>,
+        tenant: &Tenant,
+        entity: &EntityName,
+        mut rows: Vec<TableRow>,
+    ) -> Result<Vec<TableRow>, ReadError> {
+        for row in &mut rows {
+            let Ok(id) = RowId::new(row.id()) else { continue };
+            let key = RowKey { tenant: tenant.clone(), entity: entity.clone(), id };
+            if self.late.one(&key).is_empty() {
+                continue;
+            }
+            let (_, projection, _) = RowGuard::lock(self, &key).await.columns().await?;
+            row.cells.truncate(1);
+            row.cells.extend(projection.values.iter().cloned());
+        }
+        Ok(rows)
     }
 
     /// Writes the lines that were behind when the last server ended.

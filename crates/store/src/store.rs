@@ -21,7 +21,7 @@ use crate::{
     job::{Author, Idempotency, Job, Reply, Write, Written},
     late::{LateDelay, LateRows},
     model::{EntityModel, Model},
-    port::{Backend, Seq, StoredRow, TableRow},
+    port::{Backend, BackendError, Seq, StoredRow, TableRow},
     resident::{Loaded, Queued, Resident, Slot, Tail},
 };
 
@@ -187,13 +187,19 @@ impl Store {
 
     /// Runs a query over one entity's table. Whatever was acknowledged before is in the answer.
     ///
+    /// While the storage is full, large texts that wait for their line are shown from their documents, but found by
+    /// what the line says.
+    ///
     /// # Errors
     /// [`ReadError`] when the database fails.
     pub async fn select(&self, tenant: &Tenant, query: &Query) -> Result<Page, ReadError> {
         let entity = query.entity();
         let note = self.0.late.last_note(entity);
-        self.0.write_lines_of(entity).await?;
+        let lines = written(self.0.write_lines_of(entity).await)?;
         let page = self.page(tenant, query).await?;
+        if lines == Lines::WaitForRoom {
+            return Ok(Page { rows: self.0.shown(tenant, entity, page.rows).await?, ..page });
+        }
         if self.0.late.last_note(entity) == note {
             return Ok(page);
         }
@@ -215,9 +221,12 @@ impl Store {
         };
         let query =
             Query::of(&entity, parts).map_err(|_| ReadError::Internal("a row's own query is wrong"))?;
-        self.0.write_line_of(key).await?;
-        let mut page = self.page(&key.tenant, &query).await?;
-        Ok((page.rows.pop(), page.seq))
+        let line = written(self.0.write_line_of(key).await)?;
+        let Page { mut rows, seq, .. } = self.page(&key.tenant, &query).await?;
+        if line == Lines::WaitForRoom {
+            rows = self.0.shown(&key.tenant, &key.entity, rows).await?;
+        }
+        Ok((rows.pop(), seq))
     }
 
     async fn page(&self, tenant: &Tenant, query: &Query) -> Result<Page, ReadError> {
@@ -261,6 +270,22 @@ impl Store {
         self.0.tasks.wait().await;
         self.0.committer.stop().await;
         self.0.backend.close().await;
+    }
+}
+
+/// Whether late lines are as their documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    Written,
+    /// The storage is full.
+    WaitForRoom,
+}
+
+fn written(result: Result<(), ReadError>) -> Result<Lines, ReadError> {
+    match result {
+        Ok(()) => Ok(Lines::Written),
+        Err(ReadError::Backend(error)) if matches!(*error, BackendError::Full(_)) => Ok(Lines::WaitForRoom),
+        Err(error) => Err(error),
     }
 }
 

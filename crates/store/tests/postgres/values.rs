@@ -8,21 +8,6 @@ use serde_json::json;
 use crate::stage::{Node, append, insert, key, manifest, note, patch};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_nul_stays_in_its_document_and_stands_as_a_mark_in_the_table() {
-    let server = StartedPostgres::shared();
-    let database = server.database();
-    let node = Node::start(&database).await;
-    node.write(&note("n1"), insert(json!({ "title": "a\0b" }))).await.expect("it is taken");
-    let doc = node.doc(&note("n1")).await;
-    node.write(&note("n1"), append(&doc, "c\0d")).await.expect("it is taken");
-    assert_eq!(server.sql(&database, "SELECT title, body FROM \"Note\""), "a\u{FFFD}b|c\u{FFFD}d");
-    let doc = node.doc(&note("n1")).await;
-    assert_eq!(corella_testkit::row::read(&doc, "body"), "c\0d");
-    let report = check(&*node.backend, manifest()).await.expect("the check goes through");
-    assert_eq!(report.differences, []);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn json_comes_back_as_it_went_in() {
     let server = StartedPostgres::shared();
     let database = server.database();
