@@ -15,6 +15,7 @@ import type {
   Fields,
   ListQuery,
   ListResult,
+  LocalPage,
   LocalRow,
   Mutation,
   MutationOutcome,
@@ -27,10 +28,14 @@ import type {
   WriteResult,
 } from "./public/types.js";
 import { FIELDS_ROOT } from "./row/changes.js";
-import { rowKey, type StoredRejection } from "./storage/port.js";
+import { type KeptRow, rowKey, type RowKey, type StoredRejection } from "./storage/port.js";
+import { isNothing } from "./storage/reach.js";
 
 const ROW_ID = /^[A-Za-z0-9_-]{1,64}$/;
 const ENTITY = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
+
+/** So many rows are read from storage at once. */
+const READ_TOGETHER = 500;
 
 /**
  * One user at one Corella server.
@@ -103,20 +108,35 @@ export class CorellaClient {
     return this.#engine.rows.ensure(rowKey(entity, id)).retain();
   }
 
-  /** The rows of an entity that this device keeps, with all that was written here, in the order of their ids. */
-  async localRows(entity: string): Promise<readonly LocalRow[]> {
+  /**
+   * The rows of an entity that this device keeps, with all that was written here, in the order of their ids.
+   *
+   * Each document is read for it: ask for a page at a time where there are thousands.
+   */
+  async localRows(entity: string, { after, limit = Number.POSITIVE_INFINITY }: LocalPage = {}): Promise<readonly LocalRow[]> {
     this.#checkOpen();
     const { keeper, rows } = this.#engine;
-    const summaries = await keeper.storage.rows(entity);
-    const found: LocalRow[] = [];
-    for (const { key, hasUnsent } of summaries) {
-      const open = rows.open.get(key);
-      const doc = open?.isLoaded === true ? open.doc : await documentOf(await keeper.load(key));
-      const fields = doc.getMap(FIELDS_ROOT).toJSON() as Record<string, Value>;
-      const deleted = doc.getMap("meta").get("deleted") === true;
-      found.push({ id: key.slice(entity.length + 1), fields, deleted, unsent: open?.hasUnsent ?? hasUnsent });
+    await keeper.flushed();
+    const found = new Map<RowKey, LocalRow>();
+    let from = after === undefined ? undefined : rowKey(entity, after);
+    let isLast = false;
+    while (!isLast && found.size < limit) {
+      const most = Math.min(READ_TOGETHER, limit - found.size);
+      const kept = await keeper.storage.loadMany(entity, from, most);
+      for (const row of kept) {
+        found.set(row.key, localRow(row.key, documentOf(row), !isNothing(row.unsent)));
+      }
+      from = kept.at(-1)?.key ?? from;
+      isLast = kept.length < most;
     }
-    return found;
+    // Open rows know best, and may be kept in memory alone while storage takes nothing.
+    for (const [key, row] of rows.open) {
+      const isInPage = (after === undefined || row.id > after) && (isLast || from === undefined || key <= from);
+      if (row.entity === entity && row.isLoaded && (found.has(key) || (row.hasUnsent && isInPage))) {
+        found.set(key, localRow(key, row.doc, row.hasUnsent));
+      }
+    }
+    return [...found.values()].sort((one, other) => (one.id < other.id ? -1 : 1));
   }
 
   /** Queues a change of one row: kept, sent when the server can be reached, and made there once. */
@@ -184,10 +204,15 @@ export class CorellaClient {
   }
 }
 
-async function documentOf(row: { readonly parts: readonly Uint8Array[] } | undefined): Promise<LoroDoc> {
+function localRow(key: RowKey, doc: LoroDoc, unsent: boolean): LocalRow {
+  const fields = doc.getMap(FIELDS_ROOT).toJSON() as Record<string, Value>;
+  return { id: key.slice(key.indexOf("/") + 1), fields, deleted: doc.getMap("meta").get("deleted") === true, unsent };
+}
+
+function documentOf(row: KeptRow): LoroDoc {
   const doc = new LoroDoc();
   try {
-    doc.importBatch([...(row?.parts ?? [])]);
+    doc.importBatch([...row.parts]);
   } catch {
     // It shows as empty here; opened, it is made good by the server.
   }

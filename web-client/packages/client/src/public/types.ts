@@ -102,6 +102,13 @@ export interface Rejection {
     | { readonly kind: "mutation"; readonly key: string; readonly mutation: Mutation };
 }
 
+/** Which of the rows on this device. */
+export interface LocalPage {
+  /** The id of the last row of the page before. */
+  readonly after?: string;
+  readonly limit?: number;
+}
+
 /** A row as this device has it. */
 export interface LocalRow {
   readonly id: string;

@@ -153,6 +153,22 @@ export const storageAcceptance: readonly AcceptanceTest[] = [
     },
   },
   {
+    name: "rows of one entity are loaded together, piece by piece",
+    async run(open) {
+      const storage = open();
+      const keys = ["a", "b", "c"].map((id) => rowKey("Note", id));
+      await storage.write([
+        ...keys.flatMap((key, index): StorageWrite[] => [{ type: "append", key, part: bytes(index) }, { type: "append", key, part: bytes(index, 9), unsent: { "7": index } }]),
+        { type: "append", key: rowKey("Notes", "x"), part: bytes(1) },
+        { type: "append", key: task, part: bytes(1) },
+      ]);
+      const first = await storage.loadMany("Note", undefined, 2);
+      expectSame("the first rows", first, [{ key: keys[0], parts: [[0], [0, 9]], unsent: { "7": 0 } }, { key: keys[1], parts: [[1], [1, 9]], unsent: { "7": 1 } }]);
+      expectSame("the last row", await storage.loadMany("Note", first[1]?.key, 2), [{ key: keys[2], parts: [[2], [2, 9]], unsent: { "7": 2 } }]);
+      expectSame("the rows behind it", await storage.loadMany("Note", keys[2], 2), []);
+    },
+  },
+  {
     name: "mutations come in order, in pieces, once per key",
     async run(open) {
       const storage = open();

@@ -4,7 +4,7 @@ import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from "
 
 import { CorellaError } from "../public/error.js";
 import { unreachable } from "../util/unreachable.js";
-import type { QueuedEntry, Reach, RowKey, RowSummary, StoragePort, StorageWrite, StoredMutation, StoredRejection, StoredRow } from "./port.js";
+import type { KeptRow, QueuedEntry, Reach, RowKey, RowSummary, StoragePort, StorageWrite, StoredMutation, StoredRejection, StoredRow } from "./port.js";
 import { beyond, farthest, isNothing } from "./reach.js";
 
 /** A row without its parts. */
@@ -61,6 +61,27 @@ export class IndexedDbStorage implements StoragePort {
     const transaction = (await this.#open()).transaction(["rows", "parts"]);
     const [row, parts] = await Promise.all([transaction.objectStore("rows").get(key), transaction.objectStore("parts").getAll(partsOf(key))]);
     return row && { parts, unsent: row.unsent, epoch: row.epoch };
+  }
+
+  async loadMany(entity: string, after: RowKey | undefined, limit: number): Promise<readonly KeptRow[]> {
+    const transaction = (await this.#open()).transaction(["rows", "parts"]);
+    const range = IDBKeyRange.bound(after ?? `${entity}/`, `${entity}0`, after !== undefined, true);
+    const rows = await transaction.objectStore("rows").getAll(range, limit);
+    const [first, last] = [rows[0], rows.at(-1)];
+    if (first === undefined || last === undefined) {
+      return [];
+    }
+    const store = transaction.objectStore("parts");
+    const all = IDBKeyRange.bound([first.key, 0], [last.key, Number.MAX_SAFE_INTEGER]);
+    const [keys, parts] = await Promise.all([store.getAllKeys(all), store.getAll(all)]);
+    const partsByRow = new Map<RowKey, Uint8Array[]>();
+    parts.forEach((part, index) => {
+      const key = keys[index]?.[0];
+      if (key !== undefined) {
+        partsByRow.set(key, [...(partsByRow.get(key) ?? []), part]);
+      }
+    });
+    return rows.map(({ key, unsent, epoch }) => ({ key, parts: partsByRow.get(key) ?? [], unsent, epoch }));
   }
 
   async write(writes: readonly StorageWrite[]): Promise<void> {

@@ -56,9 +56,7 @@ export class Keeper {
 
   /** The row with all that was written so far, in storage or on its way there. */
   async load(key: RowKey): Promise<StoredRow | undefined> {
-    if (this.#retry === undefined) {
-      await this.#running;
-    }
+    await this.flushed();
     const underway = this.#waiting.flatMap(({ writes }) => writes);
     let row = await this.storage.load(key);
     for (const write of underway) {
@@ -71,6 +69,13 @@ export class Keeper {
       }
     }
     return row;
+  }
+
+  /** Resolves when storage has what was written so far, or has failed to take it. */
+  async flushed(): Promise<void> {
+    if (this.#retry === undefined) {
+      await this.#running;
+    }
   }
 
   /** Lets what waits be written, as far as storage takes it, and closes. */

@@ -1,7 +1,7 @@
 /** The port over plain memory: where there is no IndexedDB, or nobody who could claim what is kept. */
 
 import { unreachable } from "../util/unreachable.js";
-import type { QueuedEntry, RowKey, RowSummary, StoragePort, StorageWrite, StoredMutation, StoredRejection, StoredRow } from "./port.js";
+import type { KeptRow, QueuedEntry, RowKey, RowSummary, StoragePort, StorageWrite, StoredMutation, StoredRejection, StoredRow } from "./port.js";
 import { beyond, farthest, isNothing } from "./reach.js";
 
 interface MemoryRow extends StoredRow {
@@ -19,6 +19,16 @@ export class MemoryStorage implements StoragePort {
   load(key: RowKey): Promise<StoredRow | undefined> {
     const row = this.#rows.get(key);
     return Promise.resolve(row && { parts: row.parts, unsent: row.unsent, epoch: row.epoch });
+  }
+
+  loadMany(entity: string, after: RowKey | undefined, limit: number): Promise<readonly KeptRow[]> {
+    const keys = [...this.#rows.keys()].filter((key) => key.startsWith(`${entity}/`) && (after === undefined || key > after)).sort();
+    return Promise.resolve(
+      keys.slice(0, limit).flatMap((key) => {
+        const row = this.#rows.get(key);
+        return row === undefined ? [] : [{ key, parts: row.parts, unsent: row.unsent, epoch: row.epoch }];
+      }),
+    );
   }
 
   write(writes: readonly StorageWrite[]): Promise<void> {

@@ -24,6 +24,10 @@ export interface StoredRow {
   readonly epoch: string | undefined;
 }
 
+export interface KeptRow extends StoredRow {
+  readonly key: RowKey;
+}
+
 export interface RowSummary {
   readonly key: RowKey;
   readonly byteCount: number;
@@ -91,6 +95,8 @@ export type StorageWrite =
 export interface StoragePort {
   /** The row as all finished transactions left it; `undefined` if it is not kept. */
   load(key: RowKey): Promise<StoredRow | undefined>;
+  /** The rows of one entity whose keys come after `after`, in the order of their keys, up to `limit` of them. */
+  loadMany(entity: string, after: RowKey | undefined, limit: number): Promise<readonly KeptRow[]>;
   /** Makes all steps durable, or none of them. */
   write(writes: readonly StorageWrite[]): Promise<void>;
   /**

@@ -112,8 +112,21 @@ describe("a page that is loaded again", () => {
     expect(await second.localRows("Note")).toEqual([
       { id: "n1", fields: { title: "Groceries" }, deleted: false, unsent: false },
       { id: "n2", fields: { title: "Gone" }, deleted: true, unsent: false },
+      { id: "n3", fields: { title: "New" }, deleted: false, unsent: true },
     ]);
-    await vi.waitFor(async () => expect(await second.localRows("Note")).toContainEqual({ id: "n3", fields: { title: "New" }, deleted: false, unsent: true }));
+  });
+
+  test("lists it page by page too", async () => {
+    await server.stop();
+    const client = openClient(server.url);
+    const rows = ["a", "b", "c", "d", "e"].map((id) => client.row("Note", id));
+    rows.forEach((row) => row.set("title", row.id));
+    await vi.waitFor(() => expect(rows.every((row) => row.saved)).toBe(true));
+    const idsOf = async (page: { after?: string; limit: number }): Promise<string[]> => (await client.localRows("Note", page)).map(({ id }) => id);
+    expect(await idsOf({ limit: 2 })).toEqual(["a", "b"]);
+    expect(await idsOf({ after: "b", limit: 2 })).toEqual(["c", "d"]);
+    expect(await idsOf({ after: "d", limit: 2 })).toEqual(["e"]);
+    expect(await idsOf({ after: "e", limit: 2 })).toEqual([]);
   });
 
   test("with more unsent rows than are opened at once sends them all", async () => {
@@ -194,6 +207,7 @@ describe("storage without room", () => {
     const again = client.row("Note", "n1");
     await again.ready;
     expect(again.get("body")).toBe("too much");
+    expect(await client.localRows("Note")).toMatchObject([{ id: "n1", fields: { body: "too much" }, unsent: true }]);
     const later = client.mutate({ entity: "Note", operation: "patch", id: "n9", fields: { title: "later" } });
     client.setOffline(false);
     await until(again, isSynced);
