@@ -1,6 +1,6 @@
 /** One field of a row, and what a component may do to it. */
 
-import type { LoroList, LoroText, Value } from "loro-crdt";
+import type { LoroList, LoroMovableList, LoroText, Value } from "loro-crdt";
 import { useCallback, useMemo, useSyncExternalStore } from "react";
 
 import type { RowView } from "./row-view.js";
@@ -36,9 +36,17 @@ export interface ListField {
   container(): LoroList;
 }
 
-export type FieldKind = "plain" | "text" | "counter" | "list";
+export interface MovableListField extends Omit<ListField, "container"> {
+  /** Moves a value, which stays the same one for everybody who edits or moves it. */
+  move(from: number, to: number): void;
+  /** Puts another value in the place of one. */
+  set(at: number, value: Value): void;
+  container(): LoroMovableList;
+}
 
-type FieldOf<Kind extends FieldKind> = { readonly plain: PlainField; readonly text: TextField; readonly counter: CounterField; readonly list: ListField }[Kind];
+export type FieldKind = "plain" | "text" | "counter" | "list" | "movable-list";
+
+type FieldOf<Kind extends FieldKind> = { readonly plain: PlainField; readonly text: TextField; readonly counter: CounterField; readonly list: ListField; readonly "movable-list": MovableListField }[Kind];
 
 /** A text's diff against a wholly different one is cut short after so long. */
 const DIFF_MILLISECONDS = 100;
@@ -52,11 +60,12 @@ const NO_VALUES: readonly Value[] = [];
  */
 export function useField(live: LiveRow | undefined, field: string): PlainField;
 export function useField<Kind extends FieldKind>(live: LiveRow | undefined, field: string, kind: Kind): FieldOf<Kind>;
-export function useField(live: LiveRow | undefined, field: string, kind: FieldKind = "plain"): PlainField | TextField | CounterField | ListField {
+export function useField(live: LiveRow | undefined, field: string, kind: FieldKind = "plain"): PlainField | TextField | CounterField | ListField | MovableListField {
   const view = viewBehind(live);
   const value = useSyncExternalStore(
     useCallback((listener: () => void) => view?.subscribe(listener) ?? (() => {}), [view]),
-    () => view?.value(field),
+    // What is stored of a counter are the totals of all who count; the row adds them up.
+    () => (kind === "counter" ? view?.row.count(field) : view?.value(field)),
     () => undefined,
   );
   const actions = useMemo(() => actionsOf(view, field), [view, field]);
@@ -67,12 +76,17 @@ export function useField(live: LiveRow | undefined, field: string, kind: FieldKi
       case "text":
         return { value: typeof value === "string" ? value : "", ...actions.text };
       case "counter":
-        // What is stored are the totals of all who count; the row adds them up.
-        return { value: value === undefined ? 0 : (view?.row.count(field) ?? 0), ...actions.counter };
+        return { value: typeof value === "number" ? value : 0, ...actions.counter };
       case "list":
-        return { value: Array.isArray(value) ? (value as readonly Value[]) : NO_VALUES, ...actions.list };
+        return { value: listOf(value), ...actions.list };
+      case "movable-list":
+        return { value: listOf(value), ...actions["movable-list"] };
     }
-  }, [view, field, kind, value, actions]);
+  }, [kind, value, actions]);
+}
+
+function listOf(value: Value | undefined): readonly Value[] {
+  return Array.isArray(value) ? (value as readonly Value[]) : NO_VALUES;
 }
 
 function actionsOf(view: RowView | undefined, field: string) {
@@ -100,11 +114,7 @@ function actionsOf(view: RowView | undefined, field: string) {
       },
       container: () => row().text(field),
     },
-    counter: {
-      add: (amount: number) => {
-        row().increment(field, amount);
-      },
-    },
+    counter: { add: (amount: number) => row().increment(field, amount) },
     list: {
       push: (value: Value) => {
         row().list(field).push(value);
@@ -119,6 +129,29 @@ function actionsOf(view: RowView | undefined, field: string) {
         commit();
       },
       container: () => row().list(field),
+    },
+    "movable-list": {
+      push: (value: Value) => {
+        row().movableList(field).push(value);
+        commit();
+      },
+      insert: (at: number, value: Value) => {
+        row().movableList(field).insert(at, value);
+        commit();
+      },
+      delete: (at: number, length = 1) => {
+        row().movableList(field).delete(at, length);
+        commit();
+      },
+      move: (from: number, to: number) => {
+        row().movableList(field).move(from, to);
+        commit();
+      },
+      set: (at: number, value: Value) => {
+        row().movableList(field).set(at, value);
+        commit();
+      },
+      container: () => row().movableList(field),
     },
   };
 }

@@ -96,9 +96,10 @@ describe("useRow and useField", () => {
       const text = useField(live, "body", "text");
       const counter = useField(live, "views", "counter");
       const list = useField(live, "tags", "list");
+      const ordered = useField(live, "steps", "movable-list");
       return (
         <>
-          <p data-testid="shown">{JSON.stringify([text.value, counter.value, list.value])}</p>
+          <p data-testid="shown">{JSON.stringify([text.value, counter.value, list.value, ordered.value])}</p>
           <button
             type="button"
             onClick={() => {
@@ -109,15 +110,18 @@ describe("useRow and useField", () => {
               list.push("a");
               list.insert(0, "b");
               list.delete(1);
+              ["x", "y", "z"].forEach((value) => ordered.push(value));
+              ordered.move(2, 0);
+              ordered.set(1, "X");
             }}
           />
         </>
       );
     }
     await show(client, <Fields />);
-    expect(screen.getByTestId("shown").textContent).toBe('["",0,[]]');
+    expect(screen.getByTestId("shown").textContent).toBe('["",0,[],[]]');
     act(() => screen.getByRole("button").click());
-    expect(screen.getByTestId("shown").textContent).toBe('["Hello!",2,["b"]]');
+    expect(screen.getByTestId("shown").textContent).toBe('["Hello!",2,["b"],["z","X","y"]]');
     // The fields are the mergeable ones that every other client means.
     expect(client.row("Note", "n1").text("body").toString()).toBe("Hello!");
   });

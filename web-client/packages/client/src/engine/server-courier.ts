@@ -128,10 +128,11 @@ export class ServerCourier implements RowCourier {
     const stored = this.#stored(rejection);
     if (rejection.lost === doc) {
       store.quarantine(stored);
+      this.#owner.post({ type: "rejected", row: this.#row.key, code: rejection.code, message: rejection.message });
     } else {
+      // Another document is in place already, here and in the other tabs.
       store.quarantineBeside(stored);
     }
-    this.#owner.post({ type: "rejected", row: this.#row.key, code: rejection.code, message: rejection.message });
     this.#row.reject(rejection);
     this.#owner.rejected(stored);
   }

@@ -7,10 +7,9 @@ import type { RowRejection, RowReset } from "../public/types.js";
 import { unreachable } from "../util/unreachable.js";
 import type { AckStatus, BatchId, Payload, Permission, RoomAddress } from "../wire/index.js";
 import { Joiner } from "./joiner.js";
-import { merged } from "./merge.js";
 import { Outgoing } from "./outgoing.js";
 import { readJoinRefusal, readRoomRefusal, type Refusal } from "./refusal.js";
-import { unsentOf } from "./reset.js";
+import { Replacement } from "./replacement.js";
 import type { Link, RefusalDetail, Room } from "./room.js";
 import type { Phase, RowSync } from "./row-sync.js";
 import { Verdicts } from "./verdicts.js";
@@ -43,14 +42,6 @@ export interface DocumentSyncOwner {
   replaced(doc: LoroDoc): void;
 }
 
-/** A document that another one replaces. */
-interface SetAside {
-  readonly detail: RefusalDetail;
-  readonly document: LoroDoc;
-  /** `merge`: what it has more goes into the fresh one. `tell`: it cannot, and the application hears what it has more. */
-  readonly fate: "merge" | "tell";
-}
-
 /** The `%LOR` room of a row: joins, catches up, relays, and recovers, each time from the two versions alone. */
 export class DocumentSync implements Room, RowSync {
   readonly address: RoomAddress;
@@ -64,9 +55,7 @@ export class DocumentSync implements Room, RowSync {
   #refusal: RefusalDetail | undefined;
   /** The server's words on the room, for a refusal that follows them. */
   #words: RefusalDetail | undefined;
-  /** Set while a document is filled that will take the refused one's place. */
-  #replacing = false;
-  #setAside: SetAside[] = [];
+  readonly #replacement = new Replacement();
   /** What the server had when it let us in. */
   #target: VersionVector | undefined;
   readonly #verdicts = new Verdicts((batch, status) => this.#judge(batch, status));
@@ -104,7 +93,7 @@ export class DocumentSync implements Room, RowSync {
 
   /** Whether leaving now could lose an edit. */
   get hasUnsavedEdits(): boolean {
-    return this.#outgoing.hasUnsavedEdits || this.#setAside.length > 0;
+    return this.#outgoing.hasUnsavedEdits || this.#replacement.holdsEdits;
   }
 
   get durable(): VersionVector {
@@ -118,7 +107,7 @@ export class DocumentSync implements Room, RowSync {
   /** The document was edited on this device, here or in another tab. */
   edited(): void {
     // What is written while another document is being filled is merged into that one, or handed over with the old one.
-    if (this.#replacing) {
+    if (this.#replacement.isRunning) {
       return;
     }
     this.#outgoing.edited();
@@ -191,7 +180,7 @@ export class DocumentSync implements Room, RowSync {
   /** Sends what waits, then leaves the room for good. */
   leave(): void {
     this.#flush(true);
-    this.#tellResets(this.#target ?? new VersionVector(null));
+    this.#replacement.resets(this.#target ?? new VersionVector(null)).forEach((reset) => this.#owner.reset(reset));
     this.#sendLeave();
     this.detach();
   }
@@ -336,7 +325,7 @@ export class DocumentSync implements Room, RowSync {
     this.#permission = permission;
     this.#target = target;
     this.#words = undefined;
-    if (!this.#replacing) {
+    if (!this.#replacement.isRunning) {
       this.#refusal = undefined;
     }
     this.#outgoing.started(target);
@@ -359,34 +348,22 @@ export class DocumentSync implements Room, RowSync {
       this.#retries = 0;
     }
     this.#epoch = this.#link.epoch ?? this.#epoch;
-    if (this.#replacing) {
+    if (this.#replacement.isRunning) {
       this.#finishReplacing();
     }
     this.#owner.caughtUp();
   }
 
   #finishReplacing(): void {
-    this.#replacing = false;
     this.#refusal = undefined;
-    const server = this.#doc.oplogVersion();
-    const unmerged = this.#setAside.filter(({ fate, document }) => fate === "merge" && !this.#takeIn(document));
-    this.#setAside = this.#setAside.filter(({ fate }) => fate === "tell");
-    this.#owner.replaced(this.#doc);
-    for (const { detail, document } of unmerged) {
-      if (unsentOf(document, server) !== undefined) {
-        this.#owner.rejected({ ...detail, lost: document });
-      }
-    }
-    this.#tellResets(server);
-    if (this.#outgoing.isBehind(this.#doc)) {
+    const { doc, rejections, resets } = this.#replacement.finish(this.#doc);
+    this.#doc = doc;
+    this.#owner.replaced(doc);
+    rejections.forEach((rejection) => this.#owner.rejected(rejection));
+    resets.forEach((reset) => this.#owner.reset(reset));
+    if (this.#outgoing.isBehind(doc)) {
       this.edited();
     }
-  }
-
-  #takeIn(old: LoroDoc): boolean {
-    const whole = merged(this.#doc, old);
-    this.#doc = whole ?? this.#doc;
-    return whole !== undefined;
   }
 
   #import(updates: readonly Uint8Array[], batch: BatchId): void {
@@ -401,7 +378,7 @@ export class DocumentSync implements Room, RowSync {
       this.#unreadable({ code: "invalid_update", message: "An update from the server cannot be applied to this document." });
       return;
     }
-    if (!this.#replacing) {
+    if (!this.#replacement.isRunning) {
       this.#owner.received(updates);
     }
     if (!this.#isInside()) {
@@ -423,7 +400,7 @@ export class DocumentSync implements Room, RowSync {
   /** A new join may bring the same operations in readable form; after that the document itself is in doubt. */
   #unreadable(reason: RefusalDetail): void {
     this.#futileJoins += 1;
-    if (this.#futileJoins <= JOINS_BEFORE_REBUILD || this.#replacing) {
+    if (this.#futileJoins <= JOINS_BEFORE_REBUILD || this.#replacement.isRunning) {
       this.#retry(reason);
     } else {
       this.#rebuild(reason);
@@ -493,29 +470,22 @@ export class DocumentSync implements Room, RowSync {
 
   /** Fetches the row anew, and merges what the present document has more. */
   #rebuild({ code, message }: RefusalDetail): void {
-    this.#replaceLater("merge", { code, message });
+    this.#replacement.beginFor(this.#doc, "merge", { code, message });
+    this.#renew({ code, message });
+    this.#join();
   }
 
   /** Sets a copy aside that is too old, and fetches the row anew; what the server lacks is told when that is known. */
   #reset({ code, message }: RefusalDetail): void {
-    this.#replaceLater("tell", { code, message });
-  }
-
-  #replaceLater(fate: SetAside["fate"], detail: RefusalDetail): void {
-    // A document that is itself being filled has nothing that the one before it has not.
-    if (!this.#replacing) {
-      this.#setAside.push({ detail, document: this.#doc, fate });
-    } else if (fate === "tell") {
-      this.#setAside = this.#setAside.map((aside) => ({ ...aside, fate }));
-    }
-    this.#renew(detail);
+    this.#replacement.beginFor(this.#doc, "tell", { code, message });
+    this.#renew({ code, message });
     this.#join();
   }
 
   /** Whether the server is another one than the document is from, such as one restored from a backup. */
   #rebuildIfOtherEpoch(): boolean {
     const [mine, theirs] = [this.#epoch, this.#link.epoch];
-    if (mine === undefined || theirs === undefined || mine === theirs || this.#replacing) {
+    if (mine === undefined || theirs === undefined || mine === theirs || this.#replacement.isRunning) {
       return false;
     }
     this.#epoch = theirs;
@@ -523,22 +493,12 @@ export class DocumentSync implements Room, RowSync {
     return true;
   }
 
-  #tellResets(server: VersionVector): void {
-    const setAside = this.#setAside;
-    this.#setAside = [];
-    for (const { detail, document, fate } of setAside) {
-      if (fate === "tell") {
-        this.#owner.reset({ code: detail.code, message: detail.message, document, unsent: unsentOf(document, server) });
-      }
-    }
-  }
-
   /** Leaves with the document, and begins another one. */
   #renew(reason: RefusalDetail): void {
     this.#sendLeave();
     this.#outgoing.abandoned();
     this.#doc = new LoroDoc();
-    this.#replacing = true;
+    this.#replacement.begin();
     this.#refusal = reason;
   }
 }

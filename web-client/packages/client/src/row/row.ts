@@ -145,6 +145,9 @@ export class Row implements RowHandle {
   }
 
   increment(field: string, by = 1): void {
+    if (this.fields.get(field) === undefined) {
+      this.map(field);
+    }
     addTo(this.fields, field, this.#doc.peerIdStr, by);
     this.#doc.commit();
   }

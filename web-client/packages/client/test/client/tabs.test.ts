@@ -1,8 +1,9 @@
 /** Several tabs of one user: one connection, one store, and any of them may go at any time. */
 
+import { LoroDoc } from "loro-crdt";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 
-import { type CorellaClient, MemoryStorage, type RowRejection } from "../../src/index.js";
+import { type CorellaClient, MemoryStorage, type Rejection, type RowRejection } from "../../src/index.js";
 import { isSynced, openClient, type, until } from "../support/clients.js";
 import { FakeBrowser } from "../support/fake-tabs.js";
 import { FakeServer } from "../support/fake-server.js";
@@ -150,6 +151,34 @@ describe("tabs of one user", () => {
     expect(server.mutations).toHaveLength(1);
     expect(server.connectionCount).toBe(1);
   });
+});
+
+test("a restored server that has gone another way replaces the row in every tab", async () => {
+  server.epoch = "one";
+  server.edit(ROOM, (doc) => doc.getMap("row").ensureMergeableText("body").insert(0, "good"));
+  const tabs = [tab(), tab()];
+  const rows = await Promise.all(tabs.map(({ client }) => open(client)));
+  const backup = server.document(ROOM).export({ mode: "snapshot" });
+  const peer = server.document(ROOM).peerIdStr;
+  server.edit(ROOM, (doc) => doc.getMap("row").ensureMergeableText("body").insert(0, "lost "));
+  await Promise.all(rows.map((row) => until(row, () => row.get("body") === "lost good" && isSynced(row))));
+  tabs[0]!.client.setOffline(true);
+  await vi.waitFor(() => expect(tabs[1]!.client.status).toBe("offline"));
+  type(rows[1]!, "body", "!");
+  await until(rows[0]!, (row) => row.get("body") === "lost good!");
+  const restored = new LoroDoc();
+  restored.setPeerId(peer);
+  restored.import(backup);
+  server.documents.set(ROOM, restored);
+  server.epoch = "two";
+  server.edit(ROOM, (doc) => doc.getMap("row").ensureMergeableText("body").insert(0, "other "));
+  const told = tabs.map(({ client }) => new Promise<Rejection>((resolve) => client.onRejected(resolve)));
+  tabs[1]!.client.setOffline(false);
+  expect((await Promise.all(told)).map(({ code }) => code)).toEqual(["replica_diverged", "replica_diverged"]);
+  await Promise.all(rows.map((row) => until(row, () => row.get("body") === "other good" && isSynced(row))));
+  type(rows[1]!, "body", " again");
+  await Promise.all(rows.map((row) => until(row, () => row.get("body") === "other good again" && isSynced(row) && row.saved)));
+  expect(text()).toBe("other good again");
 });
 
 describe("presence", () => {

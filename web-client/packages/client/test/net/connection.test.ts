@@ -213,3 +213,44 @@ describe("the network", () => {
     expect(ScriptedSocket.all).toHaveLength(2);
   });
 });
+
+describe("a page", () => {
+  /** A page whose visibility the test decides. */
+  function page(): { readonly show: (state: "visible" | "hidden") => void } {
+    const target = Object.assign(new EventTarget(), { visibilityState: "visible" });
+    vi.stubGlobal("document", target);
+    return {
+      show: (state) => {
+        target.visibilityState = state;
+        target.dispatchEvent(new Event("visibilitychange"));
+      },
+    };
+  }
+
+  test("that nobody looks at waits longer, and comes back at once when somebody does", () => {
+    const { show } = page();
+    connect();
+    show("hidden");
+    for (let attempt = 0; attempt < 10; attempt += 1) {
+      last().end(1006);
+      vi.advanceTimersByTime(120_000);
+    }
+    const before = ScriptedSocket.all.length;
+    last().end(1006);
+    vi.advanceTimersByTime(119_999);
+    expect(ScriptedSocket.all).toHaveLength(before);
+    show("visible");
+    expect(ScriptedSocket.all).toHaveLength(before + 1);
+  });
+
+  test("that wakes asks at once whether its connection has outlived the sleep", () => {
+    const { show } = page();
+    connect();
+    last().open();
+    show("hidden");
+    show("visible");
+    expect(last().sent).toEqual(["ping"]);
+    vi.advanceTimersByTime(10_000);
+    expect(last().closed).toBe(true);
+  });
+});
