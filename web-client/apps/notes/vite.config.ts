@@ -9,7 +9,7 @@ export default defineConfig({
   // The `web` entry loads its WebAssembly when `main.tsx` asks for it. The default entries need a bundler plugin
   // or block the page with a synchronous request.
   resolve: { alias: [{ find: /^loro-crdt$/, replacement: "loro-crdt/web" }] },
-  optimizeDeps: { exclude: ["loro-crdt", "loro-prosemirror", "@corella/client"] },
+  optimizeDeps: { exclude: ["loro-crdt", "loro-prosemirror", "@corella/client", "@corella/react"] },
   build: { target: "es2022", assetsInlineLimit: 0, chunkSizeWarningLimit: 1500 },
   server: {
     proxy: {

@@ -1,5 +1,7 @@
 /** The whole page: the sign-in, then the notes. */
 
+import { CorellaProvider } from "@corella/react";
+
 import { SignIn } from "./components/sign-in";
 import { Workspace } from "./components/workspace";
 import { useClient } from "./hooks/use-client";
@@ -24,5 +26,11 @@ interface SignedInProps {
 
 function SignedIn({ person, user, token, onSignOut }: SignedInProps) {
   const client = useClient(user, token);
-  return client && <Workspace client={client} person={person} onSignOut={onSignOut} />;
+  return (
+    client && (
+      <CorellaProvider client={client}>
+        <Workspace client={client} person={person} onSignOut={onSignOut} />
+      </CorellaProvider>
+    )
+  );
 }

@@ -1,12 +1,11 @@
 /** Whether what is on the screen is on the server too. */
 
-import type { ClientStatus, RowStatus, SyncStatus } from "@corella/client";
+import type { RowStatus, SyncStatus } from "@corella/client";
 
 import { useSettled } from "../hooks/use-settled";
 import { unreachable } from "../model/unreachable";
 
 interface StatusLightProps {
-  readonly client: ClientStatus;
   readonly sync: SyncStatus;
   /** The open note's; without one, the connection alone is told. */
   readonly row: RowStatus | undefined;
@@ -17,8 +16,8 @@ type Light = { readonly kind: "online" } | RowStatus;
 /** A save that is quicker than this is not worth a flicker. */
 const quickMilliseconds = 250;
 
-export function StatusLight({ client, sync, row }: StatusLightProps) {
-  const light: Light = row ?? { kind: client };
+export function StatusLight({ sync, row }: StatusLightProps) {
+  const light: Light = row ?? { kind: sync.connection };
   const shown = useSettled(light, light.kind === "pending" ? quickMilliseconds : 0);
   return (
     <>

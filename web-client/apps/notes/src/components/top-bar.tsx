@@ -1,6 +1,6 @@
 /** The bar at the top: the way back, the connection, the person. */
 
-import type { ClientStatus, RowStatus, SyncStatus } from "@corella/client";
+import type { RowStatus, SyncStatus } from "@corella/client";
 
 import type { Person } from "../model/person";
 import { Avatar } from "./avatar";
@@ -9,7 +9,6 @@ import { OfflineSwitch } from "./offline-switch";
 import { StatusLight } from "./status-light";
 
 interface TopBarProps {
-  readonly client: ClientStatus;
   readonly sync: SyncStatus;
   readonly row: RowStatus | undefined;
   readonly offline: boolean;
@@ -18,7 +17,7 @@ interface TopBarProps {
   readonly onSignOut: () => void;
 }
 
-export function TopBar({ client, sync, row, offline, person, onOffline, onSignOut }: TopBarProps) {
+export function TopBar({ sync, row, offline, person, onOffline, onSignOut }: TopBarProps) {
   return (
     <header className="top-bar">
       <a className="top-bar-back" href="#/">
@@ -30,7 +29,7 @@ export function TopBar({ client, sync, row, offline, person, onOffline, onSignOu
         Notes
       </span>
       <span className="top-bar-gap" />
-      <StatusLight client={client} sync={sync} row={row} />
+      <StatusLight sync={sync} row={row} />
       <OfflineSwitch offline={offline} onChange={onOffline} />
       <button type="button" className="person-button" popoverTarget="person-menu">
         <Avatar person={person} />

@@ -1,9 +1,9 @@
 /** Everything after the sign-in: the bar, the list, the open note. */
 
 import type { CorellaClient } from "@corella/client";
+import { useStatus } from "@corella/react";
 import { useCallback, useEffect, useMemo } from "react";
 
-import { useClientStatus, useSync } from "../hooks/use-client";
 import { useNoteActions } from "../hooks/use-note-actions";
 import { useNotes } from "../hooks/use-notes";
 import { useNotice } from "../hooks/use-notice";
@@ -30,9 +30,8 @@ export function Workspace({ client, person, onSignOut }: WorkspaceProps) {
   const opened = useRow(client, openId, warn);
   const live = useLiveNote(opened);
   const rowStatus = useRowStatus(opened);
-  const clientStatus = useClientStatus(client);
-  const sync = useSync(client);
-  const offline = clientStatus === "offline";
+  const sync = useStatus();
+  const offline = sync.connection === "offline";
 
   const list = useNotes(client, offline);
   const notes = useMemo(() => withLiveNote(list.notes, openId, live), [list.notes, openId, live]);
@@ -46,7 +45,6 @@ export function Workspace({ client, person, onSignOut }: WorkspaceProps) {
   return (
     <div className="workspace" data-view={openId === undefined ? "list" : "note"}>
       <TopBar
-        client={clientStatus}
         sync={sync}
         row={rowStatus}
         offline={offline}

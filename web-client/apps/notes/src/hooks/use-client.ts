@@ -1,6 +1,6 @@
 /** The client: one for as long as somebody is signed in. What it keeps on this device is that person's alone. */
 
-import { type ClientStatus, CorellaClient, type SyncStatus } from "@corella/client";
+import { CorellaClient } from "@corella/client";
 import { useEffect, useState } from "react";
 
 export function useClient(user: string, token: (refused?: string) => Promise<string>): CorellaClient | undefined {
@@ -14,22 +14,4 @@ export function useClient(user: string, token: (refused?: string) => Promise<str
     };
   }, [user, token]);
   return client;
-}
-
-export function useClientStatus(client: CorellaClient): ClientStatus {
-  const [status, setStatus] = useState(client.status);
-  useEffect(() => {
-    setStatus(client.status);
-    return client.onStatus(setStatus);
-  }, [client]);
-  return status;
-}
-
-export function useSync(client: CorellaClient): SyncStatus {
-  const [sync, setSync] = useState(client.sync);
-  useEffect(() => {
-    setSync(client.sync);
-    return client.onSync(setSync);
-  }, [client]);
-  return sync;
 }
