@@ -55,7 +55,9 @@ async fn a_restart_under_load_loses_nothing_that_was_acknowledged() {
                             match &*error {
                                 BackendError::Unknown(_) => unsure += 1,
                                 BackendError::Unavailable(_) => {}
-                                other => unreachable!("{other:?}"),
+                                other @ (BackendError::Full(_) | BackendError::Damaged { .. }) => {
+                                    unreachable!("{other:?}")
+                                }
                             }
                             refuse.send_modify(|count| *count += 1);
                         }

@@ -161,10 +161,8 @@ pub(crate) fn key(entity: &str, id: &str) -> RowKey {
 }
 
 pub(crate) fn fields(json: Json) -> Map<String, Json> {
-    match json {
-        Json::Object(map) => map,
-        other => unreachable!("{other} is no object"),
-    }
+    let Json::Object(map) = json else { unreachable!("{json} is no object") };
+    map
 }
 
 /// An insert of a note.

@@ -8,6 +8,21 @@ use serde_json::json;
 use crate::stage::{Node, append, insert, key, manifest, note, patch};
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_nul_is_refused_before_the_database_sees_it() {
+    let database = StartedPostgres::shared().database();
+    let node = Node::start(&database).await;
+    node.write(&note("n1"), insert(json!({ "title": "a" }))).await.expect("it is taken");
+    let doc = node.doc(&note("n1")).await;
+    for change in [patch(json!({ "title": "a\0b" })), append(&doc, "c\0d")] {
+        let refused = node.write(&note("n1"), change).await;
+        assert!(matches!(refused, Err(WriteError::Refused(_))), "{refused:?}");
+    }
+    node.write(&note("n1"), patch(json!({ "title": "b" }))).await.expect("the row is as it was");
+    let report = check(&*node.backend, manifest()).await.expect("the check goes through");
+    assert_eq!(report.differences, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn json_comes_back_as_it_went_in() {
     let server = StartedPostgres::shared();
     let database = server.database();
