@@ -241,7 +241,7 @@ impl Batch<'_> {
             };
             let Prepared { unit, events, projection, late } = prepared;
             let writes = unit.writes.clone();
-            let was_behind = self.resident.loaded.as_ref().is_none_or(|loaded| !loaded.late.is_empty());
+            let was_behind = self.store.late.has(&self.slot.key);
             if writes.iter().any(|write| write.late) {
                 self.store.note_late(&self.slot.key);
             }

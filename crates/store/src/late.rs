@@ -125,6 +125,11 @@ impl LateRows {
         !std::mem::replace(&mut state.timer, true)
     }
 
+    /// Whether the row's line may be behind its document.
+    pub(crate) fn has(&self, key: &RowKey) -> bool {
+        self.state().entities.get(&key.entity).is_some_and(|entity| entity.rows.contains_key(key))
+    }
+
     /// The row's line is as its document.
     pub(crate) fn forget(&self, key: &RowKey) {
         if let Some(entity) = self.state().entities.get_mut(&key.entity) {
@@ -262,7 +267,7 @@ impl Inner {
     /// A row's columns as they are now; nothing for a row that is not behind any more, or cannot be read.
     async fn read_line(self: &Arc<Self>, key: &RowKey, note: Note) -> Result<Option<Line>, ReadError> {
         let mut row = RowGuard::lock(self, key).await;
-        if self.late.one(key).is_empty() {
+        if !self.late.has(key) {
             return Ok(None);
         }
         match row.columns().await {
@@ -290,7 +295,7 @@ impl Inner {
         for row in &mut rows {
             let Ok(id) = RowId::new(row.id()) else { continue };
             let key = RowKey { tenant: tenant.clone(), entity: entity.clone(), id };
-            if self.late.one(&key).is_empty() {
+            if !self.late.has(&key) {
                 continue;
             }
             let (_, projection, _) = RowGuard::lock(self, &key).await.columns().await?;
