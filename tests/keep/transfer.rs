@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use corella_testkit::{Finished, Installation, Random, SAMPLE, Stage, row::append};
+use corella_testkit::{Database, Finished, Installation, Random, SAMPLE, Stage, row::append};
 use corella_wire::AckStatus;
 use serde_json::{Value as Json, json};
 
@@ -61,6 +61,44 @@ async fn what_is_exported_is_imported_once() {
     done(&installation, &["backup", &backup]).await;
     let again = done(&other, &["import", &backup]).await;
     assert!(again.stdout.contains("; 0 of them changed something"), "{again:?}");
+}
+
+/// Everything of every row, as lines that do not depend on where they lie.
+async fn rows_of(installation: &Installation) -> Vec<Json> {
+    let mut rows = lines(&done(installation, &["export"]).await.stdout);
+    rows.retain(|line| line["kind"] == "row");
+    rows.iter()
+        .map(|row| json!([row["entity"], row["id"], row["version"], row["deleted"], row["fields"]]))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_move_to_postgres_and_back() {
+    let installation = furnished().await;
+    let export = file(&installation, "rows.ndjson");
+    done(&installation, &["export", &export]).await;
+    let postgres = Installation::on(Database::Postgres, SAMPLE);
+    done(&postgres, &["import", &export]).await;
+    assert_eq!(rows_of(&postgres).await, rows_of(&installation).await);
+    postgres.check_clean().await;
+    // A server on it is one too many for whoever wants to be alone.
+    let server = postgres.serve().await;
+    for command in [&["import", &export][..], &["restore", &export, "--replace"], &["repair"]] {
+        let refused = postgres.run(command).await;
+        assert_eq!(refused.code, Some(4), "{command:?}: {refused:?}");
+        assert!(refused.stderr.contains("in use by another Corella process"), "{refused:?}");
+    }
+    let backup = file(&installation, "backup.zst");
+    done(&postgres, &["backup", &backup]).await;
+    server.stop().await;
+    let back = Installation::new(SAMPLE);
+    done(&back, &["restore", &backup]).await;
+    assert_eq!(rows_of(&back).await, rows_of(&installation).await);
+    assert_eq!(back.check_clean().await, installation.check_clean().await);
+    let again = Installation::on(Database::Postgres, SAMPLE);
+    done(&again, &["restore", &backup]).await;
+    assert_eq!(rows_of(&again).await, rows_of(&installation).await);
+    again.check_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

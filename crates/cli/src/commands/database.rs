@@ -45,6 +45,16 @@ impl Place {
         })
     }
 
+    /// Opens it for a command that must be alone with it.
+    pub(crate) async fn open_alone(&self) -> Result<Arc<dyn Backend>, Failure> {
+        Ok(match self.choice()? {
+            Choice::Folder(folder) => Arc::new(SqliteBackend::open(&folder, Durability::Full)?),
+            Choice::Database(address) => {
+                Arc::new(PostgresBackend::open_alone(&address, self.options(Durability::Full)).await?)
+            }
+        })
+    }
+
     /// Opens it for a reader beside servers.
     pub(crate) async fn open_read_only(&self) -> Result<Arc<dyn Backend>, Failure> {
         Ok(match self.choice()? {

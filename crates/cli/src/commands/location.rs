@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use clap::Args;
 use corella_manifest::Manifest;
-use corella_store::{Durability, StartError, port::Backend};
+use corella_store::{StartError, port::Backend};
 use tokio::runtime::Runtime;
 
 use super::database::Place;
@@ -33,7 +33,7 @@ impl Location {
 
     /// The database with nobody else at it, made if it is not there.
     pub(crate) async fn owner(&self) -> Result<Arc<dyn Backend>, Failure> {
-        self.place.open(Durability::Full).await
+        self.place.open_alone().await
     }
 
     /// The database with nobody else at it; it has to be there.

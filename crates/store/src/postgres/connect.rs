@@ -6,6 +6,7 @@ use sqlx_core::{
     connection::{ConnectOptions as _, Connection as _},
     error::Error,
     pool::PoolConnection,
+    query_scalar::query_scalar,
 };
 use sqlx_postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, Postgres};
 use tokio::time::Instant;
@@ -92,6 +93,27 @@ impl fmt::Debug for DatabaseAddress {
     }
 }
 
+/// What a process is doing with a database, as PostgreSQL names its connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// It serves rows, beside others that may.
+    Serve,
+    /// It only reads.
+    Read,
+    /// It changes what others must not be looking at.
+    Alone,
+}
+
+impl Part {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Serve => "corella serve",
+            Self::Read => "corella read",
+            Self::Alone => "corella alone",
+        }
+    }
+}
+
 /// The way to the server.
 pub(super) struct Link {
     writing: PgConnectOptions,
@@ -109,12 +131,12 @@ struct Idle {
 }
 
 impl Link {
-    pub(super) fn new(address: &DatabaseAddress, options: PostgresOptions) -> Self {
+    pub(super) fn new(address: &DatabaseAddress, options: PostgresOptions, part: Part) -> Self {
         let milliseconds = |duration: Duration| duration.as_millis().max(1).to_string();
         let common = address
             .0
             .clone()
-            .application_name("corella")
+            .application_name(part.name())
             .statement_cache_capacity(STATEMENT_CACHE)
             .options([
                 ("statement_timeout", milliseconds(options.statement_timeout)),
@@ -204,6 +226,17 @@ impl Link {
             connection.close().await.ok();
         }
     }
+}
+
+/// How many other connections of these names the database has.
+pub(super) async fn others(connection: &mut PgConnection, names: &[&str]) -> Result<i64, Error> {
+    query_scalar::<Postgres, _>(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+         AND application_name = ANY($1)",
+    )
+    .bind(names)
+    .fetch_one(connection)
+    .await
 }
 
 /// Whether the server may take connections in a moment.

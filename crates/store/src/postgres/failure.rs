@@ -31,6 +31,9 @@ pub enum OpenError {
         /// What the server says.
         found: String,
     },
+    /// Somebody else works with it who must not be there, or does not want others to be.
+    #[error("the database {0} is in use by another Corella process; stop that one first")]
+    InUse(String),
     /// There is nothing of Corella's in it.
     #[error("the database has no rows of Corella's yet; start `corella serve` on it first")]
     Empty,

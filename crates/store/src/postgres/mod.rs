@@ -29,14 +29,14 @@ use corella_rowdoc::{PeerId, Projection, RowKey};
 use sqlx_core::{error::Error, raw_sql::raw_sql};
 use tokio::sync::mpsc;
 
-use self::{
-    connect::Link,
-    failure::{is_of_connection, unavailable},
-    tables::Tables,
-};
 pub use self::{
     connect::{DatabaseAddress, PostgresOptions},
     failure::OpenError,
+};
+use self::{
+    connect::{Link, Part},
+    failure::{is_of_connection, unavailable},
+    tables::Tables,
 };
 use crate::port::{
     Alone, Backend, BackendError, ChangeEntry, DumpScope, Fold, FollowedChange, Kept, KeptRow, Mend,
@@ -78,11 +78,35 @@ impl PostgresBackend {
     /// Opens the database at `address`, and brings its sidecar tables up to date.
     ///
     /// # Errors
-    /// [`OpenError`] when it cannot be reached, is too old, or was written by a newer Corella.
+    /// [`OpenError`] when it cannot be reached, is too old, or was written by a newer Corella, or while another process
+    /// has it for itself.
     pub async fn open(address: &DatabaseAddress, options: PostgresOptions) -> Result<Self, OpenError> {
+        Self::open_as(Part::Serve, &[Part::Alone], address, options).await
+    }
+
+    /// Opens the database at `address` as [`PostgresBackend::open`] does, for what must not happen under servers.
+    ///
+    /// Servers of other database users, whose connections this one may not see, are not noticed.
+    ///
+    /// # Errors
+    /// As [`PostgresBackend::open`], and while servers are running on it.
+    pub async fn open_alone(address: &DatabaseAddress, options: PostgresOptions) -> Result<Self, OpenError> {
+        Self::open_as(Part::Alone, &[Part::Alone, Part::Serve], address, options).await
+    }
+
+    async fn open_as(
+        part: Part,
+        not_beside: &[Part],
+        address: &DatabaseAddress,
+        options: PostgresOptions,
+    ) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Database { database: address.to_string(), source };
-        let link = Link::new(address, options);
+        let link = Link::new(address, options, part);
         let mut connection = link.connect().await.map_err(failed)?;
+        let names: Vec<&str> = not_beside.iter().map(|part| part.name()).collect();
+        if connect::others(&mut connection, &names).await.map_err(failed)? > 0 {
+            return Err(OpenError::InUse(address.to_string()));
+        }
         migrate::run(&mut connection, address).await?;
         let epoch = migrate::epoch(&mut connection).await.map_err(failed)?;
         let server_peer = migrate::lease_peer(&mut connection).await.map_err(failed)?;
@@ -98,7 +122,7 @@ impl PostgresBackend {
         options: PostgresOptions,
     ) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Database { database: address.to_string(), source };
-        let link = Link::new(address, options);
+        let link = Link::new(address, options, Part::Read);
         let mut connection = link.connect().await.map_err(failed)?;
         migrate::check(&mut connection, address).await?;
         let epoch = migrate::epoch(&mut connection).await.map_err(failed)?;
