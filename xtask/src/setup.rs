@@ -137,7 +137,7 @@ pub(crate) fn build_notes_page(steps: &mut Steps, root: &Path) -> Result<(), Sto
             return Ok(());
         }
         Task::new("npm", &root.join("web-client"))
-            .args(["run", "build", "--workspace", "packages/client", "--workspace", "apps/notes"])
+            .args(["run", "build"])
             .run("mend what the compiler names")?;
         match page_fingerprint(root)? {
             Some(fingerprint) => write(&stamp, fingerprint.as_bytes()),
