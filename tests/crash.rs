@@ -21,7 +21,7 @@ use tokio::{
 /// Rounds for each database, unless `CORELLA_CRASH_ROUNDS` says how many; as many of them are made as fit in [`ENOUGH`].
 const ROUNDS: usize = 200;
 /// How long a run takes at the most when nobody has said how many rounds it is to have.
-const ENOUGH: Duration = Duration::from_secs(40);
+const ENOUGH: Duration = Duration::from_secs(150);
 /// Edits that a writer has under way at once.
 const AHEAD: usize = 16;
 
