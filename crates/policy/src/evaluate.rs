@@ -1,6 +1,6 @@
 //! Asking an expression about one row.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use cel::{
@@ -17,6 +17,9 @@ use crate::{
     check::key,
     values::{Literal, from_row, literal, time_to_cel},
 };
+
+/// CEL's own functions, made once: every question asks among them.
+static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
 /// Looks up whether rows exist, for `exists`.
 #[async_trait]
@@ -130,7 +133,7 @@ impl<'a> Frame<'a> {
         next: Option<&dyn RowView>,
         now: Timestamp,
     ) -> Self {
-        let mut context = Context::with_env(Arc::new(Env::stdlib()));
+        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
         context.add_variable_from_value("auth", caller.to_cel());
         context.add_variable_from_value("now", time_to_cel(now));
         if let Some(row) = data {

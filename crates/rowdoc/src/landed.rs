@@ -11,7 +11,7 @@ use loro::{
 use crate::{
     Form, Refusal, RowShape, counter,
     doc::ROW,
-    project::{describe, is_finite},
+    project::{any_value, describe, is_finite},
     read::nesting,
 };
 
@@ -112,23 +112,12 @@ pub(crate) fn value_has_nul(value: &Value) -> bool {
 }
 
 fn has_nul(value: &LoroValue) -> bool {
-    let mut waiting = vec![value];
-    while let Some(value) = waiting.pop() {
-        match value {
-            LoroValue::String(text) if text.contains('\0') => return true,
-            LoroValue::Map(entries) if entries.keys().any(|key| key.contains('\0')) => return true,
-            LoroValue::List(items) => waiting.extend(items.iter()),
-            LoroValue::Map(entries) => waiting.extend(entries.values()),
-            LoroValue::Null
-            | LoroValue::Bool(_)
-            | LoroValue::Double(_)
-            | LoroValue::I64(_)
-            | LoroValue::Binary(_)
-            | LoroValue::String(_)
-            | LoroValue::Container(_) => {}
-        }
-    }
-    false
+    any_value(value, |value| match value {
+        LoroValue::String(text) => text.contains('\0'),
+        LoroValue::Map(entries) => entries.keys().any(|key| key.contains('\0')),
+        LoroValue::Null | LoroValue::Bool(_) | LoroValue::Double(_) | LoroValue::I64(_) => false,
+        LoroValue::Binary(_) | LoroValue::List(_) | LoroValue::Container(_) => false,
+    })
 }
 
 /// Refuses what `peer` may not do to a counter: write another peer's total, or something that is no number.

@@ -254,22 +254,24 @@ pub(crate) fn read_register(
 
 /// Whether all numbers in `value` are finite: NaN and the infinities have no JSON.
 pub(crate) fn is_finite(value: &LoroValue) -> bool {
+    !any_value(value, |value| matches!(value, LoroValue::Double(double) if !double.is_finite()))
+}
+
+/// Whether `wanted` holds for a value or any that lies in it, however deep.
+pub(crate) fn any_value(value: &LoroValue, wanted: impl Fn(&LoroValue) -> bool) -> bool {
     let mut waiting = vec![value];
     while let Some(value) = waiting.pop() {
+        if wanted(value) {
+            return true;
+        }
         match value {
-            LoroValue::Double(double) if !double.is_finite() => return false,
             LoroValue::List(items) => waiting.extend(items.iter()),
             LoroValue::Map(entries) => waiting.extend(entries.values()),
-            LoroValue::Null
-            | LoroValue::Bool(_)
-            | LoroValue::Double(_)
-            | LoroValue::I64(_)
-            | LoroValue::Binary(_)
-            | LoroValue::String(_)
-            | LoroValue::Container(_) => {}
+            LoroValue::Null | LoroValue::Bool(_) | LoroValue::Double(_) | LoroValue::I64(_) => {}
+            LoroValue::Binary(_) | LoroValue::String(_) | LoroValue::Container(_) => {}
         }
     }
-    true
+    false
 }
 
 /// NaN and the infinities have no JSON, and must not pass as null.

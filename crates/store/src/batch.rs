@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use corella_rowdoc::{Change, Projection, RowDoc};
+use corella_rowdoc::{Change, Projection};
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use crate::{
+    apply::{Rejection, apply},
     committer::{Commitment, RowEvent},
     error::WriteError,
     job::{Job, RowChange, Written},
@@ -19,10 +20,6 @@ use crate::{
     store::Inner,
 };
 
-/// Bytes from which on an import is kept off the threads that serve everybody else.
-const HEAVY_UPDATE: usize = 64 * 1024;
-/// Size of a document from which on all work with it is.
-const HEAVY_DOCUMENT: usize = 4 * 1024 * 1024;
 /// Times that a batch is tried again because another node was faster.
 const MOST_TRIES: usize = 32;
 
@@ -437,61 +434,4 @@ fn kind(loaded: &Loaded) -> ChangeKind {
         (true, true, false) => ChangeKind::Restore,
         (true, false, false) | (true, true, true) => ChangeKind::Update,
     }
-}
-
-/// Why a job was not applied, and whether the document has traces of it.
-struct Rejection {
-    error: WriteError,
-    traces: bool,
-}
-
-/// Applies one job to the document.
-fn apply(
-    loaded: &mut Loaded,
-    model: &EntityModel,
-    key: &corella_rowdoc::RowKey,
-    job: &Job,
-    written_before: bool,
-) -> Result<Change, Rejection> {
-    let clean = |error: WriteError| Rejection { error, traces: false };
-    let exists = loaded.exists() || written_before;
-    let deleted = loaded.doc.is_deleted();
-    let not_found = || WriteError::NotFound { entity: key.entity.clone(), id: key.id.clone() };
-    let refused = |traces: bool| {
-        move |refusal: corella_rowdoc::Refusal| {
-            let traces = traces || matches!(refusal, corella_rowdoc::Refusal::Poisoned);
-            Rejection { error: refusal.into(), traces }
-        }
-    };
-    let doc = &mut loaded.doc;
-    match &job.change {
-        RowChange::Update(update) => {
-            weigh(doc, update.len(), |doc| doc.import(update)).map_err(refused(true))
-        }
-        RowChange::Merge(pieces) => {
-            weigh(doc, job.change.bytes(), |doc| doc.merge(pieces)).map_err(refused(true))
-        }
-        RowChange::Insert(_) if exists => {
-            Err(clean(WriteError::Exists { entity: key.entity.clone(), id: key.id.clone(), deleted }))
-        }
-        RowChange::Insert(fields) => {
-            let fields = crate::store::with_defaults(&model.entity, fields, &job.author).map_err(clean)?;
-            doc.initialise(&fields).map_err(refused(false))
-        }
-        RowChange::Patch(_) | RowChange::Delete if !exists || deleted => Err(clean(not_found())),
-        RowChange::Restore if !exists => Err(clean(not_found())),
-        RowChange::Patch(fields) => weigh(doc, 0, |doc| doc.patch(fields)).map_err(refused(false)),
-        RowChange::Delete => doc.set_deleted(true).map_err(refused(false)),
-        RowChange::Restore => doc.set_deleted(false).map_err(refused(false)),
-    }
-}
-
-/// Runs `work` here, or, when it may take long, where it does not hold up others.
-pub(crate) fn weigh<T>(doc: &mut RowDoc, bytes: usize, work: impl FnOnce(&mut RowDoc) -> T) -> T {
-    use tokio::runtime::{Handle, RuntimeFlavor};
-    let heavy = bytes > HEAVY_UPDATE || doc.resident_bytes() > HEAVY_DOCUMENT;
-    if heavy && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
-        return tokio::task::block_in_place(|| work(doc));
-    }
-    work(doc)
 }

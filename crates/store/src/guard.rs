@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{
-    batch,
+    apply,
     error::ReadError,
     port::{Seq, StoredRow},
     resident::{Loaded, Resident, Slot, Tail},
@@ -120,7 +120,7 @@ impl RowGuard {
         if !loaded.late.is_empty() {
             let late = &loaded.late;
             let projection =
-                batch::weigh(&mut loaded.doc, 0, |doc| doc.project_changed(&loaded.projection, late));
+                apply::weigh(&mut loaded.doc, 0, |doc| doc.project_changed(&loaded.projection, late));
             let projection = projection.map_err(|error| {
                 tracing::error!(error = &error as &dyn std::error::Error, "a row's columns cannot be read");
                 ReadError::Internal("the row's columns could not be read")

@@ -9,6 +9,7 @@
 //!
 //! This crate does not know sockets or users.
 
+mod apply;
 pub mod archive;
 mod audit;
 mod batch;

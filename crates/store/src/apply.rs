@@ -1,0 +1,72 @@
+//! Applying one write to its row's document.
+
+use corella_rowdoc::{Change, Refusal, RowDoc, RowKey};
+
+use crate::{
+    error::WriteError,
+    job::{Job, RowChange},
+    model::EntityModel,
+    resident::Loaded,
+};
+
+/// Bytes from which on an import is kept off the threads that serve everybody else.
+const HEAVY_UPDATE: usize = 64 * 1024;
+/// Size of a document from which on all work with it is.
+const HEAVY_DOCUMENT: usize = 4 * 1024 * 1024;
+
+/// Why a job was not applied, and whether the document has traces of it.
+pub(crate) struct Rejection {
+    pub(crate) error: WriteError,
+    pub(crate) traces: bool,
+}
+
+/// Applies one job to the document.
+pub(crate) fn apply(
+    loaded: &mut Loaded,
+    model: &EntityModel,
+    key: &RowKey,
+    job: &Job,
+    written_before: bool,
+) -> Result<Change, Rejection> {
+    let clean = |error: WriteError| Rejection { error, traces: false };
+    let exists = loaded.exists() || written_before;
+    let deleted = loaded.doc.is_deleted();
+    let not_found = || WriteError::NotFound { entity: key.entity.clone(), id: key.id.clone() };
+    let refused = |traces: bool| {
+        move |refusal: Refusal| {
+            let traces = traces || matches!(refusal, Refusal::Poisoned);
+            Rejection { error: refusal.into(), traces }
+        }
+    };
+    let doc = &mut loaded.doc;
+    match &job.change {
+        RowChange::Update(update) => {
+            weigh(doc, update.len(), |doc| doc.import(update)).map_err(refused(true))
+        }
+        RowChange::Merge(pieces) => {
+            weigh(doc, job.change.bytes(), |doc| doc.merge(pieces)).map_err(refused(true))
+        }
+        RowChange::Insert(_) if exists => {
+            Err(clean(WriteError::Exists { entity: key.entity.clone(), id: key.id.clone(), deleted }))
+        }
+        RowChange::Insert(fields) => {
+            let fields = crate::store::with_defaults(&model.entity, fields, &job.author).map_err(clean)?;
+            doc.initialise(&fields).map_err(refused(false))
+        }
+        RowChange::Patch(_) | RowChange::Delete if !exists || deleted => Err(clean(not_found())),
+        RowChange::Restore if !exists => Err(clean(not_found())),
+        RowChange::Patch(fields) => weigh(doc, 0, |doc| doc.patch(fields)).map_err(refused(false)),
+        RowChange::Delete => doc.set_deleted(true).map_err(refused(false)),
+        RowChange::Restore => doc.set_deleted(false).map_err(refused(false)),
+    }
+}
+
+/// Runs `work` here, or, when it may take long, where it does not hold up others.
+pub(crate) fn weigh<T>(doc: &mut RowDoc, bytes: usize, work: impl FnOnce(&mut RowDoc) -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    let heavy = bytes > HEAVY_UPDATE || doc.resident_bytes() > HEAVY_DOCUMENT;
+    if heavy && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+        return tokio::task::block_in_place(|| work(doc));
+    }
+    work(doc)
+}
