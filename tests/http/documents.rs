@@ -109,3 +109,24 @@ async fn bytes_and_versions_that_are_none() {
     assert_eq!(answer.problem(), "422 too_many_operations");
     assert_eq!(stage.seq().await, 0, "something was stored");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_is_filled_once() {
+    let stage = Stage::new(SAMPLE).await;
+    let ada = stage.ada();
+    let fill = async |words: &str, condition: &str| {
+        let doc = LoroDoc::new();
+        set(&doc, "title", "fresh");
+        append(&doc, "body", words);
+        doc.commit();
+        let update = doc.export(ExportMode::all_updates()).unwrap();
+        ada.send("POST".parse().expect("a method"), DOC, &[("if-none-match", condition)], update).await
+    };
+    fill("first", "*").await.expect(200);
+    let refused = fill("second", "*").await;
+    assert_eq!(refused.expect(412)["code"], "already_seeded");
+    let unclear = fill("third", "\"abc\"").await;
+    assert_eq!(unclear.expect(400)["code"], "invalid_query");
+    let row = ada.get("/api/entities/Note/n1").await.expect(200);
+    assert_eq!(row["row"]["body"], "first");
+}

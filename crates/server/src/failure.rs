@@ -61,6 +61,7 @@ impl Failure {
             | ErrorCode::TooDeep
             | ErrorCode::TooManyOperations
             | ErrorCode::IdempotencyConflict => StatusCode::UNPROCESSABLE_ENTITY,
+            ErrorCode::AlreadySeeded => StatusCode::PRECONDITION_FAILED,
             ErrorCode::HistoryTrimmed => StatusCode::GONE,
             ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
@@ -165,6 +166,7 @@ impl From<WriteError> for Failure {
             WriteError::RequiredField { .. } => ErrorCode::RequiredField,
             WriteError::NotFound { .. } => ErrorCode::RowNotFound,
             WriteError::Exists { .. } => ErrorCode::RowExists,
+            WriteError::AlreadySeeded { .. } => ErrorCode::AlreadySeeded,
             WriteError::NotUnique { .. } => ErrorCode::UniqueViolation,
             WriteError::Unfit { .. } => ErrorCode::InvalidValue,
             WriteError::KeyConflict => ErrorCode::IdempotencyConflict,

@@ -1,6 +1,6 @@
 //! Applying one write to its row's document.
 
-use corella_rowdoc::{Change, Refusal, RowDoc, RowKey};
+use corella_rowdoc::{Change, Refusal, RowDoc, RowKey, Version};
 
 use crate::{
     error::WriteError,
@@ -40,7 +40,10 @@ pub(crate) fn apply(
     };
     let doc = &mut loaded.doc;
     match &job.change {
-        RowChange::Update(update) => {
+        RowChange::Seed(update) if exists && !holds(doc, update) => {
+            Err(clean(WriteError::AlreadySeeded { entity: key.entity.clone(), id: key.id.clone() }))
+        }
+        RowChange::Update(update) | RowChange::Seed(update) => {
             weigh(doc, update.len(), |doc| doc.import(update)).map_err(refused(true))
         }
         RowChange::Merge(pieces) => {
@@ -59,6 +62,11 @@ pub(crate) fn apply(
         RowChange::Delete => doc.set_deleted(true).map_err(refused(false)),
         RowChange::Restore => doc.set_deleted(false).map_err(refused(false)),
     }
+}
+
+/// Whether `update` brings nothing that the document lacks; bytes that are no update are left to the import to refuse.
+fn holds(doc: &RowDoc, update: &[u8]) -> bool {
+    Version::span_of(update).is_none_or(|(_, reached)| doc.version().includes(&reached))
 }
 
 /// Runs `work` here, or, when it may take long, where it does not hold up others.

@@ -331,7 +331,7 @@ impl Batch<'_> {
     /// The connection that wrote everything in this batch as document bytes, if it was one alone.
     fn sole_source(&self) -> Option<crate::SourceId> {
         let mut sources = self.accepted.iter().map(|accepted| match accepted.job.change {
-            RowChange::Update(_) => accepted.job.author.source,
+            RowChange::Update(_) | RowChange::Seed(_) => accepted.job.author.source,
             RowChange::Merge(_)
             | RowChange::Insert(_)
             | RowChange::Patch(_)

@@ -40,6 +40,14 @@ pub enum WriteError {
         /// Whether the row is deleted.
         deleted: bool,
     },
+    /// The document that was to be filled has been written to before.
+    #[error("expected {entity} {id:?} to be empty, found it filled: join it, and leave the seed out")]
+    AlreadySeeded {
+        /// The entity.
+        entity: EntityName,
+        /// The id.
+        id: RowId,
+    },
     /// Another row holds a value that must be unique.
     #[error("another row holds this value of {}{}", fields.join(", "), holder.as_ref().map(|id| format!(": {}", id.as_str())).unwrap_or_default())]
     NotUnique {

@@ -16,6 +16,9 @@ use crate::{
 pub enum RowChange {
     /// Merge a Loro update; the row comes to be if it is not there.
     Update(Bytes),
+    /// Merge a Loro update that fills the document, unless something was written to it before. One that is in the
+    /// document already was sent twice, and changes nothing.
+    Seed(Bytes),
     /// Merge a document that was stored elsewhere, its snapshot first, as far as it was stored; trusted as stored
     /// bytes are.
     Merge(Vec<Bytes>),
@@ -33,7 +36,7 @@ impl RowChange {
     /// How much of the caller's bytes it carries, in bytes; nothing for JSON, which is bounded by its request.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Self::Update(update) => update.len(),
+            Self::Update(update) | Self::Seed(update) => update.len(),
             Self::Merge(pieces) => pieces.iter().map(Bytes::len).sum(),
             Self::Insert(_) | Self::Patch(_) | Self::Delete | Self::Restore => 0,
         }

@@ -62,7 +62,8 @@ fn build() -> PathBuf {
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<Json>(line).ok())
-        .filter(|message| message["target"]["name"] == "corella")
+        // The binary's own unit tests are an executable of the same name.
+        .filter(|message| message["target"]["name"] == "corella" && message["profile"]["test"] == false)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
         .expect("cargo names the executables that it builds")
 }

@@ -54,6 +54,7 @@ error_codes! {
     InvalidRowId = "invalid_row_id", "A row id is 1 to 64 of A-Z a-z 0-9 _ -";
     InvalidJson = "invalid_json", "The text is not the JSON that was expected";
     InvalidValue = "invalid_value", "A value is not of the type that is declared";
+    AlreadySeeded = "already_seeded", "The document to be filled is not empty";
     RequiredField = "required_field", "A field that every row has is missing";
     UniqueViolation = "unique_violation", "Another row holds this value already";
     InvalidQuery = "invalid_query", "The query cannot be understood";
@@ -122,6 +123,7 @@ pub fn ack_status(code: ErrorCode) -> AckStatus {
         ErrorCode::UniqueViolation
         | ErrorCode::RequiredField
         | ErrorCode::RowExists
+        | ErrorCode::AlreadySeeded
         | ErrorCode::RowNotFound
         | ErrorCode::RowQuarantined
         | ErrorCode::HistoryTrimmed

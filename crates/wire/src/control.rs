@@ -7,7 +7,7 @@ mod client;
 mod error;
 mod server;
 
-pub use client::{Auth, ClientMessage, Hello, Mutate, Operation, TextFrame};
+pub use client::{Auth, ClientMessage, Hello, Mutate, Operation, Seed, TextFrame};
 pub use error::ControlError;
 pub use server::{AuthReply, ErrorReply, HelloReply, MutateReply, ServerMessage};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json as JsonBody,
     extract::{Query as QueryString, State, rejection::QueryRejection},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
@@ -68,21 +68,30 @@ fn version_header(version: &Version) -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
+/// Whether the update is only to be taken in by an empty document, as `If-None-Match: *` says.
+fn fills(headers: &HeaderMap) -> Result<bool, Failure> {
+    match headers.get(header::IF_NONE_MATCH).map(HeaderValue::as_bytes) {
+        None => Ok(false),
+        Some(b"*") => Ok(true),
+        Some(other) => {
+            let found = String::from_utf8_lossy(other);
+            let detail = format!("expected If-None-Match: *, or none, found {found:.60}");
+            Err(Failure::new(ErrorCode::InvalidQuery, detail))
+        }
+    }
+}
+
 /// `POST /api/entities/{entity}/{id}/doc`
 pub(super) async fn merge(
     State(app): State<Arc<App>>,
     caller: Caller,
     Address((entity, id)): Address<(String, String)>,
+    headers: HeaderMap,
     Body(update): Body,
 ) -> Result<Response, Failure> {
     let key = app.row_key(&caller.0.tenant, &entity, &id)?;
-    let write = Write {
-        key,
-        change: RowChange::Update(update),
-        author: caller.author(),
-        wants_row: true,
-        idempotency: None,
-    };
+    let change = if fills(&headers)? { RowChange::Seed(update) } else { RowChange::Update(update) };
+    let write = Write { key, change, author: caller.author(), wants_row: true, idempotency: None };
     let written = app.store.write(write).await?;
     let body = json!({ "id": id, "row": written.row, "seq": written.seq.0 });
     let mut response = JsonBody(body).into_response();

@@ -7,7 +7,7 @@ use corella_wire::{
     ErrorCode,
     control::{
         Auth, AuthReply, CONTROL_PROTOCOL, ClientMessage, ErrorReply, Hello, HelloReply, Mutate, MutateReply,
-        Operation, PONG, ServerMessage, TextFrame,
+        Operation, PONG, Seed, ServerMessage, TextFrame,
     },
 };
 use jiff::Timestamp;
@@ -35,6 +35,14 @@ pub(super) fn text(inbound: &mut Inbound, text: &str) {
             let reference = mutate.reference.clone();
             if let Err(failure) = self::mutate(inbound, mutate) {
                 outbox.push_text(error(failure, Some(reference)).encode());
+            }
+        }
+        Ok(TextFrame::Message(ClientMessage::Seed(Seed { room, batch }))) => {
+            if let Err(failure) = inbound.expect_seed(&room, batch) {
+                let mut reply = ErrorReply::new(failure.code, failure.detail);
+                reply.room = Some(room);
+                reply.batch = Some(batch);
+                outbox.push_text(ServerMessage::Error(reply).encode());
             }
         }
         Err(wrong) => {

@@ -1,6 +1,7 @@
 //! What comes in on a connection.
 
 use std::{
+    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -9,8 +10,8 @@ use axum::extract::ws::{Message, WebSocket};
 use bytes::Bytes;
 use corella_rowdoc::Version;
 use corella_wire::{
-    DecodeError, Envelope, ErrorCode, Frame, JoinErrorCode, Magic, Permission, Progress, Reassembler,
-    ReassemblyLimits, RoomName,
+    BatchId, DecodeError, Envelope, ErrorCode, Frame, JoinErrorCode, Magic, Permission, Progress,
+    Reassembler, ReassemblyLimits, RoomName,
     control::{ErrorReply, ServerMessage},
     decode, encode,
 };
@@ -23,7 +24,7 @@ use super::{
     control,
     rooms::{JoinedRoom, JoinedRooms},
     session::{Connection, End},
-    updates::{self, Batch},
+    updates::{self, Batch, Kind},
 };
 use crate::{Failure, Principal, http::caller::caller};
 
@@ -33,6 +34,8 @@ const SILENCE: Duration = Duration::from_secs(75);
 const PING_EVERY: Duration = Duration::from_secs(30);
 /// Frames that do not decode after which a connection is closed.
 const MOST_MALFORMED: u32 = 16;
+/// Batches that may be announced as seeds and not have come.
+const MOST_SEEDS: usize = 256;
 
 /// The receiving half of a connection.
 pub(super) struct Inbound {
@@ -42,12 +45,14 @@ pub(super) struct Inbound {
     rooms: JoinedRooms,
     fragments: Reassembler,
     malformed: u32,
+    /// Batches that were said to fill their documents, and have not come yet.
+    seeds: HashSet<(RoomName, BatchId)>,
 }
 
 impl Inbound {
     pub(super) fn new(connection: Arc<Connection>, principal: Option<Principal>, rooms: JoinedRooms) -> Self {
         let fragments = Reassembler::new(ReassemblyLimits::default());
-        Self { connection, principal, rooms, fragments, malformed: 0 }
+        Self { connection, principal, rooms, fragments, malformed: 0, seeds: HashSet::new() }
     }
 
     /// Takes in frames until the connection ends.
@@ -141,6 +146,9 @@ impl Inbound {
             }
             Frame::Leave => {
                 self.fragments.leave(magic, &room);
+                if magic == Magic::Document {
+                    self.seeds.retain(|(seeded, _)| *seeded != room);
+                }
                 if let Some(joined) = self.rooms.leave(magic, &room) {
                     self.left(magic, &room, &joined);
                 }
@@ -167,6 +175,19 @@ impl Inbound {
         }
     }
 
+    /// Remembers that a batch to come is to fill its document.
+    pub(super) fn expect_seed(&mut self, room: &str, batch: BatchId) -> Result<(), Failure> {
+        let room =
+            RoomName::new(room).map_err(|error| Failure::new(ErrorCode::UnknownRoom, error.to_string()))?;
+        self.rooms.get(Magic::Document, &room)?;
+        if self.seeds.len() >= MOST_SEEDS {
+            let detail = format!("expected the batches of the last {MOST_SEEDS} seeds first");
+            return Err(Failure::new(ErrorCode::RateLimited, detail));
+        }
+        self.seeds.insert((room, batch));
+        Ok(())
+    }
+
     fn expire_fragments(&mut self) {
         for (magic, room, id) in self.fragments.expire(Instant::now()) {
             let detail = "the fragments of this batch stayed away for too long; send it again";
@@ -181,7 +202,9 @@ impl Inbound {
             Err(failure) => return batch.acknowledge(&self.connection, Err(&failure)),
         };
         if batch.magic == Magic::Document {
-            return updates::submit(&self.connection, &joined.key, &joined.principal, batch, updates).await;
+            let is_seed = self.seeds.remove(&(batch.room.clone(), batch.id));
+            let kind = if is_seed { Kind::Seed } else { Kind::Update };
+            return updates::submit(&self.connection, joined, batch, kind, updates).await;
         }
         let presence = self.connection.app.hub.presence();
         let source = self.connection.outbox.source();

@@ -6,19 +6,36 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use corella_rowdoc::RowKey;
 use corella_store::{Author, Reply, RowChange, Write};
 use corella_wire::{
-    AckStatus, BatchId, Envelope, Frame, Magic, RoomName, ack_status,
+    AckStatus, BatchId, Envelope, ErrorCode, Frame, Magic, RoomName, ack_status,
     control::{ErrorReply, ServerMessage},
     encode,
 };
 
-use super::session::Connection;
-use crate::{Failure, Principal};
+use super::{rooms::JoinedRoom, session::Connection};
+use crate::Failure;
 
 /// Updates of one connection that may be under way at the same time.
 pub(super) const IN_FLIGHT: usize = 256;
+
+/// What the updates of a batch are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Edits.
+    Update,
+    /// What fills an empty document.
+    Seed,
+}
+
+impl Kind {
+    fn change(self, update: Bytes) -> RowChange {
+        match self {
+            Self::Update => RowChange::Update(update),
+            Self::Seed => RowChange::Seed(update),
+        }
+    }
+}
 
 /// A batch whose updates are on their way.
 pub(super) struct Batch {
@@ -73,14 +90,19 @@ impl Pending {
 /// refusal.
 pub(super) async fn submit(
     connection: &Arc<Connection>,
-    key: &RowKey,
-    principal: &Principal,
+    joined: &JoinedRoom,
     batch: Batch,
+    kind: Kind,
     updates: Vec<Bytes>,
 ) {
     if updates.is_empty() {
         return batch.acknowledge(connection, Ok(()));
     }
+    if kind == Kind::Seed && updates.len() > 1 {
+        let detail = format!("expected a seed as one update, found {}", updates.len());
+        return batch.acknowledge(connection, Err(&Failure::new(ErrorCode::InvalidUpdate, detail)));
+    }
+    let JoinedRoom { key, principal } = joined;
     let pending = Arc::new(Pending {
         batch,
         connection: Arc::clone(connection),
@@ -91,7 +113,7 @@ pub(super) async fn submit(
         let Ok(permit) = Arc::clone(&connection.in_flight).acquire_owned().await else { return };
         let write = Write {
             key: key.clone(),
-            change: RowChange::Update(update),
+            change: kind.change(update),
             author: Author { user: Arc::clone(&principal.user), source: Some(connection.outbox.source()) },
             wants_row: false,
             idempotency: None,

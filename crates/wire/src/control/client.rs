@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
 use super::{ControlError, MAX_TEXT_BYTES, PING, PONG};
+use crate::BatchId;
 
 /// A text frame from a client.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,10 +29,12 @@ pub enum ClientMessage {
     Auth(Auth),
     /// A change of one row.
     Mutate(Mutate),
+    /// That a batch is only to be taken in where nothing was written before.
+    Seed(Seed),
 }
 
 /// The types of [`ClientMessage`], as they are sent.
-const TYPES: [&str; 3] = ["hello", "auth", "mutate"];
+const TYPES: [&str; 4] = ["hello", "auth", "mutate", "seed"];
 
 /// Who is calling. Keys that later clients may add are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -97,6 +100,16 @@ pub enum Operation {
     Delete,
     /// It comes back to its table.
     Restore,
+}
+
+/// A batch, sent after this message, that fills an empty document. It is refused when the document is not empty any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seed {
+    /// The document's room, which has been joined.
+    pub room: String,
+    /// The batch, whose acknowledgement is the answer.
+    pub batch: BatchId,
 }
 
 impl TextFrame {
@@ -209,8 +222,8 @@ mod tests {
 
     #[test]
     fn an_unknown_type_is_named() {
-        assert_snapshot!(check(r#"{"type":"subscribe","ref":"7","query":{}}"#), @r#"unknown_message: expected a message of type hello, auth or mutate, found "subscribe" (ref 7)"#);
-        assert_snapshot!(check(r#"{"type":"Hello","ref":7}"#), @r#"unknown_message: expected a message of type hello, auth or mutate, found "Hello""#);
+        assert_snapshot!(check(r#"{"type":"subscribe","ref":"7","query":{}}"#), @r#"unknown_message: expected a message of type hello, auth, mutate or seed, found "subscribe" (ref 7)"#);
+        assert_snapshot!(check(r#"{"type":"Hello","ref":7}"#), @r#"unknown_message: expected a message of type hello, auth, mutate or seed, found "Hello""#);
     }
 
     #[test]
