@@ -153,7 +153,7 @@ pub(crate) struct RawRelation {
 #[derive(Debug, JsonSchema)]
 #[schemars(rename = "History", rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct RawHistory {
-    /// `all`, `latest` (only the present state), or what is younger than some days or hours, such as `30d`
+    /// `all`, `latest` (the present state and the last minute), or what is younger than some days or hours, such as `30d`
     /// or `12h`.
     #[schemars(schema_with = "shape::keep", default)]
     pub(crate) keep: Option<At<String>>,
