@@ -1,6 +1,6 @@
 /** The client: the rows and mutations of one user at one server, whichever tab holds the connection. */
 
-import { LoroDoc, type Value } from "loro-crdt";
+import { LoroDoc } from "loro-crdt";
 
 import { Engine } from "./engine/engine.js";
 import { EntityApi } from "./http/api.js";
@@ -27,15 +27,10 @@ import type {
   WriteOptions,
   WriteResult,
 } from "./public/types.js";
-import { FIELDS_ROOT } from "./row/changes.js";
-import { type KeptRow, rowKey, type RowKey, type StoredRejection } from "./storage/port.js";
-import { isNothing } from "./storage/reach.js";
+import { rowKey, type StoredRejection } from "./storage/port.js";
 
 const ROW_ID = /^[A-Za-z0-9_-]{1,64}$/;
 const ENTITY = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
-
-/** So many rows are read from storage at once. */
-const READ_TOGETHER = 500;
 
 /**
  * One user at one Corella server.
@@ -108,35 +103,10 @@ export class CorellaClient {
     return this.#engine.rows.ensure(rowKey(entity, id)).retain();
   }
 
-  /**
-   * The rows of an entity that this device keeps, with all that was written here, in the order of their ids.
-   *
-   * Each document is read for it: ask for a page at a time where there are thousands.
-   */
-  async localRows(entity: string, { after, limit = Number.POSITIVE_INFINITY }: LocalPage = {}): Promise<readonly LocalRow[]> {
+  /** The rows of an entity that this device keeps, with all that was written here, in the order of their ids. */
+  localRows(entity: string, page: LocalPage = {}): Promise<readonly LocalRow[]> {
     this.#checkOpen();
-    const { keeper, rows } = this.#engine;
-    await keeper.flushed();
-    const found = new Map<RowKey, LocalRow>();
-    let from = after === undefined ? undefined : rowKey(entity, after);
-    let isLast = false;
-    while (!isLast && found.size < limit) {
-      const most = Math.min(READ_TOGETHER, limit - found.size);
-      const kept = await keeper.storage.loadMany(entity, from, most);
-      for (const row of kept) {
-        found.set(row.key, localRow(row.key, documentOf(row), !isNothing(row.unsent)));
-      }
-      from = kept.at(-1)?.key ?? from;
-      isLast = kept.length < most;
-    }
-    // Open rows know best, and may be kept in memory alone while storage takes nothing.
-    for (const [key, row] of rows.open) {
-      const isInPage = (after === undefined || row.id > after) && (isLast || from === undefined || key <= from);
-      if (row.entity === entity && row.isLoaded && (found.has(key) || (row.hasUnsent && isInPage))) {
-        found.set(key, localRow(key, row.doc, row.hasUnsent));
-      }
-    }
-    return [...found.values()].sort((one, other) => (one.id < other.id ? -1 : 1));
+    return this.#engine.views.list(entity, page);
   }
 
   /** Queues a change of one row: kept, sent when the server can be reached, and made there once. */
@@ -202,21 +172,6 @@ export class CorellaClient {
       throw new CorellaError("websocket_missing", 'This platform has no WebSocket. Pass one: new CorellaClient({ WebSocket: (await import("ws")).WebSocket, … }).');
     }
   }
-}
-
-function localRow(key: RowKey, doc: LoroDoc, unsent: boolean): LocalRow {
-  const fields = doc.getMap(FIELDS_ROOT).toJSON() as Record<string, Value>;
-  return { id: key.slice(key.indexOf("/") + 1), fields, deleted: doc.getMap("meta").get("deleted") === true, unsent };
-}
-
-function documentOf(row: KeptRow): LoroDoc {
-  const doc = new LoroDoc();
-  try {
-    doc.importBatch([...row.parts]);
-  } catch {
-    // It shows as empty here; opened, it is made good by the server.
-  }
-  return doc;
 }
 
 function toRejection({ id, code, message, at, work }: StoredRejection): Rejection {

@@ -20,6 +20,7 @@ import { Errands } from "./errands.js";
 import { evict } from "./eviction.js";
 import { Rows } from "./rows.js";
 import { Uplink } from "./uplink.js";
+import { Views } from "./views.js";
 import { uuid7 } from "../util/uuid.js";
 
 const BUDGET_BYTES = 256 * 1024 * 1024;
@@ -30,6 +31,7 @@ const WAKE_MILLISECONDS = 15_000;
 export class Engine {
   readonly keeper: Keeper;
   readonly rows: Rows;
+  readonly views: Views;
   readonly statusEvents = new Emitter<ClientStatus>();
   readonly syncEvents = new Emitter<SyncStatus>();
   readonly rejectedEvents = new Emitter<StoredRejection>();
@@ -60,7 +62,10 @@ export class Engine {
     this.#Socket = options.WebSocket ?? globalThis.WebSocket;
     const name = databaseName(address.http, options.user ?? "");
     this.keeper = new Keeper(storageFor(options, name), {
-      storageChanged: () => this.#census.changed(),
+      storageChanged: () => {
+        this.#census.changed();
+        this.#storageChanged();
+      },
       makeRoom: () => this.#makeRoom(0),
     });
     this.#census = new Census(this.keeper, () => this.status, (sync) => this.syncEvents.emit(sync));
@@ -73,6 +78,7 @@ export class Engine {
       rejected: (rejection) => this.#rejected(rejection),
       changed: () => this.#rowsChanged(),
     });
+    this.views = new Views(this.keeper, this.rows.open);
     this.#errands = new Errands(this.keeper, (key) => this.rows.ensure(key));
     this.#queue = new MutationQueue(this.keeper, { queued: (mutation, where) => this.#queued(mutation, where) });
     this.#sender = new MutationSender(this.keeper, {
@@ -143,6 +149,7 @@ export class Engine {
     this.#sender.disconnected();
     this.#queue.close();
     this.#census.close();
+    this.views.close();
     this.#uplink?.close();
     this.#tabs.close();
     for (const events of [this.statusEvents, this.syncEvents, this.rejectedEvents, this.settledEvents]) {
@@ -192,6 +199,7 @@ export class Engine {
     }
     this.rows.carryWith({ kind: "uplink", uplink });
     this.#tellStatus();
+    this.views.changed();
     void this.#makeRoom(this.#options.storageBytes ?? BUDGET_BYTES).catch(() => {});
   }
 
@@ -339,6 +347,13 @@ export class Engine {
   #rowsChanged(): void {
     this.#errands.next();
     this.#census.changed();
+  }
+
+  /** One tab is enough to make views. */
+  #storageChanged(): void {
+    if (this.#uplink !== undefined && this.keeper.status.kind === "saved") {
+      this.views.changed();
+    }
   }
 
   /** `budgetBytes` 0 means: as much as possible. */

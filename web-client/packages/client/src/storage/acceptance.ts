@@ -1,6 +1,6 @@
 /** What every storage must hold to, as tests that run anywhere: `@corella/client/storage-acceptance`. */
 
-import { rowKey, type StoragePort, type StorageWrite, type StoredMutation } from "./port.js";
+import { rowKey, type RowKey, type StoragePort, type StorageWrite, type StoredMutation } from "./port.js";
 
 /** One promise of the port. `run` rejects when it is broken. */
 export interface AcceptanceTest {
@@ -14,6 +14,12 @@ const task = rowKey("Task", "t1");
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 const mutation = (key: string): StoredMutation => ({ key, entity: "Note", id: key, operation: "patch", fields: { title: key } });
 const append = (part: Uint8Array, unsent?: Record<string, number>): StorageWrite => ({ type: "append", key: note, part, unsent });
+
+/** A view that says how many parts the row had. */
+async function viewsOf(storage: StoragePort, key: RowKey | undefined): Promise<StorageWrite[]> {
+  const rows = await storage.loadEach(key === undefined ? [] : [key]);
+  return rows.map((row) => ({ type: "view", key: row.key, stamp: row.stamp, view: { fields: { part: row.parts.length }, deleted: false }, byteCount: 100 }));
+}
 
 /** Bytes as arrays, and keys in order, so that two values can be compared as text. */
 function plain(value: unknown): unknown {
@@ -153,19 +159,57 @@ export const storageAcceptance: readonly AcceptanceTest[] = [
     },
   },
   {
-    name: "rows of one entity are loaded together, piece by piece",
+    name: "rows are loaded together, those that are there",
     async run(open) {
       const storage = open();
-      const keys = ["a", "b", "c"].map((id) => rowKey("Note", id));
+      await storage.write([append(bytes(0)), append(bytes(0, 9), { "7": 1 }), { type: "append", key: task, part: bytes(1) }]);
+      const rows = await storage.loadEach([task, rowKey("Note", "none"), note]);
+      expectSame("the rows", rows.map(({ stamp: _, ...row }) => row), [{ key: task, parts: [[1]], unsent: {} }, { key: note, parts: [[0], [0, 9]], unsent: { "7": 1 } }]);
+    },
+  },
+  {
+    name: "rows of one entity are listed piece by piece, with views or without",
+    async run(open) {
+      const storage = open();
+      const keys = ["a", "b", "c", "d"].map((id) => rowKey("Note", id));
       await storage.write([
-        ...keys.flatMap((key, index): StorageWrite[] => [{ type: "append", key, part: bytes(index) }, { type: "append", key, part: bytes(index, 9), unsent: { "7": index } }]),
+        ...keys.map((key, index): StorageWrite => ({ type: "append", key, part: bytes(index), unsent: index === 1 ? { "7": 1 } : undefined })),
         { type: "append", key: rowKey("Notes", "x"), part: bytes(1) },
         { type: "append", key: task, part: bytes(1) },
       ]);
-      const first = await storage.loadMany("Note", undefined, 2);
-      expectSame("the first rows", first, [{ key: keys[0], parts: [[0], [0, 9]], unsent: { "7": 0 } }, { key: keys[1], parts: [[1], [1, 9]], unsent: { "7": 1 } }]);
-      expectSame("the last row", await storage.loadMany("Note", first[1]?.key, 2), [{ key: keys[2], parts: [[2], [2, 9]], unsent: { "7": 2 } }]);
-      expectSame("the rows behind it", await storage.loadMany("Note", keys[2], 2), []);
+      for (const key of [keys[0], keys[2], keys[3]]) {
+        await storage.write(await viewsOf(storage, key));
+      }
+      const first = await storage.list("Note", undefined, 2);
+      expectSame("the first rows", first, [{ key: keys[0], hasUnsent: false, view: { fields: { part: 1 }, deleted: false } }, { key: keys[1], hasUnsent: true }]);
+      const rest = await open().list("Note", first[1]?.key, Number.POSITIVE_INFINITY);
+      expectSame("the others", rest.map(({ key, view }) => [key, view?.fields["part"]]), [[keys[2], 1], [keys[3], 1]]);
+      expectSame("the rows behind them", await storage.list("Note", keys[3], 2), []);
+      expectSame("the rows without a view", [...(await storage.unviewedRows())].sort(), [keys[1], rowKey("Notes", "x"), task]);
+    },
+  },
+  {
+    name: "a view goes with the next change, and one of an older document is not taken",
+    async run(open) {
+      const storage = open();
+      await storage.write([append(bytes(1))]);
+      const old = await viewsOf(storage, note);
+      await storage.write([append(bytes(2))]);
+      await storage.write(old);
+      expectSame("the view", (await storage.list("Note", undefined, 9))[0]?.view, undefined);
+      await storage.write(await viewsOf(storage, note));
+      await storage.fold(note, () => bytes(3));
+      await storage.write([{ type: "settle", key: note, reach: {}, epoch: "e1" }, { type: "use", key: note, at: 1 }]);
+      expectSame("the view", (await storage.list("Note", undefined, 9))[0]?.view?.fields, { part: 2 });
+      expectSame("the size, with the view", (await storage.rows())[0]?.byteCount, 1 + 100);
+      await storage.write([{ type: "replace", key: note, part: bytes(5), unsent: {}, epoch: "e2" }]);
+      expectSame("the view", (await storage.list("Note", undefined, 9))[0]?.view, undefined);
+      const replaced = await viewsOf(storage, note);
+      await storage.write([{ type: "remove", key: note }, append(bytes(6))]);
+      await storage.write(replaced);
+      expectSame("the view", await storage.list("Note", undefined, 9), [{ key: note, hasUnsent: false }]);
+      await storage.write([...(await viewsOf(storage, note)), { type: "evict", key: note }]);
+      expectSame("the list", await storage.list("Note", undefined, 9), []);
     },
   },
   {

@@ -4,8 +4,9 @@ import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from "
 
 import { CorellaError } from "../public/error.js";
 import { unreachable } from "../util/unreachable.js";
-import type { KeptRow, QueuedEntry, Reach, RowKey, RowSummary, StoragePort, StorageWrite, StoredMutation, StoredRejection, StoredRow } from "./port.js";
+import type { KeptRow, ListedRow, QueuedEntry, Reach, RowKey, RowSummary, RowView, StoragePort, StorageWrite, StoredMutation, StoredRejection, StoredRow } from "./port.js";
 import { beyond, farthest, isNothing } from "./reach.js";
+import { newStamp } from "./stamp.js";
 
 /** A row without its parts. */
 interface RowRecord {
@@ -17,21 +18,32 @@ interface RowRecord {
   waits?: 1;
   epoch: string | undefined;
   usedAt: number;
+  /** Another one after each change of the document. */
+  stamp: number;
+  /** Present while there is no view of the document as it is: this index, too, holds only rows that have it. */
+  unviewed?: 1;
+  viewBytes: number;
+}
+
+/** Read for lists, without the row's record and its parts: what is here is never out of date. */
+interface ViewRecord extends RowView {
+  readonly key: RowKey;
 }
 
 interface Schema extends DBSchema {
-  rows: { key: RowKey; value: RowRecord; indexes: { waits: number } };
+  rows: { key: RowKey; value: RowRecord; indexes: { waits: number; unviewed: number } };
+  views: { key: RowKey; value: ViewRecord };
   parts: { key: [RowKey, number]; value: Uint8Array };
   mutations: { key: number; value: { readonly mutation: StoredMutation; readonly key: string }; indexes: { key: string } };
   rejections: { key: string; value: StoredRejection };
   memories: { key: string; value: string };
 }
 
-type StoreName = "rows" | "parts" | "mutations" | "rejections" | "memories";
+type StoreName = "rows" | "views" | "parts" | "mutations" | "rejections" | "memories";
 type WriteTransaction = IDBPTransaction<Schema, StoreName[], "readwrite">;
 
-const STORES: StoreName[] = ["rows", "parts", "mutations", "rejections", "memories"];
-const SCHEMA_VERSION = 1;
+const STORES: StoreName[] = ["rows", "views", "parts", "mutations", "rejections", "memories"];
+const SCHEMA_VERSION = 2;
 
 /**
  * One database for each server and user.
@@ -63,25 +75,29 @@ export class IndexedDbStorage implements StoragePort {
     return row && { parts, unsent: row.unsent, epoch: row.epoch };
   }
 
-  async loadMany(entity: string, after: RowKey | undefined, limit: number): Promise<readonly KeptRow[]> {
+  async loadEach(keys: readonly RowKey[]): Promise<readonly KeptRow[]> {
     const transaction = (await this.#open()).transaction(["rows", "parts"]);
-    const range = IDBKeyRange.bound(after ?? `${entity}/`, `${entity}0`, after !== undefined, true);
-    const rows = await transaction.objectStore("rows").getAll(range, limit);
-    const [first, last] = [rows[0], rows.at(-1)];
-    if (first === undefined || last === undefined) {
-      return [];
+    const [rows, parts] = [transaction.objectStore("rows"), transaction.objectStore("parts")];
+    const found = await Promise.all(keys.map(async (key) => [await rows.get(key), await parts.getAll(partsOf(key))] as const));
+    return found.flatMap(([row, parts]) => (row === undefined ? [] : [{ key: row.key, parts, unsent: row.unsent, epoch: row.epoch, stamp: row.stamp }]));
+  }
+
+  async list(entity: string, after: RowKey | undefined, limit: number): Promise<readonly ListedRow[]> {
+    const transaction = (await this.#open()).transaction(["rows", "views"]);
+    const range = rowsOf(entity, after);
+    const indexes = transaction.objectStore("rows");
+    const count = Number.isFinite(limit) ? limit : undefined;
+    // The indexes hold what is not as it should be, and are short where much is kept.
+    const [views, unviewed, waiting] = await Promise.all([transaction.objectStore("views").getAll(range, count), indexes.index("unviewed").getAllKeys(), indexes.index("waits").getAllKeys()]);
+    const waits = new Set(waiting);
+    const listed = (key: RowKey, view: RowView | undefined): ListedRow => ({ key, hasUnsent: waits.has(key), view });
+    const rows = views.map(({ key, fields, deleted }) => listed(key, { fields, deleted }));
+    const others = unviewed.filter((key) => range.includes(key)).map((key) => listed(key, undefined));
+    if (others.length > 0) {
+      rows.push(...others);
+      rows.sort((one, other) => (one.key < other.key ? -1 : 1));
     }
-    const store = transaction.objectStore("parts");
-    const all = IDBKeyRange.bound([first.key, 0], [last.key, Number.MAX_SAFE_INTEGER]);
-    const [keys, parts] = await Promise.all([store.getAllKeys(all), store.getAll(all)]);
-    const partsByRow = new Map<RowKey, Uint8Array[]>();
-    parts.forEach((part, index) => {
-      const key = keys[index]?.[0];
-      if (key !== undefined) {
-        partsByRow.set(key, [...(partsByRow.get(key) ?? []), part]);
-      }
-    });
-    return rows.map(({ key, unsent, epoch }) => ({ key, parts: partsByRow.get(key) ?? [], unsent, epoch }));
+    return rows.slice(0, count);
   }
 
   async write(writes: readonly StorageWrite[]): Promise<void> {
@@ -121,14 +137,16 @@ export class IndexedDbStorage implements StoragePort {
   }
 
   async rows(entity?: string): Promise<readonly RowSummary[]> {
-    // "0" is the character behind "/".
-    const range = entity === undefined ? undefined : IDBKeyRange.bound(`${entity}/`, `${entity}0`, false, true);
-    const rows = await (await this.#open()).getAll("rows", range);
-    return rows.map(({ key, byteCount, waits, usedAt }) => ({ key, byteCount, hasUnsent: waits !== undefined, usedAt }));
+    const rows = await (await this.#open()).getAll("rows", entity === undefined ? undefined : rowsOf(entity, undefined));
+    return rows.map(({ key, byteCount, viewBytes, waits, usedAt }) => ({ key, byteCount: byteCount + viewBytes, hasUnsent: waits !== undefined, usedAt }));
   }
 
   async unsentRows(): Promise<readonly RowKey[]> {
     return (await this.#open()).getAllKeysFromIndex("rows", "waits");
+  }
+
+  async unviewedRows(): Promise<readonly RowKey[]> {
+    return (await this.#open()).getAllKeysFromIndex("rows", "unviewed");
   }
 
   async mutations(after: number, limit: number): Promise<readonly QueuedEntry[]> {
@@ -172,13 +190,7 @@ export class IndexedDbStorage implements StoragePort {
       }
     };
     const opened = openDB<Schema>(this.#name, SCHEMA_VERSION, {
-      upgrade: (database) => {
-        database.createObjectStore("rows", { keyPath: "key" }).createIndex("waits", "waits");
-        database.createObjectStore("parts");
-        database.createObjectStore("mutations", { autoIncrement: true }).createIndex("key", "key", { unique: true });
-        database.createObjectStore("rejections", { keyPath: "id" });
-        database.createObjectStore("memories");
-      },
+      upgrade: (database, oldVersion, _, transaction) => upgrade(database, oldVersion, transaction),
       // A later version of this package, in another tab, wants to change the schema.
       blocking: () => {
         void opened.then((database) => database.close());
@@ -192,12 +204,35 @@ export class IndexedDbStorage implements StoragePort {
   }
 }
 
+async function upgrade(database: IDBPDatabase<Schema>, oldVersion: number, transaction: IDBPTransaction<Schema, StoreName[], "versionchange">): Promise<void> {
+  if (oldVersion < 1) {
+    database.createObjectStore("rows", { keyPath: "key" }).createIndex("waits", "waits");
+    database.createObjectStore("parts");
+    database.createObjectStore("mutations", { autoIncrement: true }).createIndex("key", "key", { unique: true });
+    database.createObjectStore("rejections", { keyPath: "id" });
+    database.createObjectStore("memories");
+  }
+  if (oldVersion < 2) {
+    database.createObjectStore("views", { keyPath: "key" });
+    const rows = transaction.objectStore("rows");
+    rows.createIndex("unviewed", "unviewed");
+    for (const row of await rows.getAll()) {
+      await rows.put({ ...row, stamp: newStamp(), unviewed: 1, viewBytes: 0 });
+    }
+  }
+}
+
 function abort(transaction: { abort(): void }): void {
   try {
     transaction.abort();
   } catch {
     // It has ended by itself.
   }
+}
+
+/** "0" is the character behind "/". */
+function rowsOf(entity: string, after: RowKey | undefined): IDBKeyRange {
+  return IDBKeyRange.bound(after ?? `${entity}/`, `${entity}0`, after !== undefined, true);
 }
 
 function partsOf(key: RowKey): IDBKeyRange {
@@ -210,7 +245,7 @@ function owned(bytes: Uint8Array): Uint8Array {
 }
 
 async function apply(transaction: WriteTransaction, writes: readonly StorageWrite[], step: (request: Promise<unknown>) => void): Promise<void> {
-  const [rows, parts, mutations] = [transaction.objectStore("rows"), transaction.objectStore("parts"), transaction.objectStore("mutations")];
+  const [rows, views, parts, mutations] = [transaction.objectStore("rows"), transaction.objectStore("views"), transaction.objectStore("parts"), transaction.objectStore("mutations")];
   const keys = new Set(writes.flatMap((write) => ("key" in write && write.type !== "dequeue" ? [write.key] : [])));
   const known = new Map<RowKey, RowRecord>();
   await Promise.all(
@@ -221,11 +256,17 @@ async function apply(transaction: WriteTransaction, writes: readonly StorageWrit
       }
     }),
   );
+  const changed = (row: RowRecord): RowRecord => {
+    if (row.unviewed === undefined) {
+      step(views.delete(row.key));
+    }
+    return { ...row, stamp: newStamp(), unviewed: 1, viewBytes: 0 };
+  };
   const waitingKeys = new Set<string>();
   for (const write of writes) {
     switch (write.type) {
       case "append": {
-        const row = known.get(write.key) ?? emptyRow(write.key);
+        const row = changed(known.get(write.key) ?? emptyRow(write.key));
         step(parts.put(owned(write.part), [write.key, row.nextPart]));
         row.nextPart += 1;
         row.byteCount += write.part.length;
@@ -242,10 +283,19 @@ async function apply(transaction: WriteTransaction, writes: readonly StorageWrit
         break;
       }
       case "replace": {
-        const row = known.get(write.key) ?? emptyRow(write.key);
+        const row = changed(known.get(write.key) ?? emptyRow(write.key));
         step(parts.delete(partsOf(write.key)));
         step(parts.put(owned(write.part), [write.key, row.nextPart]));
         known.set(write.key, { ...row, nextPart: row.nextPart + 1, byteCount: write.part.length, unsent: write.unsent, epoch: write.epoch });
+        break;
+      }
+      case "view": {
+        const row = known.get(write.key);
+        if (row !== undefined && row.stamp === write.stamp) {
+          step(views.put({ key: write.key, fields: write.view.fields, deleted: write.view.deleted }));
+          const { unviewed: _, ...viewed } = row;
+          known.set(write.key, { ...viewed, viewBytes: write.byteCount });
+        }
         break;
       }
       case "use": {
@@ -260,6 +310,7 @@ async function apply(transaction: WriteTransaction, writes: readonly StorageWrit
         if (write.type === "remove" || isNothing(known.get(write.key)?.unsent ?? {})) {
           known.delete(write.key);
           step(rows.delete(write.key));
+          step(views.delete(write.key));
           step(parts.delete(partsOf(write.key)));
         }
         break;
@@ -299,5 +350,5 @@ async function apply(transaction: WriteTransaction, writes: readonly StorageWrit
 }
 
 function emptyRow(key: RowKey): RowRecord {
-  return { key, byteCount: 0, nextPart: 0, unsent: {}, epoch: undefined, usedAt: Date.now() };
+  return { key, byteCount: 0, nextPart: 0, unsent: {}, epoch: undefined, usedAt: Date.now(), stamp: newStamp(), unviewed: 1, viewBytes: 0 };
 }

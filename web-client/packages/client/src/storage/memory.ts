@@ -1,12 +1,18 @@
 /** The port over plain memory: where there is no IndexedDB, or nobody who could claim what is kept. */
 
 import { unreachable } from "../util/unreachable.js";
-import type { KeptRow, QueuedEntry, RowKey, RowSummary, StoragePort, StorageWrite, StoredMutation, StoredRejection, StoredRow } from "./port.js";
+import type { KeptRow, ListedRow, QueuedEntry, RowKey, RowSummary, RowView, StoragePort, StorageWrite, StoredMutation, StoredRejection, StoredRow } from "./port.js";
 import { beyond, farthest, isNothing } from "./reach.js";
+import { newStamp } from "./stamp.js";
 
 interface MemoryRow extends StoredRow {
   readonly usedAt: number;
+  readonly stamp: number;
+  readonly view: RowView | undefined;
+  readonly viewBytes: number;
 }
+
+const NEW: Omit<MemoryRow, "usedAt" | "stamp"> = { parts: [], unsent: {}, epoch: undefined, view: undefined, viewBytes: 0 };
 
 /** Keeps everything until the page goes. */
 export class MemoryStorage implements StoragePort {
@@ -21,14 +27,23 @@ export class MemoryStorage implements StoragePort {
     return Promise.resolve(row && { parts: row.parts, unsent: row.unsent, epoch: row.epoch });
   }
 
-  loadMany(entity: string, after: RowKey | undefined, limit: number): Promise<readonly KeptRow[]> {
-    const keys = [...this.#rows.keys()].filter((key) => key.startsWith(`${entity}/`) && (after === undefined || key > after)).sort();
+  loadEach(keys: readonly RowKey[]): Promise<readonly KeptRow[]> {
     return Promise.resolve(
-      keys.slice(0, limit).flatMap((key) => {
+      keys.flatMap((key) => {
         const row = this.#rows.get(key);
-        return row === undefined ? [] : [{ key, parts: row.parts, unsent: row.unsent, epoch: row.epoch }];
+        return row === undefined ? [] : [{ key, parts: row.parts, unsent: row.unsent, epoch: row.epoch, stamp: row.stamp }];
       }),
     );
+  }
+
+  list(entity: string, after: RowKey | undefined, limit: number): Promise<readonly ListedRow[]> {
+    const rows = [...this.#rows].filter(([key]) => key.startsWith(`${entity}/`) && (after === undefined || key > after));
+    rows.sort(([one], [other]) => (one < other ? -1 : 1));
+    return Promise.resolve(rows.slice(0, limit).map(([key, row]) => ({ key, hasUnsent: !isNothing(row.unsent), view: row.view })));
+  }
+
+  unviewedRows(): Promise<readonly RowKey[]> {
+    return Promise.resolve([...this.#rows].filter(([, row]) => row.view === undefined).map(([key]) => key));
   }
 
   write(writes: readonly StorageWrite[]): Promise<void> {
@@ -49,7 +64,7 @@ export class MemoryStorage implements StoragePort {
   rows(entity?: string): Promise<readonly RowSummary[]> {
     const summaries = [...this.#rows].map(([key, row]) => ({
       key,
-      byteCount: row.parts.reduce((sum, part) => sum + part.length, 0),
+      byteCount: row.parts.reduce((sum, part) => sum + part.length, row.viewBytes),
       hasUnsent: !isNothing(row.unsent),
       usedAt: row.usedAt,
     }));
@@ -92,9 +107,8 @@ export class MemoryStorage implements StoragePort {
   #apply(write: StorageWrite): void {
     switch (write.type) {
       case "append": {
-        const row = this.#rows.get(write.key);
-        const parts = [...(row?.parts ?? []), write.part];
-        this.#rows.set(write.key, { parts, unsent: farthest(row?.unsent ?? {}, write.unsent ?? {}), epoch: row?.epoch, usedAt: row?.usedAt ?? Date.now() });
+        const row = this.#rows.get(write.key) ?? NEW;
+        this.#put(write.key, { parts: [...row.parts, write.part], unsent: farthest(row.unsent, write.unsent ?? {}), epoch: row.epoch });
         return;
       }
       case "settle":
@@ -102,9 +116,12 @@ export class MemoryStorage implements StoragePort {
         return;
       case "replace": {
         const { part, unsent, epoch } = write;
-        this.#rows.set(write.key, { parts: [part], unsent, epoch, usedAt: this.#rows.get(write.key)?.usedAt ?? Date.now() });
+        this.#put(write.key, { parts: [part], unsent, epoch });
         return;
       }
+      case "view":
+        this.#change(write.key, (row) => (row.stamp === write.stamp ? { ...row, view: write.view, viewBytes: write.byteCount } : row));
+        return;
       case "use":
         this.#change(write.key, (row) => ({ ...row, usedAt: write.at }));
         return;
@@ -134,6 +151,11 @@ export class MemoryStorage implements StoragePort {
       default:
         unreachable(write);
     }
+  }
+
+  /** The row with another document. */
+  #put(key: RowKey, row: StoredRow): void {
+    this.#rows.set(key, { ...NEW, ...row, stamp: newStamp(), usedAt: this.#rows.get(key)?.usedAt ?? Date.now() });
   }
 
   #change(key: RowKey, change: (row: MemoryRow) => MemoryRow): void {

@@ -1,5 +1,7 @@
 /** What this client asks of a place that keeps things: the port behind which IndexedDB, memory, or yours stands. */
 
+import type { Value } from "loro-crdt";
+
 import type { Fields } from "../public/types.js";
 
 declare const rowKeyBrand: unique symbol;
@@ -26,10 +28,26 @@ export interface StoredRow {
 
 export interface KeptRow extends StoredRow {
   readonly key: RowKey;
+  /** Another one after each change of the document. */
+  readonly stamp: number;
+}
+
+/** What a list shows of a row: its document as plain data. */
+export interface RowView {
+  readonly fields: Readonly<Record<string, Value>>;
+  readonly deleted: boolean;
+}
+
+export interface ListedRow {
+  readonly key: RowKey;
+  readonly hasUnsent: boolean;
+  /** `undefined` when the document has changed since there was one. */
+  readonly view: RowView | undefined;
 }
 
 export interface RowSummary {
   readonly key: RowKey;
+  /** Of its document and of its view. */
   readonly byteCount: number;
   readonly hasUnsent: boolean;
   /** When somebody last opened it, in milliseconds since 1970. */
@@ -74,6 +92,8 @@ export type StorageWrite =
   | { readonly type: "settle"; readonly key: RowKey; readonly reach: Reach; readonly epoch: string | undefined }
   /** Puts one blob in the place of all that the row had. */
   | { readonly type: "replace"; readonly key: RowKey; readonly part: Uint8Array; readonly unsent: Reach; readonly epoch: string | undefined }
+  /** Keeps what lists show of the row, unless its document has another stamp by now. It goes with the next change. */
+  | { readonly type: "view"; readonly key: RowKey; readonly stamp: number; readonly view: RowView; readonly byteCount: number }
   /** Somebody opens the row. Nothing happens to a row that is not kept. */
   | { readonly type: "use"; readonly key: RowKey; readonly at: number }
   | { readonly type: "remove"; readonly key: RowKey }
@@ -95,8 +115,12 @@ export type StorageWrite =
 export interface StoragePort {
   /** The row as all finished transactions left it; `undefined` if it is not kept. */
   load(key: RowKey): Promise<StoredRow | undefined>;
+  /** Those of the rows that are kept, in the order of `keys`. */
+  loadEach(keys: readonly RowKey[]): Promise<readonly KeptRow[]>;
   /** The rows of one entity whose keys come after `after`, in the order of their keys, up to `limit` of them. */
-  loadMany(entity: string, after: RowKey | undefined, limit: number): Promise<readonly KeptRow[]>;
+  list(entity: string, after: RowKey | undefined, limit: number): Promise<readonly ListedRow[]>;
+  /** All rows that have no view. */
+  unviewedRows(): Promise<readonly RowKey[]>;
   /** Makes all steps durable, or none of them. */
   write(writes: readonly StorageWrite[]): Promise<void>;
   /**
