@@ -2,27 +2,18 @@
 
 import { LoroDoc, VersionVector } from "loro-crdt";
 
-import { backoffMilliseconds } from "../net/backoff.js";
 import type { RowRejection, RowReset } from "../public/types.js";
 import { unreachable } from "../util/unreachable.js";
 import type { AckStatus, BatchId, Payload, Permission, RoomAddress } from "../wire/index.js";
 import { Joiner } from "./joiner.js";
+import { Ladder, type LadderOwner } from "./ladder.js";
 import { Outgoing } from "./outgoing.js";
-import { readJoinRefusal, readRoomRefusal, type Refusal } from "./refusal.js";
-import { Replacement } from "./replacement.js";
+import { readJoinRefusal, readRoomRefusal } from "./refusal.js";
+import { type Fate, Replacement } from "./replacement.js";
 import type { Link, RefusalDetail, Room } from "./room.js";
 import type { Phase, RowSync } from "./row-sync.js";
 import { Verdicts } from "./verdicts.js";
 import { covers, decodeVersion } from "./versions.js";
-
-/** After so many attempts in a row that mended nothing the row says so, and goes on trying. */
-const SILENT_RETRIES = 6;
-
-/** After so many batches in a row that had to be sent again, the row joins again instead. */
-const RESENDS = 2;
-
-/** After so many joins in a row that mended nothing although each brought a readable answer, the row is rebuilt. */
-const JOINS_BEFORE_REBUILD = 2;
 
 const EMPTY_VERSION = Uint8Array.of(0);
 
@@ -58,12 +49,9 @@ export class DocumentSync implements Room, RowSync {
   readonly #replacement = new Replacement();
   /** What the server had when it let us in. */
   #target: VersionVector | undefined;
+  readonly #ladder = new Ladder(this.#rungs());
   readonly #verdicts = new Verdicts((batch, status) => this.#judge(batch, status));
   #flushScheduled = false;
-  #retries = 0;
-  #resends = 0;
-  #futileJoins = 0;
-  #retryTimer: ReturnType<typeof setTimeout> | undefined;
   /** The server's epoch when the document was last in step with it. */
   #epoch: string | undefined;
 
@@ -117,8 +105,7 @@ export class DocumentSync implements Room, RowSync {
 
   connected(): void {
     this.#joiner.reset();
-    this.#retries = 0;
-    this.#resends = 0;
+    this.#ladder.connected();
     if (!this.#rebuildIfOtherEpoch()) {
       this.#join();
     }
@@ -152,7 +139,7 @@ export class DocumentSync implements Room, RowSync {
         this.#confirmed(payload.batch, payload.status);
         return;
       case "room_error":
-        this.#refused(readRoomRefusal(payload.failure, payload.message, this.#words));
+        this.#ladder.refused(readRoomRefusal(payload.failure, payload.message, this.#words));
         return;
       case "join":
       case "leave":
@@ -165,7 +152,7 @@ export class DocumentSync implements Room, RowSync {
   }
 
   batchLost(): void {
-    this.#retry({ code: "fragment_timeout", message: "A large update from the server did not arrive whole." });
+    this.#ladder.retry({ code: "fragment_timeout", message: "A large update from the server did not arrive whole." });
   }
 
   explain(words: RefusalDetail, batch: BatchId | undefined): void {
@@ -191,6 +178,41 @@ export class DocumentSync implements Room, RowSync {
     this.#moveOut("away");
   }
 
+  /** The rungs of the ladder. */
+  #rungs(): LadderOwner {
+    const sync = this;
+    return {
+      get isConnected() {
+        return sync.#phase !== "away";
+      },
+      get isInside() {
+        return sync.#isInside();
+      },
+      get isReplacing() {
+        return sync.#replacement.isRunning;
+      },
+      pause: () => {
+        this.#verdicts.clear();
+        this.#outgoing.pause();
+        this.#owner.progressed();
+      },
+      resend: () => {
+        this.#outgoing.rewind();
+        this.#flush(false);
+        this.#owner.progressed();
+      },
+      stepOut: (told) => {
+        this.#moveOut("joining");
+        this.#refusal = told ?? this.#refusal;
+        this.#owner.progressed();
+      },
+      rejoin: () => this.#join(),
+      rejoinRenewed: () => this.#joinRenewed(),
+      replace: (fate, reason) => this.#replace(fate, reason),
+      shutOut: (reason) => this.#shutOut(reason),
+    };
+  }
+
   #isInside(): boolean {
     return this.#phase === "live" || this.#phase === "catching_up";
   }
@@ -202,8 +224,7 @@ export class DocumentSync implements Room, RowSync {
   }
 
   #moveOut(phase: Phase): void {
-    clearTimeout(this.#retryTimer);
-    this.#retryTimer = undefined;
+    this.#ladder.stop();
     this.#verdicts.clear();
     this.#phase = phase;
     this.#outgoing.stopped();
@@ -225,81 +246,20 @@ export class DocumentSync implements Room, RowSync {
 
   #joinFailed(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
-    this.#retry({ code: "join_failed", message: `The row cannot be joined: ${reason}. Check the client's token function.` });
-  }
-
-  /** Joins again after a while. Never gives up: edits that wait here exist nowhere else. */
-  #retry(reason: RefusalDetail): void {
-    if (this.#phase === "away") {
-      return;
-    }
-    this.#moveOut("joining");
-    if (this.#retries >= SILENT_RETRIES) {
-      this.#refusal = { code: reason.code, message: reason.message };
-    }
-    const wait = Math.max(backoffMilliseconds(this.#retries), reason.retryAfterMilliseconds ?? 0);
-    this.#retryTimer = setTimeout(() => this.#join(), wait);
-    this.#retries += 1;
-    this.#owner.progressed();
-  }
-
-  /** Sends what is not acknowledged again, in the room as it is. */
-  #resend(reason: RefusalDetail): void {
-    if (!this.#isInside() || this.#resends >= RESENDS) {
-      this.#resends = 0;
-      this.#retry(reason);
-      return;
-    }
-    this.#verdicts.clear();
-    this.#outgoing.pause();
-    const wait = Math.max(backoffMilliseconds(this.#resends), reason.retryAfterMilliseconds ?? 0);
-    this.#resends += 1;
-    clearTimeout(this.#retryTimer);
-    this.#retryTimer = setTimeout(() => {
-      this.#retryTimer = undefined;
-      this.#outgoing.rewind();
-      this.#flush(false);
-      this.#owner.progressed();
-    }, wait);
-    this.#owner.progressed();
-  }
-
-  #refused(refusal: Refusal): void {
-    switch (refusal.remedy) {
-      case "resend":
-        this.#resend(refusal);
-        return;
-      case "retry":
-        this.#retry(refusal);
-        return;
-      case "rebuild":
-        this.#rebuild(refusal);
-        return;
-      case "reset":
-        this.#reset(refusal);
-        return;
-      case "renew":
-        if (this.#joinRenewed()) {
-          this.#owner.progressed();
-        } else {
-          this.#shutOut(refusal);
-        }
-        return;
-      case "final":
-        this.#shutOut(refusal);
-        return;
-      default:
-        unreachable(refusal.remedy);
-    }
+    this.#ladder.retry({ code: "join_failed", message: `The row cannot be joined: ${reason}. Check the client's token function.` });
   }
 
   /** Joins with another token; `false` when that was tried before and did not help. */
   #joinRenewed(): boolean {
     this.#moveOut("joining");
-    return this.#joiner.joinRenewed(
+    const isUnderWay = this.#joiner.joinRenewed(
       () => this.#version(),
       (error) => this.#joinFailed(error),
     );
+    if (isUnderWay) {
+      this.#owner.progressed();
+    }
+    return isUnderWay;
   }
 
   #shutOut({ code, message }: RefusalDetail): void {
@@ -318,7 +278,7 @@ export class DocumentSync implements Room, RowSync {
     try {
       target = decodeVersion(version);
     } catch {
-      this.#retry({ code: "version_unknown", message: "The server's version of this row cannot be read." });
+      this.#ladder.retry({ code: "version_unknown", message: "The server's version of this row cannot be read." });
       return;
     }
     this.#phase = "catching_up";
@@ -336,7 +296,7 @@ export class DocumentSync implements Room, RowSync {
 
   #joinRefused({ failure, message }: Extract<Payload, { type: "join_error" }>): void {
     this.#joiner.answered();
-    this.#refused(readJoinRefusal(failure, message, this.#words));
+    this.#ladder.refused(readJoinRefusal(failure, message, this.#words));
   }
 
   #checkCaughtUp(): void {
@@ -345,7 +305,7 @@ export class DocumentSync implements Room, RowSync {
     }
     this.#phase = "live";
     if (this.#outgoing.unconfirmedCount === 0) {
-      this.#retries = 0;
+      this.#ladder.caughtUp();
     }
     this.#epoch = this.#link.epoch ?? this.#epoch;
     if (this.#replacement.isRunning) {
@@ -375,7 +335,7 @@ export class DocumentSync implements Room, RowSync {
       isComplete = this.#doc.importBatch([...updates]).pending === null;
     } catch {
       this.#link.send({ ...this.address, type: "ack", batch, status: "invalid_update" });
-      this.#unreadable({ code: "invalid_update", message: "An update from the server cannot be applied to this document." });
+      this.#ladder.unreadable({ code: "invalid_update", message: "An update from the server cannot be applied to this document." });
       return;
     }
     if (!this.#replacement.isRunning) {
@@ -386,25 +346,14 @@ export class DocumentSync implements Room, RowSync {
     }
     if (isComplete) {
       this.#outgoing.inStep(updates);
-      this.#retries = 0;
-      this.#futileJoins = 0;
+      this.#ladder.received();
     } else if (this.#phase === "live") {
-      this.#unreadable({ code: "missing_dependencies", message: "An update from the server builds on one that did not arrive." });
+      this.#ladder.unreadable({ code: "missing_dependencies", message: "An update from the server builds on one that did not arrive." });
       return;
     }
     this.#flush(false);
     this.#checkCaughtUp();
     this.#owner.progressed();
-  }
-
-  /** A new join may bring the same operations in readable form; after that the document itself is in doubt. */
-  #unreadable(reason: RefusalDetail): void {
-    this.#futileJoins += 1;
-    if (this.#futileJoins <= JOINS_BEFORE_REBUILD || this.#replacement.isRunning) {
-      this.#retry(reason);
-    } else {
-      this.#rebuild(reason);
-    }
   }
 
   #scheduleFlush(): void {
@@ -440,18 +389,16 @@ export class DocumentSync implements Room, RowSync {
       return;
     }
     if (answer === "ok") {
-      this.#retries = 0;
-      this.#resends = 0;
-      this.#futileJoins = 0;
+      this.#ladder.confirmed();
       this.#joiner.trusted();
       this.#flush(false);
       this.#owner.progressed();
     } else if (answer.remedy === "final") {
       this.#discard(answer);
     } else if (answer.code === "missing_dependencies") {
-      this.#unreadable(answer);
+      this.#ladder.unreadable(answer);
     } else {
-      this.#refused(answer);
+      this.#ladder.refused(answer);
     }
   }
 
@@ -468,16 +415,9 @@ export class DocumentSync implements Room, RowSync {
     this.#join();
   }
 
-  /** Fetches the row anew, and merges what the present document has more. */
-  #rebuild({ code, message }: RefusalDetail): void {
-    this.#replacement.beginFor(this.#doc, "merge", { code, message });
-    this.#renew({ code, message });
-    this.#join();
-  }
-
-  /** Sets a copy aside that is too old, and fetches the row anew; what the server lacks is told when that is known. */
-  #reset({ code, message }: RefusalDetail): void {
-    this.#replacement.beginFor(this.#doc, "tell", { code, message });
+  /** Sets the present document aside, and fetches the row anew. */
+  #replace(fate: Fate, { code, message }: RefusalDetail): void {
+    this.#replacement.beginFor(this.#doc, fate, { code, message });
     this.#renew({ code, message });
     this.#join();
   }
@@ -489,7 +429,7 @@ export class DocumentSync implements Room, RowSync {
       return false;
     }
     this.#epoch = theirs;
-    this.#rebuild({ code: "replica_diverged", message: "The server was restored, and these edits do not fit to what it has now." });
+    this.#replace("merge", { code: "replica_diverged", message: "The server was restored, and these edits do not fit to what it has now." });
     return true;
   }
 
