@@ -3,7 +3,7 @@
 import { LoroDoc } from "loro-crdt";
 
 import { Engine } from "./engine/engine.js";
-import { EntityApi } from "./http/api.js";
+import type { EntityApi } from "./http/api.js";
 import { toMutation } from "./mutations/queue.js";
 import { parseAddress } from "./net/address.js";
 import { Credentials } from "./net/credentials.js";
@@ -22,6 +22,7 @@ import type {
   QueuedMutation,
   Rejection,
   RowHandle,
+  RowOptions,
   SyncStatus,
   Unsubscribe,
   WriteOptions,
@@ -39,7 +40,8 @@ const ENTITY = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
  * each time. {@link close} it when it is no longer needed.
  */
 export class CorellaClient {
-  readonly #api: EntityApi;
+  readonly #makeApi: () => Promise<EntityApi>;
+  #api: Promise<EntityApi> | undefined;
   readonly #engine: Engine;
   #closed = false;
 
@@ -49,7 +51,11 @@ export class CorellaClient {
     const given = options.fetch ?? globalThis.fetch;
     // A browser's fetch insists on being called as a function of the window.
     const fetchFunction: typeof fetch = (input, init) => given(input, init);
-    this.#api = new EntityApi(address.http, fetchFunction, credentials);
+    this.#makeApi = async () => {
+      // Lists over HTTP need the server anyway: a page that does not use them is smaller.
+      const { EntityApi } = await import("./http/api.js");
+      return new EntityApi(address.http, fetchFunction, credentials);
+    };
     this.#engine = new Engine(options, address, credentials, fetchFunction);
     this.#engine.start();
   }
@@ -92,7 +98,7 @@ export class CorellaClient {
    * Every call is one use, to be given back with the handle's `close`. Throws {@link CorellaError} for names that no
    * row can have, and where the platform has no WebSocket.
    */
-  row(entity: string, id: string): RowHandle {
+  row(entity: string, id: string, { seed }: RowOptions = {}): RowHandle {
     this.#checkOpen();
     if (!ENTITY.test(entity)) {
       throw new CorellaError("unknown_entity", `An entity's name is letters, digits and _, this is "${entity}".`);
@@ -100,7 +106,11 @@ export class CorellaClient {
     if (!ROW_ID.test(id)) {
       throw new CorellaError("invalid_row_id", `A row id is 1 to 64 of A-Z a-z 0-9 _ -, this is "${id}".`);
     }
-    return this.#engine.rows.ensure(rowKey(entity, id)).retain();
+    const row = this.#engine.rows.ensure(rowKey(entity, id)).retain();
+    if (seed !== undefined) {
+      row.seedWith(seed);
+    }
+    return row;
   }
 
   /** The rows of an entity that this device keeps, with all that was written here, in the order of their ids. */
@@ -126,30 +136,30 @@ export class CorellaClient {
   }
 
   /** Rows that match, as JSON, with the cursor to the next ones. */
-  list(entity: string, query: ListQuery = {}): Promise<ListResult> {
-    return this.#api.list(entity, query);
+  async list(entity: string, query: ListQuery = {}): Promise<ListResult> {
+    return (await this.#http()).list(entity, query);
   }
 
-  get(entity: string, id: string): Promise<WriteResult> {
-    return this.#api.get(entity, id);
+  async get(entity: string, id: string): Promise<WriteResult> {
+    return (await this.#http()).get(entity, id);
   }
 
-  create(entity: string, fields: Fields, options: CreateOptions = {}): Promise<WriteResult> {
-    return this.#api.create(entity, fields, options);
+  async create(entity: string, fields: Fields, options: CreateOptions = {}): Promise<WriteResult> {
+    return (await this.#http()).create(entity, fields, options);
   }
 
   /** Changes the named fields only; text becomes the smallest edit that leads to the new text. */
-  patch(entity: string, id: string, fields: Fields, options: WriteOptions = {}): Promise<WriteResult> {
-    return this.#api.patch(entity, id, fields, options);
+  async patch(entity: string, id: string, fields: Fields, options: WriteOptions = {}): Promise<WriteResult> {
+    return (await this.#http()).patch(entity, id, fields, options);
   }
 
   /** Takes the row out of its table. Its document stays, and {@link restore} brings it back. */
-  delete(entity: string, id: string, options: WriteOptions = {}): Promise<void> {
-    return this.#api.delete(entity, id, options);
+  async delete(entity: string, id: string, options: WriteOptions = {}): Promise<void> {
+    return (await this.#http()).delete(entity, id, options);
   }
 
-  restore(entity: string, id: string, options: WriteOptions = {}): Promise<WriteResult> {
-    return this.#api.restore(entity, id, options);
+  async restore(entity: string, id: string, options: WriteOptions = {}): Promise<WriteResult> {
+    return (await this.#http()).restore(entity, id, options);
   }
 
   /**
@@ -162,6 +172,14 @@ export class CorellaClient {
       return this.#engine.close();
     }
     return Promise.resolve();
+  }
+
+  #http(): Promise<EntityApi> {
+    const api = (this.#api ??= this.#makeApi());
+    return api.catch((cause: unknown) => {
+      this.#api = undefined;
+      throw new CorellaError("unreachable", "A part of this page could not be loaded. Check that there is a network.", { cause });
+    });
   }
 
   #checkOpen(): void {

@@ -1,6 +1,6 @@
 /** The rows that components use, each opened once for all of them. */
 
-import type { CorellaClient, RowHandle } from "@corella/client";
+import type { CorellaClient, RowHandle, RowOptions } from "@corella/client";
 
 import { RowView } from "./row-view.js";
 
@@ -24,8 +24,12 @@ export function viewOf(client: CorellaClient, entity: string, id: string): RowVi
 }
 
 /** A mounted component uses the row until it calls what this returns. */
-export function retain(client: CorellaClient, entity: string, id: string): () => void {
+export function retain(client: CorellaClient, entity: string, id: string, seed?: RowOptions["seed"]): () => void {
   const entry = entryOf(client, entity, id);
+  if (seed !== undefined) {
+    // One more use, given back at once: the seed stays with the row.
+    client.row(entity, id, { seed }).close();
+  }
   entry.users += 1;
   clearTimeout(entry.timer);
   return () => {

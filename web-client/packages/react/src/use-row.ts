@@ -1,7 +1,7 @@
 /** A row in a component: opened, followed, given back. */
 
-import type { RowHandle } from "@corella/client";
-import { useCallback, useEffect, useSyncExternalStore } from "react";
+import type { RowHandle, RowOptions } from "@corella/client";
+import { useCallback, useEffect, useRef, useSyncExternalStore } from "react";
 
 import { useCorella } from "./context.js";
 import { retain, viewOf } from "./row-cache.js";
@@ -15,6 +15,8 @@ export interface LiveRow extends RowState {
 export interface UseRowOptions {
   /** Suspends until there is something to show, and throws what keeps it from being shown to the nearest error boundary. */
   readonly suspense?: boolean;
+  /** Fills the document if nobody has written to it, as `client.row` does. The function of the first render counts. */
+  readonly seed?: RowOptions["seed"];
 }
 
 const views = new WeakMap<RowHandle, RowView>();
@@ -25,7 +27,8 @@ const views = new WeakMap<RowHandle, RowView>();
  */
 export function useRow(entity: string, id: string, options?: UseRowOptions): LiveRow | undefined {
   const client = useCorella();
-  useEffect(() => retain(client, entity, id), [client, entity, id]);
+  const seed = useRef(options?.seed);
+  useEffect(() => retain(client, entity, id, seed.current), [client, entity, id]);
   const live = useSyncExternalStore(
     useCallback((listener: () => void) => viewOf(client, entity, id).subscribe(listener), [client, entity, id]),
     () => liveOf(viewOf(client, entity, id)),

@@ -1,14 +1,14 @@
 /** What stands behind a client: storage, tabs, connection, rows and mutations, and who tells whom. */
 
 import { MutationQueue } from "../mutations/queue.js";
-import { MutationSender } from "../mutations/sender.js";
+import { SenderOnDemand } from "../mutations/on-demand.js";
 import type { ServerAddress } from "../net/address.js";
 import type { Credentials } from "../net/credentials.js";
 import { isHidden, onVisible } from "../net/network.js";
 import type { ClientStatus, CorellaClientOptions, Mutation, MutationOutcome, QueuedMutation, SyncStatus, Unsubscribe } from "../public/types.js";
 import { IndexedDbStorage } from "../storage/indexed-db.js";
+import { deferred } from "../storage/deferred.js";
 import { Keeper } from "../storage/keeper.js";
-import { MemoryStorage } from "../storage/memory.js";
 import type { StoragePort, StoredMutation, StoredRejection } from "../storage/port.js";
 import type { TabMessage, TabWords } from "../tabs/messages.js";
 import { browserTabs } from "../tabs/platform.js";
@@ -43,7 +43,7 @@ export class Engine {
   readonly #Socket: typeof WebSocket | undefined;
   readonly #tabs: Tabs;
   readonly #queue: MutationQueue;
-  readonly #sender: MutationSender;
+  readonly #sender: SenderOnDemand;
   readonly #errands: Errands;
   readonly #census: Census;
   readonly #stops: Unsubscribe[] = [];
@@ -77,11 +77,12 @@ export class Engine {
       post: (words) => this.#post(words),
       rejected: (rejection) => this.#rejected(rejection),
       changed: () => this.#rowsChanged(),
+      exclusively: (lock, work) => this.#tabs.exclusively(lock, work),
     });
     this.views = new Views(this.keeper, this.rows.open);
     this.#errands = new Errands(this.keeper, (key) => this.rows.ensure(key));
     this.#queue = new MutationQueue(this.keeper, { queued: (mutation, where) => this.#queued(mutation, where) });
-    this.#sender = new MutationSender(this.keeper, {
+    this.#sender = new SenderOnDemand(this.keeper, {
       send: (text) => this.#uplink?.sendText(text),
       renew: () => void this.#uplink?.renew(),
       settled: (outcome) => this.#settled(outcome),
@@ -236,7 +237,9 @@ export class Engine {
         }
         return;
       case "stored":
-        this.#sender.stored();
+        if (this.#uplink !== undefined) {
+          this.#sender.stored();
+        }
         this.#census.changed();
         return;
       case "settled":
@@ -311,7 +314,9 @@ export class Engine {
 
   #queued(mutation: StoredMutation, where: "stored" | "memory"): void {
     if (where === "stored") {
-      this.#sender.stored();
+      if (this.#uplink !== undefined) {
+        this.#sender.stored();
+      }
       this.#post({ type: "stored" });
     } else if (this.#tabs.role === "follower") {
       this.#post({ type: "queued", mutation });
@@ -374,7 +379,7 @@ function isKept(options: CorellaClientOptions): boolean {
 }
 
 function storageFor(options: CorellaClientOptions, name: string): StoragePort {
-  return options.storage ?? (isKept(options) ? new IndexedDbStorage(name) : new MemoryStorage());
+  return options.storage ?? (isKept(options) ? new IndexedDbStorage(name) : deferred(async () => new (await import("../storage/memory.js")).MemoryStorage()));
 }
 
 /** One for each server and user. The number is that of the format between tabs. */

@@ -1,11 +1,12 @@
 /** Carries one row over the tab that holds the connection. */
 
-import { LoroDoc } from "loro-crdt";
+import { LoroDoc, VersionVector } from "loro-crdt";
 
 import { merged } from "../row/merge.js";
 import type { RowPresence } from "../row/presence.js";
 import type { Row } from "../row/row.js";
 import type { RowCourier } from "../row/row-context.js";
+import { transplanted } from "../row/transplant.js";
 import { FollowerSync } from "../tabs/follower-sync.js";
 import type { TabMessage, TabWords } from "../tabs/messages.js";
 import { unreachable } from "../util/unreachable.js";
@@ -88,19 +89,21 @@ export class FollowerCourier implements RowCourier {
         this.#row.reject({ code: news.code, message: news.message, lost: this.#row.doc });
         return;
       case "replaced":
-        this.#replace(news.snapshot);
+        this.#replace(news.snapshot, news.dealtWith);
         return;
       default:
         unreachable(news);
     }
   }
 
-  #replace(snapshot: Uint8Array): void {
+  #replace(snapshot: Uint8Array, dealtWith: Uint8Array | undefined): void {
     const fresh = new LoroDoc();
     fresh.import(snapshot);
     const old = this.#row.doc;
-    const whole = this.#isRejected ? fresh : merged(fresh, old);
+    const joined = (): LoroDoc | undefined => (dealtWith === undefined ? merged(fresh, old) : transplanted(fresh, old, VersionVector.decode(dealtWith)));
+    const whole = this.#isRejected ? fresh : joined();
     this.#isRejected = false;
+    this.#row.store.forgetSeed();
     this.#row.replace(whole ?? fresh);
     this.sync.open();
   }

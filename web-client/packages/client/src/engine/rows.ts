@@ -12,6 +12,7 @@ import type { Uplink } from "./uplink.js";
 
 export interface RowsOwner extends ServerCourierOwner {
   readonly connection: ClientStatus;
+  exclusively(name: string, work: () => Promise<void>): Promise<void>;
   /** A row has gone, or has nothing more to send. */
   changed(): void;
 }
@@ -45,6 +46,10 @@ export class Rows implements RowContext {
 
   post(words: TabWords): void {
     this.#owner.post(words);
+  }
+
+  exclusively(name: string, work: () => Promise<void>): Promise<void> {
+    return this.#owner.exclusively(name, work);
   }
 
   /** The row, which is opened if it is not open. */

@@ -1,6 +1,6 @@
 /** Carries one row over this tab's own connection, for itself and for the other tabs that have it open. */
 
-import type { LoroDoc } from "loro-crdt";
+import type { LoroDoc, VersionVector } from "loro-crdt";
 
 import type { RowRejection, RowReset } from "../public/types.js";
 import { DocumentSync } from "../row/document-sync.js";
@@ -9,8 +9,9 @@ import { PresenceSync } from "../row/presence-sync.js";
 import type { Room } from "../row/room.js";
 import type { Row } from "../row/row.js";
 import type { RowCourier } from "../row/row-context.js";
-import { toReach, unsentIn } from "../row/versions.js";
+import { fromReach, toReach, unsentIn } from "../row/versions.js";
 import type { StoredRejection } from "../storage/port.js";
+import { isNothing } from "../storage/reach.js";
 import type { TabWords } from "../tabs/messages.js";
 import type { Uplink } from "./uplink.js";
 import { uuid7 } from "../util/uuid.js";
@@ -43,9 +44,10 @@ export class ServerCourier implements RowCourier {
         caughtUp: () => row.caughtUp(),
         rejected: (rejection) => this.#rejected(rejection),
         reset: (reset) => this.#reset(reset),
-        replaced: (doc) => this.#replaced(doc),
+        replaced: (doc, dealtWith) => this.#replaced(doc, dealtWith),
       },
       row.store.epoch,
+      isNothing(row.store.seed) ? undefined : fromReach(row.store.seed),
     );
   }
 
@@ -152,12 +154,12 @@ export class ServerCourier implements RowCourier {
     return { id: uuid7(), code, message, at: Date.now(), work: { kind: "edits", entity, id, snapshot } };
   }
 
-  #replaced(doc: LoroDoc): void {
+  #replaced(doc: LoroDoc, dealtWith: VersionVector | undefined): void {
     const { store, followers, key } = this.#row;
     store.replace(doc, unsentIn(doc, this.sync.durable), this.sync.epoch);
     this.#row.replace(doc);
     if (followers.size > 0) {
-      this.#owner.post({ type: "replaced", row: key, snapshot: doc.export({ mode: "snapshot" }) });
+      this.#owner.post({ type: "replaced", row: key, snapshot: doc.export({ mode: "snapshot" }), dealtWith: dealtWith?.encode() });
     }
   }
 }

@@ -102,6 +102,17 @@ export interface Rejection {
     | { readonly kind: "mutation"; readonly key: string; readonly mutation: Mutation };
 }
 
+export interface RowOptions {
+  /**
+   * Fills the document if nobody has written to it: once among all clients and tabs, whether the server can be reached or not.
+   * {@link RowHandle.ready} waits for it.
+   *
+   * What it makes shows at once. Where somebody else turns out to have been first, it gives way to what is there
+   * (`onReplaced`), and what was written on top of it is made again or, where it has no place, handed over by `onRejected`.
+   */
+  readonly seed?: (row: RowHandle) => void;
+}
+
 /** Which of the rows on this device. */
 export interface LocalPage {
   /** The id of the last row of the page before. */

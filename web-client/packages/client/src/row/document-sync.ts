@@ -8,12 +8,17 @@ import type { AckStatus, BatchId, Payload, Permission, RoomAddress } from "../wi
 import { Joiner } from "./joiner.js";
 import { Ladder, type LadderOwner } from "./ladder.js";
 import { Outgoing } from "./outgoing.js";
-import { readJoinRefusal, readRoomRefusal } from "./refusal.js";
+import { ALREADY_SEEDED, readJoinRefusal, readRoomRefusal } from "./refusal.js";
 import { type Fate, Replacement } from "./replacement.js";
 import type { Link, RefusalDetail, Room } from "./room.js";
 import type { Phase, RowSync } from "./row-sync.js";
 import { Verdicts } from "./verdicts.js";
 import { covers, decodeVersion } from "./versions.js";
+
+const SEEDED_BY_OTHERS: RefusalDetail = {
+  code: ALREADY_SEEDED,
+  message: "Somebody else has filled this document, and what was written here on top of its beginning has no place in it.",
+};
 
 const EMPTY_VERSION = Uint8Array.of(0);
 
@@ -29,8 +34,11 @@ export interface DocumentSyncOwner {
   rejected(rejection: RowRejection): void;
   /** A copy was too old for the server, and was set aside. */
   reset(reset: RowReset): void;
-  /** Another document stands ready: without the refused edits, or with the server's state below the unsent ones. */
-  replaced(doc: LoroDoc): void;
+  /**
+   * Another document stands ready: without the refused edits, or with the server's state below the unsent ones. What of
+   * the one before is within `dealtWith` is in it in another form, or was handed over.
+   */
+  replaced(doc: LoroDoc, dealtWith: VersionVector | undefined): void;
 }
 
 /** The `%LOR` room of a row: joins, catches up, relays, and recovers, each time from the two versions alone. */
@@ -55,8 +63,11 @@ export class DocumentSync implements Room, RowSync {
   /** The server's epoch when the document was last in step with it. */
   #epoch: string | undefined;
 
-  /** @param epoch the epoch of the server that the document is from, where it was kept. */
-  constructor(room: string, doc: LoroDoc, link: Link, owner: DocumentSyncOwner, epoch?: string) {
+  /**
+   * @param epoch the epoch of the server that the document is from, where it was kept.
+   * @param seed what of the document fills it, where the server does not have it yet.
+   */
+  constructor(room: string, doc: LoroDoc, link: Link, owner: DocumentSyncOwner, epoch?: string, seed?: VersionVector) {
     this.address = { magic: "%LOR", room };
     this.#link = link;
     this.#owner = owner;
@@ -64,6 +75,7 @@ export class DocumentSync implements Room, RowSync {
     this.#outgoing = new Outgoing(this.address, link);
     this.#doc = doc;
     this.#epoch = epoch;
+    this.#outgoing.seeded(seed);
   }
 
   get phase(): Phase {
@@ -90,6 +102,13 @@ export class DocumentSync implements Room, RowSync {
 
   get epoch(): string | undefined {
     return this.#epoch;
+  }
+
+  /** The document, which was empty, was filled on this device. {@link edited} follows. */
+  seeded(seed: VersionVector): void {
+    if (!this.#replacement.isRunning) {
+      this.#outgoing.seeded(seed);
+    }
   }
 
   /** The document was edited on this device, here or in another tab. */
@@ -316,9 +335,10 @@ export class DocumentSync implements Room, RowSync {
 
   #finishReplacing(): void {
     this.#refusal = undefined;
-    const { doc, rejections, resets } = this.#replacement.finish(this.#doc);
+    const { doc, rejections, resets, dealtWith, seed } = this.#replacement.finish(this.#doc);
     this.#doc = doc;
-    this.#owner.replaced(doc);
+    this.#outgoing.seeded(seed);
+    this.#owner.replaced(doc, dealtWith);
     rejections.forEach((rejection) => this.#owner.rejected(rejection));
     resets.forEach((reset) => this.#owner.reset(reset));
     if (this.#outgoing.isBehind(doc)) {
@@ -328,6 +348,11 @@ export class DocumentSync implements Room, RowSync {
 
   #import(updates: readonly Uint8Array[], batch: BatchId): void {
     if (!this.#isInside() && this.#phase !== "joining") {
+      return;
+    }
+    if (this.#outgoing.seed !== undefined && this.#isInside() && !this.#replacement.isRunning) {
+      // Before the two fillings are in one document.
+      this.#replace("merge", SEEDED_BY_OTHERS);
       return;
     }
     let isComplete: boolean;
@@ -370,7 +395,9 @@ export class DocumentSync implements Room, RowSync {
   }
 
   #flush(atOnce: boolean): void {
-    if (this.#permission === "read" && this.#outgoing.isBehind(this.#doc)) {
+    if (this.#outgoing.isSeedLost) {
+      this.#replace("merge", SEEDED_BY_OTHERS);
+    } else if (this.#permission === "read" && this.#outgoing.isBehind(this.#doc)) {
       this.#discard({ code: "forbidden", message: "You may read this row, not change it." });
     } else {
       this.#outgoing.send(this.#doc, atOnce);
@@ -417,8 +444,9 @@ export class DocumentSync implements Room, RowSync {
 
   /** Sets the present document aside, and fetches the row anew. */
   #replace(fate: Fate, { code, message }: RefusalDetail): void {
-    this.#replacement.beginFor(this.#doc, fate, { code, message });
-    this.#renew({ code, message });
+    this.#replacement.beginFor(this.#doc, fate, { code, message }, this.#outgoing.seed);
+    // Somebody else was first: that is nothing to be told of.
+    this.#renew(code === ALREADY_SEEDED ? undefined : { code, message });
     this.#join();
   }
 
@@ -434,7 +462,7 @@ export class DocumentSync implements Room, RowSync {
   }
 
   /** Leaves with the document, and begins another one. */
-  #renew(reason: RefusalDetail): void {
+  #renew(reason: RefusalDetail | undefined): void {
     this.#sendLeave();
     this.#outgoing.abandoned();
     this.#doc = new LoroDoc();

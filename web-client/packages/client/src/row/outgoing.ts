@@ -38,6 +38,8 @@ export class Outgoing {
   #dirty = false;
   /** Some edits may not be durable on the server. */
   #unsaved = false;
+  /** What of the unsaved edits fills the document: taken in only where nobody else has filled it. */
+  #seed: VersionVector | undefined;
 
   constructor(address: RoomAddress, link: Link) {
     this.#address = address;
@@ -58,6 +60,21 @@ export class Outgoing {
     return this.#durable;
   }
 
+  /** What fills the document, until the server has it. */
+  get seed(): VersionVector | undefined {
+    return this.#seed;
+  }
+
+  /** Whether somebody else has filled the document that was filled here. `false` outside the room. */
+  get isSeedLost(): boolean {
+    return this.#seed !== undefined && this.#known !== undefined && this.#known.length() > 0 && !covers(this.#known, this.#seed);
+  }
+
+  /** The document was filled on this device. */
+  seeded(seed: VersionVector | undefined): void {
+    this.#seed = seed;
+  }
+
   /** The document was edited on this device. */
   edited(): void {
     this.#dirty = true;
@@ -69,6 +86,7 @@ export class Outgoing {
     this.#known = known;
     this.#durable = copyVersion(known);
     this.#paused = false;
+    this.#settleSeed();
   }
 
   /** Outside the room nothing can be confirmed: what was not, counts as unsent. */
@@ -80,6 +98,7 @@ export class Outgoing {
   /** The document was given up, and its edits with it. */
   abandoned(): void {
     this.#unsaved = false;
+    this.#seed = undefined;
     this.#durable = new VersionVector(null);
     this.stopped();
   }
@@ -125,8 +144,12 @@ export class Outgoing {
       this.#unsaved = true;
       this.#dirty = true;
       const piece = nextPiece(doc, this.#known);
+      const isSeed = this.#seed !== undefined && this.#known.length() === 0;
       this.#known = piece.version;
       const { batch, frames } = toBatch(this.#address, piece.update);
+      if (isSeed) {
+        this.#link.sendText(JSON.stringify({ type: "seed", room: this.#address.room, batch }));
+      }
       this.#unconfirmed.set(batch, { version: piece.version.encode(), byteCount: piece.update.length });
       for (const frame of frames) {
         this.#link.send(frame);
@@ -168,6 +191,7 @@ export class Outgoing {
         this.#durable.setEnd({ peer, counter });
       }
     }
+    this.#settleSeed();
     this.#settle();
     return "ok";
   }
@@ -184,6 +208,12 @@ export class Outgoing {
     this.#unconfirmed.clear();
     this.#words.clear();
     this.#dirty = this.#unsaved;
+  }
+
+  #settleSeed(): void {
+    if (this.#seed !== undefined && covers(this.#durable, this.#seed)) {
+      this.#seed = undefined;
+    }
   }
 
   #settle(): void {

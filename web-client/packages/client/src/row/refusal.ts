@@ -5,6 +5,9 @@ import type { AckStatus, JoinFailure, RoomFailure } from "../wire/index.js";
 import { HISTORY_TRIMMED } from "./reset.js";
 import type { RefusalDetail } from "./room.js";
 
+/** The code of a document that somebody else has filled. */
+export const ALREADY_SEEDED = "already_seeded";
+
 /**
  * What mends it, from the least to the most:
  *
@@ -54,6 +57,7 @@ export function remedyFor(code: string, otherwise: Remedy): Remedy {
     case "rate_limited":
       return "resend";
     case "version_unknown":
+    case ALREADY_SEEDED:
       return "rebuild";
     case HISTORY_TRIMMED:
       return "reset";

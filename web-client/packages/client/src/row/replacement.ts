@@ -6,6 +6,8 @@ import type { RowRejection, RowReset } from "../public/types.js";
 import { merged } from "./merge.js";
 import { unsentOf } from "./reset.js";
 import type { RefusalDetail } from "./room.js";
+import { transplanted } from "./transplant.js";
+import { covers } from "./versions.js";
 
 /** `merge`: what it has more goes into the fresh one. `tell`: it cannot, and the application hears what it has more. */
 export type Fate = "merge" | "tell";
@@ -14,6 +16,8 @@ interface SetAside {
   readonly detail: RefusalDetail;
   readonly document: LoroDoc;
   readonly fate: Fate;
+  /** What of the document filled it, as far as the server did not have it. */
+  readonly seed: VersionVector | undefined;
 }
 
 /** What a fresh document that has caught up leads to. */
@@ -23,6 +27,10 @@ export interface Outcome {
   /** Unsent edits that could not. */
   readonly rejections: readonly RowRejection[];
   readonly resets: readonly RowReset[];
+  /** What had no part in `doc` as it was, and was made again in it or handed over: other copies need not bring it. */
+  readonly dealtWith: VersionVector | undefined;
+  /** What fills the document, where the server is still without anything. */
+  readonly seed: VersionVector | undefined;
 }
 
 /** The documents that were set aside while another one is filled from the server. */
@@ -45,10 +53,10 @@ export class Replacement {
   }
 
   /** A document is about to be filled in the place of this one. */
-  beginFor(document: LoroDoc, fate: Fate, detail: RefusalDetail): void {
+  beginFor(document: LoroDoc, fate: Fate, detail: RefusalDetail, seed?: VersionVector): void {
     // One that is itself being filled has nothing that the one before it has not.
     if (!this.#isRunning) {
-      this.#setAside.push({ detail, document, fate });
+      this.#setAside.push({ detail, document, fate, seed });
     } else if (fate === "tell") {
       this.#setAside = this.#setAside.map((aside) => ({ ...aside, fate }));
     }
@@ -61,14 +69,19 @@ export class Replacement {
     const server = fresh.oplogVersion();
     let doc = fresh;
     const rejections: RowRejection[] = [];
-    for (const { detail, document, fate } of this.#setAside) {
-      const whole = fate === "merge" ? merged(doc, document) : undefined;
+    let [left, dealtWith]: (VersionVector | undefined)[] = [];
+    for (const { detail, document, fate, seed } of this.#setAside) {
+      left ??= server.length() === 0 ? seed : undefined;
+      const isLost = seed !== undefined && server.length() > 0 && !covers(server, seed);
+      dealtWith = isLost ? document.oplogVersion() : dealtWith;
+      const joined = isLost ? transplanted(doc, document, seed) : merged(doc, document);
+      const whole = fate === "merge" ? joined : undefined;
       doc = whole ?? doc;
       if (fate === "merge" && whole === undefined && unsentOf(document, server) !== undefined) {
         rejections.push({ ...detail, lost: document });
       }
     }
-    return { doc, rejections, resets: this.resets(server) };
+    return { doc, rejections, resets: this.resets(server), dealtWith, seed: left };
   }
 
   /** What is owed to the application of the documents that cannot be merged; nothing is owed afterwards. */

@@ -12,6 +12,8 @@ export interface Link {
   readonly epoch: string | undefined;
   /** Sends, or does nothing when the socket is not open: the next join makes it good. */
   send(frame: Frame): void;
+  /** A control message, in its order among the frames. */
+  sendText(text: string): void;
 }
 
 /** A code and words for it, from a control message that goes before a refusal. */

@@ -17,6 +17,8 @@ export interface RowContext {
   /** The row is read from storage, and wants to be carried. */
   loaded(row: Row): void;
   disposed(row: Row): void;
+  /** Does this while no other tab does something under the same name. */
+  exclusively(name: string, work: () => Promise<void>): Promise<void>;
 }
 
 /** The way from a row to the server: over this tab's connection, or over the tab that has one. */

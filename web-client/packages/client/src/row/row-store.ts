@@ -17,6 +17,7 @@ export class RowStore {
   readonly #changed: () => void;
   #underway = 0;
   #unsent: Reach = {};
+  #seed: Reach = {};
   #epoch: string | undefined;
   #baseBytes = 0;
   #tailBytes = 0;
@@ -40,6 +41,11 @@ export class RowStore {
     return !isNothing(this.#unsent);
   }
 
+  /** What of the unsent operations fills the document. */
+  get seed(): Reach {
+    return this.#seed;
+  }
+
   get epoch(): string | undefined {
     return this.#epoch;
   }
@@ -52,6 +58,7 @@ export class RowStore {
     }
     const readable = importAll(doc, row.parts);
     this.#unsent = farthest(this.#unsent, row.unsent);
+    this.#seed = farthest(this.#seed, row.seed);
     this.#epoch = row.epoch;
     this.#baseBytes = row.parts[0]?.length ?? 0;
     this.#tailBytes = row.parts.slice(1).reduce((sum, part) => sum + part.length, 0);
@@ -60,11 +67,10 @@ export class RowStore {
     return readable;
   }
 
-  /** Edits made here. */
-  appendOwn(part: Uint8Array): void {
-    const unsent = reachOf(part);
-    this.#unsent = farthest(this.#unsent, unsent);
-    this.#append(part, unsent);
+  /** Edits made here; a seed fills the document, which was empty. */
+  appendOwn(part: Uint8Array, isSeed: boolean): void {
+    const unsent = this.othersAppended(part, isSeed);
+    this.#append(part, unsent, isSeed);
   }
 
   appendServers(parts: readonly Uint8Array[]): void {
@@ -74,23 +80,35 @@ export class RowStore {
   }
 
   /** Edits of another tab, which keeps them itself. */
-  othersAppended(part: Uint8Array): void {
-    this.#unsent = farthest(this.#unsent, reachOf(part));
+  othersAppended(part: Uint8Array, isSeed: boolean): Reach {
+    const reach = reachOf(part);
+    this.#unsent = farthest(this.#unsent, reach);
+    if (isSeed) {
+      this.#seed = farthest(this.#seed, reach);
+    }
+    return reach;
   }
 
   /** The server has this much. */
   settle(reach: Reach, epoch: string | undefined): void {
     if (this.hasUnsent || epoch !== this.#epoch) {
       this.#unsent = {};
+      this.#seed = {};
       this.#epoch = epoch;
       this.#keep({ type: "settle", key: this.key, reach, epoch });
     }
+  }
+
+  /** What filled the document is not in it any more. */
+  forgetSeed(): void {
+    this.#seed = {};
   }
 
   /** Another document takes this one's place. */
   replace(doc: LoroDoc, unsent: Reach, epoch: string | undefined): void {
     const part = doc.export({ mode: "snapshot" });
     this.#unsent = unsent;
+    this.#seed = {};
     this.#epoch = epoch;
     [this.#baseBytes, this.#tailBytes, this.#tailParts] = [part.length, 0, 0];
     this.#keep({ type: "replace", key: this.key, part, unsent, epoch });
@@ -99,6 +117,7 @@ export class RowStore {
   /** The row goes, and what was refused of it is kept apart, in one step. */
   quarantine(rejection: StoredRejection): void {
     this.#unsent = {};
+    this.#seed = {};
     this.#keep({ type: "quarantine", rejection }, { type: "remove", key: this.key });
   }
 
@@ -107,8 +126,8 @@ export class RowStore {
     this.#keep({ type: "quarantine", rejection });
   }
 
-  #append(part: Uint8Array, unsent: Reach | undefined): void {
-    this.#keep({ type: "append", key: this.key, part, unsent });
+  #append(part: Uint8Array, unsent: Reach | undefined, isSeed = false): void {
+    this.#keep({ type: "append", key: this.key, part, unsent, isSeed });
   }
 
   #keep(...writes: readonly StorageWrite[]): void {

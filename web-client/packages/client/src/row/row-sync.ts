@@ -1,5 +1,7 @@
 /** Whoever keeps a row's document in step: with the server itself, or with the tab that does. */
 
+import type { VersionVector } from "loro-crdt";
+
 import type { RefusalDetail } from "./room.js";
 
 /** Where the row's room stands. */
@@ -22,6 +24,8 @@ export interface RowSync {
   readonly unconfirmedCount: number;
   /** Whether the document may hold something that the server has not confirmed. */
   readonly hasUnsavedEdits: boolean;
+  /** The document, which was empty, was filled on this device. {@link edited} follows. */
+  seeded(seed: VersionVector): void;
   /** The document was edited on this device. */
   edited(): void;
   /** Leaves the room for good. */

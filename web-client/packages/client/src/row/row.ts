@@ -14,7 +14,8 @@ import { RowPresence } from "./presence.js";
 import type { RowContext, RowCourier } from "./row-context.js";
 import { statusOf } from "./row-status.js";
 import { RowStore } from "./row-store.js";
-import { covers } from "./versions.js";
+import { seedOnce } from "./seeding.js";
+import { covers, fromReach } from "./versions.js";
 
 /** The row behind a {@link RowHandle}. Its client counts the users through {@link retain} and {@link close}. */
 export class Row implements RowHandle {
@@ -44,6 +45,10 @@ export class Row implements RowHandle {
   /** Somebody has used it: from then on it goes when the last user is gone. */
   #opened = false;
   #disposed = false;
+  /** The document is being filled right now: what is committed is a seed. */
+  #isFilling = false;
+  /** Under way, while somebody wants the document to be filled. */
+  #seeding: Promise<void> | undefined;
   #status: RowStatus = { kind: "offline" };
   #resolveReady: () => void = () => {};
   #rejectReady: (error: CorellaError) => void = () => {};
@@ -105,6 +110,12 @@ export class Row implements RowHandle {
 
   get isDisposed(): boolean {
     return this.#disposed;
+  }
+
+  /** Whether nobody has written to it, as far as this tab knows. */
+  get isEmpty(): boolean {
+    this.#doc.commit();
+    return this.#doc.opCount() === 0;
   }
 
   /** What somebody at `version` lacks, and what is here. */
@@ -197,6 +208,37 @@ export class Row implements RowHandle {
     return this;
   }
 
+  /** Has the document filled if it is empty. */
+  seedWith(seed: (row: RowHandle) => void): void {
+    if (this.#loaded && !this.isEmpty) {
+      return;
+    }
+    this.#seeding = (this.#seeding ?? Promise.resolve()).then(() => seedOnce(this, seed)).catch(throwLater);
+    const seeding = this.#seeding;
+    void seeding.then(() => {
+      if (seeding === this.#seeding) {
+        this.#seeding = undefined;
+        if (!this.isEmpty || this.#status.kind === "synced") {
+          this.#resolveReady();
+        }
+      }
+    });
+  }
+
+  exclusively(work: () => Promise<void>): Promise<void> {
+    return this.#context.exclusively(`seed/${this.key}`, work);
+  }
+
+  fill(seed: (row: RowHandle) => void): void {
+    this.#isFilling = true;
+    try {
+      seed(this);
+      this.#doc.commit({ origin: CREATION_ORIGIN });
+    } finally {
+      this.#isFilling = false;
+    }
+  }
+
   close(): void {
     this.#users = Math.max(0, this.#users - 1);
     this.disposeIfUnused();
@@ -251,17 +293,17 @@ export class Row implements RowHandle {
     }
   }
 
-  /** Operations from another tab; `device` when they were made there, `server` when the leader got them. */
-  take(update: Uint8Array, origin: "device" | "server"): void {
+  /** Operations from another tab; `device` or `seed` when they were made there, `server` when the leader got them. */
+  take(update: Uint8Array, origin: "device" | "seed" | "server"): void {
     let isWhole = false;
     try {
       isWhole = this.#doc.import(update).pending === null;
     } catch {
       // Asking again makes it good, below.
     }
-    if (origin === "device") {
-      this.store.othersAppended(update);
-      this.#courier?.sync.edited();
+    if (origin !== "server") {
+      this.store.othersAppended(update, origin === "seed");
+      this.#sendEdits(origin === "seed");
     }
     if (!isWhole) {
       this.#courier?.reopen();
@@ -291,7 +333,9 @@ export class Row implements RowHandle {
   }
 
   caughtUp(): void {
-    this.#resolveReady();
+    if (this.#seeding === undefined || !this.isEmpty) {
+      this.#resolveReady();
+    }
   }
 
   /** The document goes with edits that were refused. Who listens gets it; another one follows with {@link replace}. */
@@ -393,8 +437,15 @@ export class Row implements RowHandle {
   }
 
   #edited(update: Uint8Array): void {
-    this.store.appendOwn(update);
-    this.#context.post({ type: "update", row: this.key, update, origin: "device" });
+    this.store.appendOwn(update, this.#isFilling);
+    this.#context.post({ type: "update", row: this.key, update, origin: this.#isFilling ? "seed" : "device" });
+    this.#sendEdits(this.#isFilling);
+  }
+
+  #sendEdits(isSeed: boolean): void {
+    if (isSeed) {
+      this.#courier?.sync.seeded(fromReach(this.store.seed));
+    }
     this.#courier?.sync.edited();
   }
 
@@ -428,3 +479,10 @@ export class Row implements RowHandle {
   }
 }
 
+
+/** What an application's own function throws belongs on its console. */
+function throwLater(error: unknown): void {
+  setTimeout(() => {
+    throw error;
+  }, 0);
+}

@@ -13,7 +13,7 @@ const note = rowKey("Note", "n1");
 const task = rowKey("Task", "t1");
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 const mutation = (key: string): StoredMutation => ({ key, entity: "Note", id: key, operation: "patch", fields: { title: key } });
-const append = (part: Uint8Array, unsent?: Record<string, number>): StorageWrite => ({ type: "append", key: note, part, unsent });
+const append = (part: Uint8Array, unsent?: Record<string, number>): Extract<StorageWrite, { type: "append" }> => ({ type: "append", key: note, part, unsent });
 
 /** A view that says how many parts the row had. */
 async function viewsOf(storage: StoragePort, key: RowKey | undefined): Promise<StorageWrite[]> {
@@ -60,7 +60,7 @@ export const storageAcceptance: readonly AcceptanceTest[] = [
     async run(open) {
       await open().write([append(bytes(1)), append(bytes(2, 3))]);
       await open().write([append(bytes(4))]);
-      expectSame("the row", await open().load(note), { parts: [[1], [2, 3], [4]], unsent: {} });
+      expectSame("the row", await open().load(note), { parts: [[1], [2, 3], [4]], unsent: {}, seed: {} });
     },
   },
   {
@@ -79,9 +79,9 @@ export const storageAcceptance: readonly AcceptanceTest[] = [
       await storage.write([append(bytes(1), { "7": 3 }), append(bytes(2), { "7": 5, "8": 1 }), append(bytes(3))]);
       expectSame("the unsent rows", await storage.unsentRows(), [note]);
       await storage.write([{ type: "settle", key: note, reach: { "7": 4, "8": 1 }, epoch: "e1" }]);
-      expectSame("the row", await storage.load(note), { parts: [[1], [2], [3]], unsent: { "7": 5 }, epoch: "e1" });
+      expectSame("the row", await storage.load(note), { parts: [[1], [2], [3]], unsent: { "7": 5 }, seed: {}, epoch: "e1" });
       await storage.write([{ type: "settle", key: note, reach: { "7": 9 }, epoch: undefined }]);
-      expectSame("the row", await storage.load(note), { parts: [[1], [2], [3]], unsent: {}, epoch: "e1" });
+      expectSame("the row", await storage.load(note), { parts: [[1], [2], [3]], unsent: {}, seed: {}, epoch: "e1" });
       expectSame("the unsent rows", await storage.unsentRows(), []);
     },
   },
@@ -97,12 +97,25 @@ export const storageAcceptance: readonly AcceptanceTest[] = [
     },
   },
   {
+    name: "a seed is one until the server has it",
+    async run(open) {
+      const storage = open();
+      const seed = { ...append(bytes(1), { "7": 3 }), isSeed: true } as const;
+      await storage.write([seed, append(bytes(2), { "7": 5 })]);
+      expectSame("the row", await open().load(note), { parts: [[1], [2]], unsent: { "7": 5 }, seed: { "7": 3 } });
+      await storage.write([{ type: "settle", key: note, reach: { "7": 4 }, epoch: undefined }]);
+      expectSame("the row", await open().load(note), { parts: [[1], [2]], unsent: { "7": 5 }, seed: {} });
+      await storage.write([{ type: "remove", key: note }, seed, { type: "replace", key: note, part: bytes(3), unsent: {}, epoch: undefined }]);
+      expectSame("the row", await storage.load(note), { parts: [[3]], unsent: {}, seed: {} });
+    },
+  },
+  {
     name: "a replaced row has only what replaced it, and takes more",
     async run(open) {
       const storage = open();
       await storage.write([append(bytes(1), { "7": 3 }), append(bytes(2))]);
       await storage.write([{ type: "replace", key: note, part: bytes(5), unsent: {}, epoch: "e2" }, append(bytes(6), { "9": 1 })]);
-      expectSame("the row", await open().load(note), { parts: [[5], [6]], unsent: { "9": 1 }, epoch: "e2" });
+      expectSame("the row", await open().load(note), { parts: [[5], [6]], unsent: { "9": 1 }, seed: {}, epoch: "e2" });
     },
   },
   {
@@ -118,7 +131,7 @@ export const storageAcceptance: readonly AcceptanceTest[] = [
       await storage.write([{ type: "remove", key: note }]);
       expectSame("the rows", await storage.rows(), []);
       await storage.write([append(bytes(3))]);
-      expectSame("the row", await storage.load(note), { parts: [[3]], unsent: {} });
+      expectSame("the row", await storage.load(note), { parts: [[3]], unsent: {}, seed: {} });
     },
   },
   {
@@ -127,9 +140,9 @@ export const storageAcceptance: readonly AcceptanceTest[] = [
       const storage = open();
       await storage.write([append(bytes(1), { "7": 1 }), append(bytes(2))]);
       await storage.fold(note, (parts) => Uint8Array.from(parts.flatMap((part) => [...part])));
-      expectSame("the row", await storage.load(note), { parts: [[1, 2]], unsent: { "7": 1 } });
+      expectSame("the row", await storage.load(note), { parts: [[1, 2]], unsent: { "7": 1 }, seed: {} });
       await storage.write([append(bytes(3))]);
-      expectSame("the row", await storage.load(note), { parts: [[1, 2], [3]], unsent: { "7": 1 } });
+      expectSame("the row", await storage.load(note), { parts: [[1, 2], [3]], unsent: { "7": 1 }, seed: {} });
     },
   },
   {
@@ -144,7 +157,7 @@ export const storageAcceptance: readonly AcceptanceTest[] = [
         })
         .then(() => "done", () => "failed");
       expectSame("the fold", failed, "failed");
-      expectSame("the row", await storage.load(note), { parts: [[1], [2]], unsent: {} });
+      expectSame("the row", await storage.load(note), { parts: [[1], [2]], unsent: {}, seed: {} });
     },
   },
   {
@@ -164,7 +177,7 @@ export const storageAcceptance: readonly AcceptanceTest[] = [
       const storage = open();
       await storage.write([append(bytes(0)), append(bytes(0, 9), { "7": 1 }), { type: "append", key: task, part: bytes(1) }]);
       const rows = await storage.loadEach([task, rowKey("Note", "none"), note]);
-      expectSame("the rows", rows.map(({ stamp: _, ...row }) => row), [{ key: task, parts: [[1]], unsent: {} }, { key: note, parts: [[0], [0, 9]], unsent: { "7": 1 } }]);
+      expectSame("the rows", rows.map(({ stamp: _, ...row }) => row), [{ key: task, parts: [[1]], unsent: {}, seed: {} }, { key: note, parts: [[0], [0, 9]], unsent: { "7": 1 }, seed: {} }]);
     },
   },
   {

@@ -5,7 +5,7 @@ import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from "
 import { CorellaError } from "../public/error.js";
 import { unreachable } from "../util/unreachable.js";
 import type { KeptRow, ListedRow, QueuedEntry, Reach, RowKey, RowSummary, RowView, StoragePort, StorageWrite, StoredMutation, StoredRejection, StoredRow } from "./port.js";
-import { beyond, farthest, isNothing } from "./reach.js";
+import { beyond, farthest, isNothing, seedAfter } from "./reach.js";
 import { newStamp } from "./stamp.js";
 
 /** A row without its parts. */
@@ -14,6 +14,8 @@ interface RowRecord {
   byteCount: number;
   nextPart: number;
   unsent: Reach;
+  /** Absent in most rows: it is there until the server has taken the seed in. */
+  seed?: Reach;
   /** Present while something waits for the server: the index holds only rows that have it. */
   waits?: 1;
   epoch: string | undefined;
@@ -72,14 +74,14 @@ export class IndexedDbStorage implements StoragePort {
   async load(key: RowKey): Promise<StoredRow | undefined> {
     const transaction = (await this.#open()).transaction(["rows", "parts"]);
     const [row, parts] = await Promise.all([transaction.objectStore("rows").get(key), transaction.objectStore("parts").getAll(partsOf(key))]);
-    return row && { parts, unsent: row.unsent, epoch: row.epoch };
+    return row && { parts, unsent: row.unsent, epoch: row.epoch, seed: row.seed ?? {} };
   }
 
   async loadEach(keys: readonly RowKey[]): Promise<readonly KeptRow[]> {
     const transaction = (await this.#open()).transaction(["rows", "parts"]);
     const [rows, parts] = [transaction.objectStore("rows"), transaction.objectStore("parts")];
     const found = await Promise.all(keys.map(async (key) => [await rows.get(key), await parts.getAll(partsOf(key))] as const));
-    return found.flatMap(([row, parts]) => (row === undefined ? [] : [{ key: row.key, parts, unsent: row.unsent, epoch: row.epoch, stamp: row.stamp }]));
+    return found.flatMap(([row, parts]) => (row === undefined ? [] : [{ key: row.key, parts, unsent: row.unsent, epoch: row.epoch, seed: row.seed ?? {}, stamp: row.stamp }]));
   }
 
   async list(entity: string, after: RowKey | undefined, limit: number): Promise<readonly ListedRow[]> {
@@ -271,6 +273,7 @@ async function apply(transaction: WriteTransaction, writes: readonly StorageWrit
         row.nextPart += 1;
         row.byteCount += write.part.length;
         row.unsent = farthest(row.unsent, write.unsent ?? {});
+        row.seed = seedAfter(row.seed ?? {}, write);
         known.set(write.key, row);
         break;
       }
@@ -278,6 +281,7 @@ async function apply(transaction: WriteTransaction, writes: readonly StorageWrit
         const row = known.get(write.key);
         if (row !== undefined) {
           row.unsent = beyond(row.unsent, write.reach);
+          row.seed = beyond(row.seed ?? {}, write.reach);
           row.epoch = write.epoch ?? row.epoch;
         }
         break;
@@ -286,7 +290,7 @@ async function apply(transaction: WriteTransaction, writes: readonly StorageWrit
         const row = changed(known.get(write.key) ?? emptyRow(write.key));
         step(parts.delete(partsOf(write.key)));
         step(parts.put(owned(write.part), [write.key, row.nextPart]));
-        known.set(write.key, { ...row, nextPart: row.nextPart + 1, byteCount: write.part.length, unsent: write.unsent, epoch: write.epoch });
+        known.set(write.key, { ...row, nextPart: row.nextPart + 1, byteCount: write.part.length, unsent: write.unsent, seed: {}, epoch: write.epoch });
         break;
       }
       case "view": {
@@ -344,8 +348,8 @@ async function apply(transaction: WriteTransaction, writes: readonly StorageWrit
     }
   }
   for (const row of known.values()) {
-    const { waits: _, ...rest } = row;
-    step(rows.put(isNothing(row.unsent) ? rest : { ...rest, waits: 1 }));
+    const { waits: _, seed = {}, ...rest } = row;
+    step(rows.put({ ...rest, ...(isNothing(seed) ? {} : { seed }), ...(isNothing(row.unsent) ? {} : { waits: 1 }) }));
   }
 }
 

@@ -2,7 +2,7 @@
 
 import type { StorageStatus } from "../public/types.js";
 import type { RowKey, StoragePort, StorageWrite, StoredRow } from "./port.js";
-import { farthest } from "./reach.js";
+import { farthest, seedAfter } from "./reach.js";
 
 /** What one transaction takes at most: the page's own reads must not wait long behind it. */
 const TOGETHER_WRITES = 512;
@@ -61,9 +61,9 @@ export class Keeper {
     let row = await this.storage.load(key);
     for (const write of underway) {
       if (write.type === "append" && write.key === key) {
-        row = { parts: [...(row?.parts ?? []), write.part], unsent: farthest(row?.unsent ?? {}, write.unsent ?? {}), epoch: row?.epoch };
+        row = { parts: [...(row?.parts ?? []), write.part], unsent: farthest(row?.unsent ?? {}, write.unsent ?? {}), epoch: row?.epoch, seed: seedAfter(row?.seed ?? {}, write) };
       } else if (write.type === "replace" && write.key === key) {
-        row = { parts: [write.part], unsent: write.unsent, epoch: write.epoch };
+        row = { parts: [write.part], unsent: write.unsent, epoch: write.epoch, seed: {} };
       } else if (write.type === "remove" && write.key === key) {
         row = undefined;
       }

@@ -2,7 +2,7 @@
 
 import { unreachable } from "../util/unreachable.js";
 import type { KeptRow, ListedRow, QueuedEntry, RowKey, RowSummary, RowView, StoragePort, StorageWrite, StoredMutation, StoredRejection, StoredRow } from "./port.js";
-import { beyond, farthest, isNothing } from "./reach.js";
+import { beyond, farthest, isNothing, seedAfter } from "./reach.js";
 import { newStamp } from "./stamp.js";
 
 interface MemoryRow extends StoredRow {
@@ -12,7 +12,7 @@ interface MemoryRow extends StoredRow {
   readonly viewBytes: number;
 }
 
-const NEW: Omit<MemoryRow, "usedAt" | "stamp"> = { parts: [], unsent: {}, epoch: undefined, view: undefined, viewBytes: 0 };
+const NEW: Omit<MemoryRow, "usedAt" | "stamp"> = { parts: [], unsent: {}, epoch: undefined, seed: {}, view: undefined, viewBytes: 0 };
 
 /** Keeps everything until the page goes. */
 export class MemoryStorage implements StoragePort {
@@ -24,14 +24,14 @@ export class MemoryStorage implements StoragePort {
 
   load(key: RowKey): Promise<StoredRow | undefined> {
     const row = this.#rows.get(key);
-    return Promise.resolve(row && { parts: row.parts, unsent: row.unsent, epoch: row.epoch });
+    return Promise.resolve(row && { parts: row.parts, unsent: row.unsent, epoch: row.epoch, seed: row.seed });
   }
 
   loadEach(keys: readonly RowKey[]): Promise<readonly KeptRow[]> {
     return Promise.resolve(
       keys.flatMap((key) => {
         const row = this.#rows.get(key);
-        return row === undefined ? [] : [{ key, parts: row.parts, unsent: row.unsent, epoch: row.epoch, stamp: row.stamp }];
+        return row === undefined ? [] : [{ key, parts: row.parts, unsent: row.unsent, epoch: row.epoch, seed: row.seed, stamp: row.stamp }];
       }),
     );
   }
@@ -108,15 +108,15 @@ export class MemoryStorage implements StoragePort {
     switch (write.type) {
       case "append": {
         const row = this.#rows.get(write.key) ?? NEW;
-        this.#put(write.key, { parts: [...row.parts, write.part], unsent: farthest(row.unsent, write.unsent ?? {}), epoch: row.epoch });
+        this.#put(write.key, { parts: [...row.parts, write.part], unsent: farthest(row.unsent, write.unsent ?? {}), epoch: row.epoch, seed: seedAfter(row.seed, write) });
         return;
       }
       case "settle":
-        this.#change(write.key, (row) => ({ ...row, unsent: beyond(row.unsent, write.reach), epoch: write.epoch ?? row.epoch }));
+        this.#change(write.key, (row) => ({ ...row, unsent: beyond(row.unsent, write.reach), seed: beyond(row.seed, write.reach), epoch: write.epoch ?? row.epoch }));
         return;
       case "replace": {
         const { part, unsent, epoch } = write;
-        this.#put(write.key, { parts: [part], unsent, epoch });
+        this.#put(write.key, { parts: [part], unsent, epoch, seed: {} });
         return;
       }
       case "view":

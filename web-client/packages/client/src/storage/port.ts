@@ -24,6 +24,8 @@ export interface StoredRow {
   readonly unsent: Reach;
   /** The server's epoch when the row was last in step with it. */
   readonly epoch: string | undefined;
+  /** What of the unsent operations fills the document, and is void if somebody else has filled it. */
+  readonly seed: Reach;
 }
 
 export interface KeptRow extends StoredRow {
@@ -86,8 +88,8 @@ export interface StoredRejection {
 
 /** One step of a transaction. Steps take effect in their order. */
 export type StorageWrite =
-  /** Adds a blob to a row, which may come to be with it. `unsent` raises what waits for the server, peer by peer. */
-  | { readonly type: "append"; readonly key: RowKey; readonly part: Uint8Array; readonly unsent?: Reach | undefined }
+  /** Adds a blob to a row, which may come to be with it. `unsent` raises what waits for the server, peer by peer; a seed raises what fills the document as well. */
+  | { readonly type: "append"; readonly key: RowKey; readonly part: Uint8Array; readonly unsent?: Reach | undefined; readonly isSeed?: boolean | undefined }
   /** The server has this much: what waited and is within `reach` waits no longer. */
   | { readonly type: "settle"; readonly key: RowKey; readonly reach: Reach; readonly epoch: string | undefined }
   /** Puts one blob in the place of all that the row had. */

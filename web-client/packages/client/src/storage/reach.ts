@@ -1,6 +1,6 @@
 /** Arithmetic on how far peers' operations go. */
 
-import type { Reach } from "./port.js";
+import type { Reach, StorageWrite } from "./port.js";
 
 /** The further of the two, peer by peer. */
 export function farthest(one: Reach, other: Reach): Reach {
@@ -18,4 +18,9 @@ export function beyond(reach: Reach, settled: Reach): Reach {
 
 export function isNothing(reach: Reach): boolean {
   return Object.keys(reach).length === 0;
+}
+
+/** What of a row is a seed once a part was added. */
+export function seedAfter(seed: Reach, write: Extract<StorageWrite, { type: "append" }>): Reach {
+  return write.isSeed === true ? farthest(seed, write.unsent ?? {}) : seed;
 }

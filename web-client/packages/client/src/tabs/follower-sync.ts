@@ -84,6 +84,9 @@ export class FollowerSync implements RowSync {
     this.#owner.progressed();
   }
 
+  /** The row tells the leader. */
+  seeded(): void {}
+
   edited(): void {
     this.#isDirty = true;
     this.#owner.progressed();

@@ -18,13 +18,14 @@ export type TabWords =
   | { readonly type: "close"; readonly row: RowKey }
   /** The leader's answer to `open`: what the tab lacks, and what the leader has. */
   | { readonly type: "opened"; readonly to: TabId; readonly row: RowKey; readonly update: Uint8Array; readonly version: Uint8Array; readonly presence: Uint8Array | undefined }
-  /** Operations that are new to the others: edits of this tab, or what the leader got from the server. */
-  | { readonly type: "update"; readonly row: RowKey; readonly update: Uint8Array; readonly origin: "device" | "server" }
+  /** Operations that are new to the others: edits of this tab, what it filled an empty document with, or what the leader got from the server. */
+  | { readonly type: "update"; readonly row: RowKey; readonly update: Uint8Array; readonly origin: "device" | "seed" | "server" }
   /** The leader's view of a row. */
   | { readonly type: "state"; readonly row: RowKey; readonly phase: Phase; readonly refusal: { readonly code: string; readonly message: string } | undefined; readonly durable: Reach; readonly epoch: string | undefined; readonly unconfirmed: number }
   /** The server refused edits for good; another document follows. */
   | { readonly type: "rejected"; readonly row: RowKey; readonly code: string; readonly message: string }
-  | { readonly type: "replaced"; readonly row: RowKey; readonly snapshot: Uint8Array }
+  /** What a tab has within `dealtWith` is in the snapshot in another form, or was handed over. */
+  | { readonly type: "replaced"; readonly row: RowKey; readonly snapshot: Uint8Array; readonly dealtWith: Uint8Array | undefined }
   | { readonly type: "presence"; readonly row: RowKey; readonly update: Uint8Array }
   /** A mutation waits in the store. */
   | { readonly type: "stored" }
@@ -51,7 +52,7 @@ const SHAPES: { readonly [Type in TabWords["type"]]: Readonly<Record<string, Kin
   update: { row: "text", update: "bytes", origin: "text" },
   state: { row: "text", phase: "text", refusal: "maybe", durable: "object", epoch: "maybe", unconfirmed: "count" },
   rejected: { row: "text", code: "text", message: "text" },
-  replaced: { row: "text", snapshot: "bytes" },
+  replaced: { row: "text", snapshot: "bytes", dealtWith: "maybe" },
   presence: { row: "text", update: "bytes" },
   stored: {},
   queued: { mutation: "object" },

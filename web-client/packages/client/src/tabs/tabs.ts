@@ -54,6 +54,16 @@ export class Tabs {
     this.#channel?.postMessage({ ...words, from: this.id });
   }
 
+  /** Does `work` while no other tab does something under the same name. Whoever crashes in it lets the next one in. */
+  async exclusively(name: string, work: () => Promise<void>): Promise<void> {
+    if (this.#platform === undefined) {
+      await work();
+    } else {
+      // A wait that the end of this tab breaks off is no failure.
+      await this.#platform.locks.request(`${this.#name}/${name}`, { signal: this.#end.signal }, work).catch(() => {});
+    }
+  }
+
   close(): void {
     this.#end.abort();
     this.#release();

@@ -30,6 +30,10 @@ export class FakeServer {
   epoch: string | undefined;
   /** What the mutations did, in their order, each once. */
   readonly mutations: { readonly key: string; readonly id: string; readonly op: string; readonly fields: unknown }[] = [];
+  /** The seeds that came, each once, and what became of them. */
+  readonly seeds: { readonly room: string; readonly accepted: boolean }[] = [];
+  /** Batches that were announced as seeds. */
+  readonly #seedBatches = new Set<string>();
   /** How many mutations came, repetitions included; how many were under way at most. */
   mutationsReceived = 0;
   /** Decides on a mutation; `undefined` accepts it. */
@@ -167,6 +171,8 @@ export class FakeServer {
       const user = this.userOf(message.token);
       const answer = user === undefined ? { type: "error", code: "unauthorized", message: "The token is over." } : { type: "auth", user };
       socket.send(JSON.stringify({ ...answer, ref: message.ref }));
+    } else if (message.type === "seed") {
+      this.#seedBatches.add((JSON.parse(text) as { readonly batch: string }).batch);
     } else if (message.type === "mutate") {
       this.#mutate(socket, JSON.parse(text) as never);
     }
@@ -274,7 +280,7 @@ export class FakeServer {
   }
 
   #accepted(peer: Peer, address: RoomAddress, updates: readonly Uint8Array[], batch: BatchId): void {
-    const refusal = address.magic === "%LOR" ? this.judge(address, updates) : undefined;
+    const refusal = address.magic === "%LOR" ? (this.judge(address, updates) ?? this.#judgeSeed(address, updates, batch)) : undefined;
     if (refusal !== undefined) {
       const say = (): void => {
         if (refusal.code !== undefined) {
@@ -301,6 +307,22 @@ export class FakeServer {
     for (const update of updates) {
       this.#relay(address, update, peer);
     }
+  }
+
+  /** A seed is for a document that nobody has written to, or for one that has it already. */
+  #judgeSeed({ room }: RoomAddress, updates: readonly Uint8Array[], batch: BatchId): Refusal | undefined {
+    if (!this.#seedBatches.delete(batch)) {
+      return undefined;
+    }
+    const before = this.document(room).oplogVersion();
+    const after = this.document(room).fork();
+    after.importBatch([...updates]);
+    const isKnown = after.oplogVersion().compare(before) === 0;
+    const accepted = before.length() === 0 || isKnown;
+    if (!isKnown || !accepted) {
+      this.seeds.push({ room, accepted });
+    }
+    return accepted ? undefined : { status: "application", code: "already_seeded", message: "The document to be filled is not empty." };
   }
 
   #ack(peer: Peer, address: RoomAddress, batch: BatchId, status: AckStatus): void {
