@@ -16,7 +16,7 @@ afterAll(async () => {
   await server.stop();
 });
 
-const presses = 120;
+const presses = 40;
 
 /** How many letters are before the caret, once whatever is about to be drawn is drawn. */
 const caret = (visitor: Visitor): Promise<number> =>

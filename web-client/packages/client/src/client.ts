@@ -33,6 +33,13 @@ import { rowKey, type StoredRejection } from "./storage/port.js";
 const ROW_ID = /^[A-Za-z0-9_-]{1,64}$/;
 const ENTITY = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
 
+let readEngine: (client: CorellaClient) => Engine;
+
+/** What stands behind a client. */
+export function engineOf(client: CorellaClient): Engine {
+  return readEngine(client);
+}
+
 /**
  * One user at one Corella server.
  *
@@ -44,6 +51,14 @@ export class CorellaClient {
   #api: Promise<EntityApi> | undefined;
   readonly #engine: Engine;
   #closed = false;
+
+  /** For the parts of this package that are loaded apart. */
+  static {
+    readEngine = (client) => {
+      client.#checkOpen();
+      return client.#engine;
+    };
+  }
 
   constructor(options: CorellaClientOptions) {
     const address = parseAddress(options.url);

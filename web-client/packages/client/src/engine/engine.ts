@@ -18,6 +18,7 @@ import { unreachable } from "../util/unreachable.js";
 import { Census } from "./census.js";
 import { Errands } from "./errands.js";
 import { evict } from "./eviction.js";
+import type { Extension, ExtensionHost } from "./extension.js";
 import { Rows } from "./rows.js";
 import { Uplink } from "./uplink.js";
 import { Views } from "./views.js";
@@ -48,6 +49,8 @@ export class Engine {
   readonly #census: Census;
   readonly #stops: Unsubscribe[] = [];
   #uplink: Uplink | undefined;
+  #extension: Extension | undefined;
+  #isAuthorized = false;
   /** What the leader says, in a tab that follows. */
   #leaderStatus: ClientStatus = "connecting";
   #leader: string | undefined;
@@ -94,6 +97,7 @@ export class Engine {
       heard: (message) => this.#heard(message),
       gone: (tab) => {
         this.rows.gone(tab);
+        this.#extension?.tabGone(tab);
         void this.#errands.look();
       },
     });
@@ -126,6 +130,28 @@ export class Engine {
     this.#stops.push(() => clearInterval(timer));
   }
 
+  /** The extension of this client, which is made if there is none. */
+  extended<Made extends Extension>(make: (host: ExtensionHost) => Made): Made {
+    const engine = this;
+    this.#extension ??= make({
+      get leads() {
+        return engine.#uplink !== undefined;
+      },
+      get isAuthorized() {
+        return engine.#isAuthorized;
+      },
+      get status() {
+        return engine.status;
+      },
+      storage: this.keeper.storage,
+      tabId: this.#tabs.id,
+      sendText: (text) => this.#uplink?.sendText(text),
+      post: (words) => this.#post({ type: "extension", words }),
+    });
+    // There is one kind of extension.
+    return this.#extension as Made;
+  }
+
   setOffline(offline: boolean): void {
     this.#switch(offline);
     this.#post({ type: "switch", offline });
@@ -149,6 +175,7 @@ export class Engine {
     this.#errands.stop();
     this.#sender.disconnected();
     this.#queue.close();
+    this.#extension?.close();
     this.#census.close();
     this.views.close();
     this.#uplink?.close();
@@ -170,6 +197,7 @@ export class Engine {
         return;
       case "follower":
         this.rows.carryWith({ kind: "leader" });
+        this.#extension?.leaderChanged();
         return;
       case "undecided":
         return;
@@ -187,11 +215,21 @@ export class Engine {
       {
         statusChanged: () => this.#statusChanged(),
         authorized: () => {
+          this.#isAuthorized = true;
+          this.#extension?.authorized();
           this.#sender.authorized();
           void this.#errands.look();
         },
-        closed: () => this.#sender.disconnected(),
-        answered: (answer) => this.#sender.answered(answer),
+        closed: () => {
+          this.#isAuthorized = false;
+          this.#extension?.disconnected();
+          this.#sender.disconnected();
+        },
+        answered: (answer) => {
+          this.#sender.answered(answer);
+          this.#extension?.heard(answer);
+        },
+        heard: (message) => this.#extension?.heard(message),
       },
     );
     this.#uplink = uplink;
@@ -199,6 +237,7 @@ export class Engine {
       uplink.start();
     }
     this.rows.carryWith({ kind: "uplink", uplink });
+    this.#extension?.leaderChanged();
     this.#tellStatus();
     this.views.changed();
     void this.#makeRoom(this.#options.storageBytes ?? BUDGET_BYTES).catch(() => {});
@@ -248,6 +287,9 @@ export class Engine {
       case "rejected_work":
         this.rejectedEvents.emit(message.rejection);
         return;
+      case "extension":
+        this.#heardExtension(message.from, message.words);
+        return;
       case "rejections":
         return;
       case "open":
@@ -268,6 +310,18 @@ export class Engine {
     }
   }
 
+  #heardExtension(from: string, words: Readonly<Record<string, unknown>>): void {
+    if (this.#extension !== undefined) {
+      this.#extension.heardTab(from, words);
+    } else if (this.#uplink !== undefined) {
+      // Another tab uses what this one, which has the connection, has not loaded.
+      void import("../live/hub.js").then(
+        ({ LiveHub }) => !this.#closed && this.extended((host) => new LiveHub(host)).heardTab(from, words),
+        () => {},
+      );
+    }
+  }
+
   #heardLeader({ from, status, offline }: Extract<TabMessage, { type: "leader" }>): void {
     if (this.#uplink !== undefined) {
       return;
@@ -281,6 +335,7 @@ export class Engine {
       if (!isFirst) {
         this.rows.leaderless();
         this.rows.reopen();
+        this.#extension?.leaderChanged();
       }
     }
     if (this.status !== before) {

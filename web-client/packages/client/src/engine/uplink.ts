@@ -28,6 +28,8 @@ export interface UplinkOwner {
   authorized(): void;
   closed(): void;
   answered(answer: MutationAnswer): void;
+  /** What this file has no use for. */
+  heard(message: Readonly<Record<string, unknown>>): void;
 }
 
 const AUTH_REF = "auth";
@@ -160,8 +162,10 @@ export class Uplink implements Link {
       case "error":
         this.#explained(message);
         return;
-      case "pong":
       case "other":
+        this.#owner.heard(message.message ?? {});
+        return;
+      case "pong":
         return;
       default:
         unreachable(message);

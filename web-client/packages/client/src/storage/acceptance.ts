@@ -264,6 +264,8 @@ export const storageAcceptance: readonly AcceptanceTest[] = [
       await open().write([{ type: "remember", name: "epoch", value: "e2" }]);
       expectSame("the epoch", await open().recall("epoch"), "e2");
       expectSame("another fact", await open().recall("other"), undefined);
+      await open().write([{ type: "forget", name: "epoch" }, { type: "forget", name: "other" }]);
+      expectSame("the forgotten epoch", await open().recall("epoch"), undefined);
     },
   },
   {

@@ -343,6 +343,9 @@ async function apply(transaction: WriteTransaction, writes: readonly StorageWrit
       case "remember":
         step(transaction.objectStore("memories").put(write.value, write.name));
         break;
+      case "forget":
+        step(transaction.objectStore("memories").delete(write.name));
+        break;
       default:
         unreachable(write);
     }

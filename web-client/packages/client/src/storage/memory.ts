@@ -148,6 +148,9 @@ export class MemoryStorage implements StoragePort {
       case "remember":
         this.#memories.set(write.name, write.value);
         return;
+      case "forget":
+        this.#memories.delete(write.name);
+        return;
       default:
         unreachable(write);
     }

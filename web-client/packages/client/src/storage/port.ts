@@ -106,7 +106,8 @@ export type StorageWrite =
   | { readonly type: "dequeue"; readonly key: string }
   | { readonly type: "quarantine"; readonly rejection: StoredRejection }
   | { readonly type: "release"; readonly id: string }
-  | { readonly type: "remember"; readonly name: string; readonly value: string };
+  | { readonly type: "remember"; readonly name: string; readonly value: string }
+  | { readonly type: "forget"; readonly name: string };
 
 /**
  * A durable place for one user's data of one server. Several tabs may use one at the same time.

@@ -38,6 +38,8 @@ export type TabWords =
   | { readonly type: "rejections" }
   /** The application's switch. */
   | { readonly type: "switch"; readonly offline: boolean }
+  /** Words of a part of the client that pages load when they use it. */
+  | { readonly type: "extension"; readonly words: Readonly<Record<string, unknown>> }
   /** Somebody looks at this tab: now is a good time to connect. */
   | { readonly type: "wake" };
 
@@ -60,6 +62,7 @@ const SHAPES: { readonly [Type in TabWords["type"]]: Readonly<Record<string, Kin
   rejected_work: { rejection: "object" },
   rejections: {},
   switch: { offline: "flag" },
+  extension: { words: "object" },
   wake: {},
 };
 

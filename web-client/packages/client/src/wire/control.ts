@@ -21,7 +21,7 @@ export type ControlMessage =
       readonly retryAfterMilliseconds: number;
     }
   /** Anything else: a later server may say more than this client understands. */
-  | { readonly type: "other" };
+  | { readonly type: "other"; readonly message?: Readonly<Record<string, unknown>> };
 
 /** A longer pause than this is not waited for: the next attempt asks again. */
 const LONGEST_RETRY_SECONDS = 60;
@@ -52,7 +52,7 @@ export function parseControl(text: string): ControlMessage {
     case "error":
       return parseError(value);
     default:
-      return OTHER;
+      return { type: "other", message: value };
   }
 }
 

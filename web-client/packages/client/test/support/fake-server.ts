@@ -30,6 +30,10 @@ export class FakeServer {
   epoch: string | undefined;
   /** What the mutations did, in their order, each once. */
   readonly mutations: { readonly key: string; readonly id: string; readonly op: string; readonly fields: unknown }[] = [];
+  /** The queries that stand on a connection, in the order in which they came; those that ended are not among them. */
+  readonly subscriptions: { readonly ref: string; readonly query: unknown; readonly since: { readonly epoch: string; readonly seq: number; readonly ids: readonly string[] } | undefined }[] = [];
+  /** Decides what a query is answered with; `undefined` says nothing. */
+  answer: (subscription: FakeServer["subscriptions"][number]) => object | undefined = () => undefined;
   /** The seeds that came, each once, and what became of them. */
   readonly seeds: { readonly room: string; readonly accepted: boolean }[] = [];
   /** Batches that were announced as seeds. */
@@ -119,6 +123,13 @@ export class FakeServer {
     this.#relay({ magic: "%LOR", room }, doc.export({ mode: "update", from }), undefined);
   }
 
+  /** A control message to everybody. */
+  say(message: object): void {
+    for (const peer of this.#peers) {
+      peer.socket.send(JSON.stringify(message));
+    }
+  }
+
   sendRaw(bytes: Uint8Array): void {
     for (const peer of this.#peers) {
       peer.socket.send(bytes);
@@ -171,11 +182,29 @@ export class FakeServer {
       const user = this.userOf(message.token);
       const answer = user === undefined ? { type: "error", code: "unauthorized", message: "The token is over." } : { type: "auth", user };
       socket.send(JSON.stringify({ ...answer, ref: message.ref }));
+    } else if (message.type === "subscribe") {
+      const subscription = message as unknown as FakeServer["subscriptions"][number];
+      this.subscriptions.push(subscription);
+      socket.on("close", () => this.#unsubscribe(subscription.ref));
+      const answer = this.answer(subscription);
+      if (answer !== undefined) {
+        socket.send(JSON.stringify({ ref: subscription.ref, ...answer }));
+      }
+    } else if (message.type === "unsubscribe") {
+      this.#unsubscribe(message.ref);
     } else if (message.type === "seed") {
       this.#seedBatches.add((JSON.parse(text) as { readonly batch: string }).batch);
     } else if (message.type === "mutate") {
       this.#mutate(socket, JSON.parse(text) as never);
     }
+  }
+
+  #unsubscribe(ref: string): void {
+    const index = this.subscriptions.findIndex((each) => each.ref === ref);
+    if (index >= 0) {
+      this.subscriptions.splice(index, 1);
+    }
+    this.#wake();
   }
 
   #mutate(socket: WebSocket, message: { readonly ref: string; readonly key: string; readonly id: string; readonly op: string; readonly fields?: unknown }): void {

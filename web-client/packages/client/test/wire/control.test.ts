@@ -24,7 +24,7 @@ test("an error names its code, and where it can its room and batch", () => {
 
 test("what this client does not know is passed over", () => {
   for (const text of ["", "{", "null", "[]", "7", '{"type":"later"}', '{"type":"error"}', '{"type":{}}']) {
-    expect(parseControl(text)).toEqual({ type: "other" });
+    expect(parseControl(text).type).toBe("other");
   }
   fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => void parseControl(text)));
 });
