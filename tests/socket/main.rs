@@ -7,6 +7,7 @@ mod live;
 mod mutations;
 mod open;
 mod presence;
+mod queries;
 mod seeds;
 mod slow;
 mod two;

@@ -10,6 +10,7 @@ use corella_wire::{Envelope, Frame, Magic, Permission, RoomName, encode};
 use crate::{
     outbox::Outbox,
     presence::{Presence, PresenceLimits},
+    queries::{LiveLimits, LiveQueries},
     rooms::Rooms,
 };
 
@@ -29,6 +30,7 @@ pub struct Joined {
 pub struct Hub {
     rooms: Rooms,
     presence: Presence,
+    queries: LiveQueries,
 }
 
 impl CommitSink for Hub {
@@ -36,16 +38,23 @@ impl CommitSink for Hub {
         for change in changes {
             self.rooms.publish(change);
         }
+        self.queries.committed(changes);
     }
 
     fn changed_elsewhere(&self, changes: &[FollowedChange]) {
         for change in changes {
             self.rooms.publish_elsewhere(change);
         }
+        self.queries.changed_elsewhere(changes);
     }
 
     fn lost_track(&self) {
         self.rooms.set_all_behind();
+        self.queries.lost_track();
+    }
+
+    fn reshaped(&self) {
+        self.queries.reshaped();
     }
 }
 
@@ -53,7 +62,19 @@ impl Hub {
     /// A hub that nobody watches anything through yet.
     #[must_use]
     pub fn new(presence: PresenceLimits) -> Self {
-        Self { rooms: Rooms::default(), presence: Presence::new(presence) }
+        Self::with_limits(presence, LiveLimits::default())
+    }
+
+    /// A hub whose live queries may take this much.
+    #[must_use]
+    pub fn with_limits(presence: PresenceLimits, live: LiveLimits) -> Self {
+        Self { rooms: Rooms::default(), presence: Presence::new(presence), queries: LiveQueries::new(live) }
+    }
+
+    /// The queries that are followed.
+    #[must_use]
+    pub fn queries(&self) -> &LiveQueries {
+        &self.queries
     }
 
     /// Who is where.

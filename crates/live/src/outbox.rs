@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::Bytes;
@@ -50,6 +50,8 @@ pub enum Work {
     },
     /// Send this text.
     Text(String),
+    /// Have the whole answer to a live query sent, of which the connection fell behind.
+    Answer(Arc<str>),
 }
 
 /// A connection's outgoing queue.
@@ -68,10 +70,20 @@ pub struct Outbox {
 struct Queue {
     frames: VecDeque<Bytes>,
     bytes: usize,
-    texts: VecDeque<String>,
+    texts: VecDeque<Text>,
+    /// Bytes of the texts about live queries.
+    live_bytes: usize,
     joins: VecDeque<Work>,
     behind: VecDeque<(RowKey, RoomName)>,
+    answers_behind: VecDeque<Arc<str>>,
     closed: bool,
+}
+
+enum Text {
+    /// To the connection itself.
+    Answer(String),
+    /// About others' changes.
+    Live(String),
 }
 
 impl Outbox {
@@ -103,7 +115,35 @@ impl Outbox {
 
     /// Queues a text for the connection itself, as [`Outbox::push_answer`] does a frame.
     pub fn push_text(&self, text: String) {
-        self.with(|queue| queue.texts.push_back(text));
+        self.with(|queue| queue.texts.push_back(Text::Answer(text)));
+        self.filled.notify_one();
+    }
+
+    /// Queues a text about changes of answers, unless it does not fit; says whether it did.
+    pub(crate) fn push_live(&self, text: String) -> bool {
+        let fits = self.with(|queue| {
+            let is_full =
+                queue.live_bytes + text.len() > self.limits.bytes || queue.texts.len() >= self.limits.frames;
+            if queue.closed || (is_full && queue.live_bytes > 0) {
+                return false;
+            }
+            queue.live_bytes += text.len();
+            queue.texts.push_back(Text::Live(text));
+            true
+        });
+        if fits {
+            self.filled.notify_one();
+        }
+        fits
+    }
+
+    /// Queues an answer that the connection fell behind of, to be sent whole once everything else is.
+    pub(crate) fn push_live_behind(&self, reference: Arc<str>) {
+        self.with(|queue| {
+            if !queue.closed {
+                queue.answers_behind.push_back(reference);
+            }
+        });
         self.filled.notify_one();
     }
 
@@ -164,11 +204,19 @@ impl Outbox {
     #[must_use]
     pub fn take(&self, most_bytes: usize) -> Option<Work> {
         let work = self.with(|queue| {
-            if let Some(text) = queue.texts.pop_front() {
-                return Some(Work::Text(text));
+            match queue.texts.pop_front() {
+                Some(Text::Answer(text)) => return Some(Work::Text(text)),
+                Some(Text::Live(text)) => {
+                    queue.live_bytes -= text.len();
+                    return Some(Work::Text(text));
+                }
+                None => {}
             }
             if let Some(join) = queue.joins.pop_front() {
                 return Some(join);
+            }
+            if let (true, Some(reference)) = (queue.frames.is_empty(), queue.answers_behind.pop_front()) {
+                return Some(Work::Answer(reference));
             }
             if queue.frames.is_empty() {
                 return queue.behind.pop_front().map(|(key, room)| Work::CatchUp { key, room });

@@ -2,7 +2,7 @@
 
 use corella_manifest::{Entity, FieldName, FieldType, Value};
 
-/// A column of one entity's table: the row's id or a declared field.
+/// A column of one entity's table: the row's id, a declared field, or the whole value of an open entity's row.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Column {
     place: Place,
@@ -12,7 +12,14 @@ pub struct Column {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Place {
     Id,
-    Field { name: FieldName, position: usize },
+    Field {
+        name: FieldName,
+        position: usize,
+    },
+    /// The whole value of an open entity's row, which can be selected but not tested.
+    Whole {
+        position: usize,
+    },
 }
 
 /// What a column holds, as far as comparing goes.
@@ -60,6 +67,8 @@ impl RowView for Vec<Value> {
 impl Column {
     /// The name of the column that every table has.
     pub const ID: &'static str = "id";
+    /// The name of the column that an open entity's table has behind its declared fields.
+    pub const WHOLE: &'static str = "value";
 
     /// The row's id.
     #[must_use]
@@ -75,6 +84,13 @@ impl Column {
         }
         let index = entity.fields.iter().position(|field| field.name.as_str() == name)?;
         Some(Self::nth(entity, index))
+    }
+
+    /// The column of the whole value, in an open entity's table.
+    #[must_use]
+    pub fn whole(entity: &Entity) -> Option<Self> {
+        let place = Place::Whole { position: entity.fields.len() + 1 };
+        entity.open.then_some(Self { place, ty: ColumnType::Json })
     }
 
     /// The columns of `entity`'s table, the id first, then each declared field in its order.
@@ -96,14 +112,15 @@ impl Column {
         match &self.place {
             Place::Id => Self::ID,
             Place::Field { name, .. } => name.as_str(),
+            Place::Whole { .. } => Self::WHOLE,
         }
     }
 
-    /// Its field, unless it is the id.
+    /// Its field, when it is one that the manifest declares.
     #[must_use]
     pub fn field(&self) -> Option<&FieldName> {
         match &self.place {
-            Place::Id => None,
+            Place::Id | Place::Whole { .. } => None,
             Place::Field { name, .. } => Some(name),
         }
     }
@@ -113,7 +130,7 @@ impl Column {
     pub fn position(&self) -> usize {
         match &self.place {
             Place::Id => 0,
-            Place::Field { position, .. } => *position,
+            Place::Field { position, .. } | Place::Whole { position } => *position,
         }
     }
 

@@ -21,6 +21,10 @@
 //! any run of characters, `_` for one, and `\` takes the character after it literally. A pattern sees a text
 //! up to its first U+0000. `json` columns can be asked only whether they have a value.
 //!
+//! # Answers that stay true
+//!
+//! [`maintain`] keeps an answer as rows change: which queries a changed row concerns, and what becomes of their rows.
+//!
 //! This crate does not know storage drivers or sockets.
 
 mod column;
@@ -29,6 +33,8 @@ mod cursor;
 mod error;
 mod filter;
 mod fingerprint;
+pub mod maintain;
+mod mask;
 mod order;
 mod pattern;
 mod query;
@@ -40,6 +46,7 @@ pub use read::{QueryParts, QueryTexts};
 
 pub use column::{Column, ColumnType, RowView};
 pub use filter::{Comparison, Filter, Term, Test};
+pub use mask::ColumnMask;
 pub use order::{Direction, OrderTerm};
 pub use pattern::{Case, Pattern, PatternError};
 

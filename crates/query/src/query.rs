@@ -3,10 +3,11 @@
 use std::{cmp::Ordering, sync::Arc};
 
 use corella_manifest::{Entity, EntityName, Manifest};
+use serde_json::{Map, Value as Json};
 
 use crate::{
-    Column, Cursor, Dialect, Filter, OrderTerm, QueryError, QueryErrorKind, QueryParts, RowView, Statement,
-    error::shown, fingerprint, order, read, sql,
+    Column, ColumnMask, Cursor, Dialect, Filter, OrderTerm, QueryError, QueryErrorKind, QueryParts, RowView,
+    Statement, error::shown, fingerprint, order, read, sql,
 };
 
 /// What a caller asks of one entity.
@@ -17,7 +18,10 @@ pub struct Query {
     order: Vec<OrderTerm>,
     limit: Limit,
     after: Option<Cursor>,
+    /// Whether the caller named the limit.
+    limited: bool,
     columns: Arc<[Column]>,
+    selected: Arc<[Column]>,
     open: bool,
     /// Of the query as the caller asked it, whatever it was restricted to since.
     fingerprint: u64,
@@ -42,6 +46,15 @@ impl Query {
         Self::of(entity, parts)
     }
 
+    /// Reads a whole query, such as `{"from": "Note", "where": {"pinned": true}, "orderBy": "title", "limit": 20}`.
+    ///
+    /// # Errors
+    /// As [`Query::parse`].
+    pub fn read(manifest: &Manifest, json: &Json) -> Result<Self, QueryError> {
+        let (from, parts) = read::whole(json)?;
+        Self::parse(manifest, from, parts)
+    }
+
     /// Reads a query of `entity`.
     ///
     /// # Errors
@@ -52,7 +65,9 @@ impl Query {
             None => Filter::everything(),
         };
         let order = read::order(entity, parts.order_by.as_ref())?;
+        let limited = parts.limit.is_some();
         let limit = parts.limit.map_or(Ok(Limit::DEFAULT), Limit::new)?;
+        let selected = read::select(entity, parts.select.as_ref())?.into();
         let fingerprint = fingerprint::of_query(&entity.name, &filter, &order);
         let after = parts.cursor.map(|text| Cursor::read(text, &order, fingerprint)).transpose()?;
         Ok(Self {
@@ -61,7 +76,9 @@ impl Query {
             order,
             limit,
             after,
+            limited,
             columns: Column::all(entity).into(),
+            selected,
             open: entity.open,
             fingerprint,
         })
@@ -89,6 +106,47 @@ impl Query {
     #[must_use]
     pub fn limit(&self) -> Limit {
         self.limit
+    }
+
+    /// Whether the caller has named the limit; else it is [`Limit::DEFAULT`].
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.limited
+    }
+
+    /// The columns that the answer shows, the id first.
+    #[must_use]
+    pub fn selected(&self) -> &[Column] {
+        &self.selected
+    }
+
+    /// A row as the answer shows it.
+    pub fn show<R: RowView + ?Sized>(&self, row: &R) -> Map<String, Json> {
+        let shown = |column: &Column| (column.name().to_owned(), row.value(column).to_json());
+        self.selected.iter().map(shown).collect()
+    }
+
+    /// The same query of so many rows, whatever the limit of what callers may ask for.
+    #[must_use]
+    pub fn with_rows(mut self, rows: u32) -> Self {
+        self.limit = Limit(rows);
+        self
+    }
+
+    /// A text that is the same for two queries of one manifest only when both ask for the same.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let Self { entity, filter, order, limit, after, limited, columns: _, selected, open: _, fingerprint } =
+            self;
+        let selected: Vec<usize> = selected.iter().map(Column::position).collect();
+        format!("{entity:?} {filter:?} {order:?} {limit:?} {limited} {after:?} {selected:?} {fingerprint:x}")
+    }
+
+    /// The columns on which the answer depends: of the condition, of the order, of what is shown.
+    #[must_use]
+    pub fn mask(&self) -> ColumnMask {
+        let order = self.order.iter().map(|term| &term.column);
+        self.filter.mask().union(order.chain(self.selected.iter()).collect())
     }
 
     /// The place behind which they start.

@@ -4,6 +4,8 @@ mod filter;
 mod order;
 mod path;
 mod reader;
+mod select;
+mod whole;
 
 use serde_json::Value as Json;
 
@@ -11,6 +13,8 @@ use crate::{Limit, QueryError, QueryErrorKind, error::shown};
 
 pub(crate) use filter::filter;
 pub(crate) use order::order;
+pub(crate) use select::select;
+pub(crate) use whole::whole;
 
 /// The parts of a query as JSON, beside the entity.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,6 +27,8 @@ pub struct QueryParts<'a> {
     pub limit: Option<u32>,
     /// The cursor of an earlier answer to the same query.
     pub cursor: Option<&'a str>,
+    /// The columns that the answer shows, such as `["title"]`, always with the id; all without it.
+    pub select: Option<Json>,
 }
 
 /// The parts of a query as they stand in a URL.
@@ -36,6 +42,8 @@ pub struct QueryTexts<'a> {
     pub limit: Option<&'a str>,
     /// The cursor of an earlier answer to the same query.
     pub cursor: Option<&'a str>,
+    /// The columns that the answer shows, as JSON text.
+    pub select: Option<&'a str>,
 }
 
 impl<'a> QueryTexts<'a> {
@@ -51,6 +59,7 @@ impl<'a> QueryTexts<'a> {
             order_by: json("orderBy", self.order_by, r#"JSON such as "title" or {"title": "desc"}"#)?,
             limit,
             cursor: self.cursor,
+            select: json("select", self.select, r#"JSON such as ["title", "created"]"#)?,
         })
     }
 }

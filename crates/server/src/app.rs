@@ -50,15 +50,20 @@ pub struct App {
 }
 
 impl App {
-    /// A server's shared state.
+    /// A server's shared state; from now on live queries are kept true.
+    ///
+    /// # Panics
+    /// Outside an async runtime.
     #[must_use]
     pub fn new(store: Store, hub: Arc<Hub>, authority: Authority, options: AppOptions) -> Arc<Self> {
+        let stop = CancellationToken::new();
+        hub.queries().start(&store, stop.child_token());
         Arc::new(Self {
             store,
             hub,
             authority,
             options,
-            stop: CancellationToken::new(),
+            stop,
             connections: TaskTracker::new(),
             next_source: AtomicU64::new(1),
         })

@@ -62,9 +62,10 @@ impl Failure {
             | ErrorCode::TooManyOperations
             | ErrorCode::IdempotencyConflict => StatusCode::UNPROCESSABLE_ENTITY,
             ErrorCode::AlreadySeeded => StatusCode::PRECONDITION_FAILED,
-            ErrorCode::HistoryTrimmed => StatusCode::GONE,
+            ErrorCode::HistoryTrimmed | ErrorCode::QueryEnded => StatusCode::GONE,
             ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            ErrorCode::AnswerTooLarge => StatusCode::UNPROCESSABLE_ENTITY,
+            ErrorCode::RateLimited | ErrorCode::TooManyQueries => StatusCode::TOO_MANY_REQUESTS,
             ErrorCode::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
             ErrorCode::Unavailable | ErrorCode::ShuttingDown | ErrorCode::UnknownOutcome => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -90,7 +91,13 @@ impl IntoResponse for Failure {
         if self.code == ErrorCode::Unauthorized {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if matches!(self.code, ErrorCode::RateLimited | ErrorCode::ShuttingDown | ErrorCode::Unavailable) {
+        if matches!(
+            self.code,
+            ErrorCode::RateLimited
+                | ErrorCode::TooManyQueries
+                | ErrorCode::ShuttingDown
+                | ErrorCode::Unavailable
+        ) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

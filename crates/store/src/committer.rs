@@ -72,6 +72,9 @@ pub trait CommitSink: Send + Sync + 'static {
 
     /// Other servers made changes that cannot be told one by one: any row may have moved.
     fn lost_track(&self) {}
+
+    /// Another manifest is served from now on: the columns of later changes are those that it declares.
+    fn reshaped(&self) {}
 }
 
 /// What became of a unit.

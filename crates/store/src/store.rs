@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use corella_manifest::{Default as FieldDefault, Entity, Manifest, time_text};
+use corella_manifest::{Default as FieldDefault, Entity, EntityName, Manifest, time_text};
 use corella_query::{Query, QueryParts};
-use corella_rowdoc::{Change, PeerId, RowDoc, RowKey, Tenant, Version};
+use corella_rowdoc::{Change, PeerId, Projection, RowDoc, RowKey, Tenant, Version};
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 use tokio::sync::{RwLock, Semaphore, oneshot};
@@ -50,6 +50,7 @@ pub(crate) struct Inner {
     pub(crate) model: ArcSwap<Model>,
     pub(crate) cache: Cache,
     pub(crate) committer: Committer,
+    pub(crate) sink: Arc<dyn CommitSink>,
     pub(crate) folds: Arc<Semaphore>,
     /// The rows whose lines are behind their documents.
     pub(crate) late: LateRows,
@@ -88,13 +89,15 @@ impl Store {
             true => Some(Follower::new(backend.last_seq().await?, options.follow)),
             false => None,
         };
-        let committer = Committer::start(Arc::clone(&backend), sink, follower).map_err(StartError::Thread)?;
+        let committer = Committer::start(Arc::clone(&backend), Arc::clone(&sink), follower)
+            .map_err(StartError::Thread)?;
         let inner = Inner {
             backend,
             serving: RwLock::new(()),
             model: ArcSwap::from_pointee(model),
             cache: Cache::new(options.cache),
             committer,
+            sink,
             folds: Arc::new(Semaphore::new(FOLDS)),
             late: LateRows::default(),
             late_delay: options.late,
@@ -118,6 +121,7 @@ impl Store {
             self.0.model.store(old);
             return Err(error);
         }
+        self.0.sink.reshaped();
         Ok(())
     }
 
@@ -240,6 +244,54 @@ impl Store {
         let last = selected.rows.last().filter(|_| more);
         let cursor = last.map(|row| query.cursor_after(&row.cells).to_string());
         Ok(Page { rows: selected.rows, cursor, seq: selected.seq })
+    }
+
+    /// Reads these rows of an entity from their table, those that are there, and the last change that they have in them.
+    ///
+    /// # Errors
+    /// As [`Store::select`].
+    pub async fn rows(
+        &self,
+        tenant: &Tenant,
+        entity: &EntityName,
+        ids: &[&str],
+    ) -> Result<(Vec<TableRow>, Seq), ReadError> {
+        let entity = self.entity(entity.as_str())?;
+        let parts = QueryParts { where_: Some(json!({ "id": { "$in": ids } })), ..QueryParts::default() };
+        let query =
+            Query::of(&entity, parts).map_err(|_| ReadError::Internal("the query of some rows is wrong"))?;
+        let most = u32::try_from(ids.len()).map_err(|_| ReadError::Internal("too many rows at once"))?;
+        let page = self.select(tenant, &query.with_rows(most)).await?;
+        Ok((page.rows, page.seq))
+    }
+
+    /// A row's columns as its document says them, without writing its line, and the last change that they have in them.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the row cannot be read.
+    pub async fn image(&self, key: &RowKey) -> Result<(Arc<Projection>, Seq), ReadError> {
+        let (seq, columns, _) = self.lock(key).await.columns().await?;
+        Ok((columns, seq))
+    }
+
+    /// The rows that changed after `since`, and the last of these changes; `None` when the log does not reach back so
+    /// far, or has more than `most` changes to tell.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the database fails.
+    pub async fn changed_since(
+        &self,
+        since: Seq,
+        most: usize,
+    ) -> Result<Option<(Vec<RowKey>, Seq)>, ReadError> {
+        let changes = self.0.backend.changes(since, most.saturating_add(1)).await?;
+        let upto = match changes.last() {
+            Some(last) => last.seq,
+            None => self.0.backend.last_seq().await?,
+        };
+        let reaches_back = changes.first().map_or(since, |first| Seq(first.seq.0 - 1)) == since;
+        let is_whole = reaches_back && changes.len() <= most && (!changes.is_empty() || upto == since);
+        Ok(is_whole.then(|| (changes.into_iter().map(|entry| entry.key).collect(), upto)))
     }
 
     /// The last change of all.
@@ -376,7 +428,7 @@ fn load(
     Ok(Loaded { doc, generation, head: stored.head.head, version, projection, late: Change::default(), tail })
 }
 
-fn project(doc: &RowDoc, key: &RowKey) -> Result<Arc<corella_rowdoc::Projection>, ReadError> {
+fn project(doc: &RowDoc, key: &RowKey) -> Result<Arc<Projection>, ReadError> {
     doc.project().map(Arc::new).map_err(|error| quarantined(key, &error))
 }
 

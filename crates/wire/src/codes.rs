@@ -58,6 +58,9 @@ error_codes! {
     RequiredField = "required_field", "A field that every row has is missing";
     UniqueViolation = "unique_violation", "Another row holds this value already";
     InvalidQuery = "invalid_query", "The query cannot be understood";
+    AnswerTooLarge = "answer_too_large", "The answer has more rows than one may have";
+    TooManyQueries = "too_many_queries", "More live queries than are kept";
+    QueryEnded = "query_ended", "The live query has ended and may be asked again";
     InvalidFrame = "invalid_frame", "The binary frame cannot be decoded";
     InvalidUpdate = "invalid_update", "The update cannot be applied";
     MissingDependencies = "missing_dependencies", "The update builds on operations that the server lacks";
@@ -110,7 +113,7 @@ pub fn ack_status(code: ErrorCode) -> AckStatus {
     match code {
         ErrorCode::Unauthorized | ErrorCode::Forbidden => AckStatus::PermissionDenied,
         ErrorCode::TooLarge | ErrorCode::TooManyOperations | ErrorCode::TooDeep => AckStatus::TooLarge,
-        ErrorCode::RateLimited => AckStatus::RateLimited,
+        ErrorCode::RateLimited | ErrorCode::TooManyQueries => AckStatus::RateLimited,
         ErrorCode::FragmentTimeout => AckStatus::FragmentTimeout,
         // Stock clients send edits before a rejoin is through; they offer them again once it is.
         ErrorCode::NotJoined
@@ -137,6 +140,8 @@ pub fn ack_status(code: ErrorCode) -> AckStatus {
         | ErrorCode::InvalidJson
         | ErrorCode::InvalidValue
         | ErrorCode::InvalidQuery
+        | ErrorCode::AnswerTooLarge
+        | ErrorCode::QueryEnded
         | ErrorCode::InvalidFrame
         | ErrorCode::InvalidUpdate
         | ErrorCode::SnapshotRefused

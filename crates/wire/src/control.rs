@@ -5,10 +5,15 @@
 
 mod client;
 mod error;
+mod live;
 mod server;
 
 pub use client::{Auth, ClientMessage, Hello, Mutate, Operation, Seed, TextFrame};
 pub use error::ControlError;
+pub use live::{
+    AnswerChange, Await, Changes, Difference, EncodedDifference, EncodedRows, Reached, Since, Snapshot,
+    Subscribe, Unsubscribe, Upsert, encode_changes, encode_snapshot,
+};
 pub use server::{AuthReply, ErrorReply, HelloReply, MutateReply, ServerMessage};
 
 /// The version of the control messages, which the server's `hello` names.

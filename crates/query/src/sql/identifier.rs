@@ -75,7 +75,8 @@ impl From<&FieldName> for Identifier {
 
 impl From<&Column> for Identifier {
     fn from(column: &Column) -> Self {
-        column.field().map_or(Self::fixed(Column::ID), Self::from)
+        let fixed = if *column == Column::id() { Column::ID } else { Column::WHOLE };
+        column.field().map_or(Self::fixed(fixed), Self::from)
     }
 }
 

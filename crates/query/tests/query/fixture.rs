@@ -69,7 +69,13 @@ pub(crate) fn parse(
     limit: u32,
     cursor: Option<&str>,
 ) -> Result<Query, QueryError> {
-    let parts = QueryParts { where_: Some(where_), order_by: Some(order_by), limit: Some(limit), cursor };
+    let parts = QueryParts {
+        where_: Some(where_),
+        order_by: Some(order_by),
+        limit: Some(limit),
+        cursor,
+        select: None,
+    };
     Query::parse(&manifest(), "Note", parts)
 }
 

@@ -7,6 +7,8 @@ mod errors;
 mod fixture;
 mod generate;
 mod injection;
+mod matching;
 mod paging;
 mod semantics;
 mod statements;
+mod windows;

@@ -3,6 +3,8 @@
 pub(crate) mod caller;
 mod development;
 mod documents;
+mod live;
+mod queries;
 pub(crate) mod rows;
 mod status;
 mod web;
@@ -32,6 +34,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/entities/{entity}", get(rows::list).post(rows::insert))
         .route("/api/entities/{entity}/{id}", get(rows::read).patch(rows::patch).delete(rows::delete))
         .route("/api/entities/{entity}/{id}/restore", post(rows::restore))
+        .route("/api/query", post(queries::query))
+        .route("/api/live", get(live::follow))
         .layer(DefaultBodyLimit::max(MOST_JSON));
     let documents = Router::new()
         .route("/api/entities/{entity}/{id}/doc", get(documents::read).post(documents::merge))

@@ -28,6 +28,7 @@ pub(super) struct ListParameters {
     order_by: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
+    select: Option<String>,
 }
 
 /// The query string of a row.
@@ -52,13 +53,12 @@ pub(super) async fn list(
         order_by: parameters.order_by.as_deref(),
         limit: parameters.limit.as_deref(),
         cursor: parameters.cursor.as_deref(),
+        select: parameters.select.as_deref(),
     };
     let parts = texts.read()?;
     let query = Query::parse(&app.manifest(), &entity, parts)?;
     let Page { rows, cursor, seq } = app.store.select(&caller.tenant, &query).await?;
-    let entity = app.store.entity(&entity)?;
-    let rows: Vec<Map<String, Json>> =
-        rows.iter().map(|row| row_json(&entity, row.id(), row.values())).collect();
+    let rows: Vec<Map<String, Json>> = rows.iter().map(|row| query.show(&row.cells)).collect();
     Ok(JsonBody(json!({ "rows": rows, "cursor": cursor, "seq": seq.0 })))
 }
 

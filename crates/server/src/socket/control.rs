@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use corella_store::{Author, Reply, RowChange, Write};
+use corella_live::NewSubscription;
+use corella_query::Query;
+use corella_store::{Author, Reply, RowChange, Write, port::Seq};
 use corella_wire::{
     ErrorCode,
     control::{
-        Auth, AuthReply, CONTROL_PROTOCOL, ClientMessage, ErrorReply, Hello, HelloReply, Mutate, MutateReply,
-        Operation, PONG, Seed, ServerMessage, TextFrame,
+        Auth, AuthReply, Await, CONTROL_PROTOCOL, ClientMessage, ErrorReply, Hello, HelloReply, Mutate,
+        MutateReply, Operation, PONG, Seed, ServerMessage, Subscribe, TextFrame, Unsubscribe,
     },
 };
 use jiff::Timestamp;
@@ -45,6 +47,19 @@ pub(super) fn text(inbound: &mut Inbound, text: &str) {
                 outbox.push_text(ServerMessage::Error(reply).encode());
             }
         }
+        Ok(TextFrame::Message(ClientMessage::Subscribe(subscribe))) => {
+            let reference = subscribe.reference.clone();
+            if let Err(failure) = self::subscribe(inbound, subscribe) {
+                outbox.push_text(error(failure, Some(reference)).encode());
+            }
+        }
+        Ok(TextFrame::Message(ClientMessage::Unsubscribe(Unsubscribe { reference }))) => {
+            inbound.connection.app.hub.queries().unsubscribe(outbox.source(), &reference);
+        }
+        Ok(TextFrame::Message(ClientMessage::Await(Await { reference, seq }))) => {
+            let seq = Seq(i64::try_from(seq).unwrap_or(i64::MAX));
+            inbound.connection.app.hub.queries().await_seq(&outbox, reference, seq);
+        }
         Err(wrong) => {
             let mut reply = ErrorReply::new(wrong.code(), wrong.to_string());
             reply.reference = wrong.reference().map(str::to_owned);
@@ -78,6 +93,25 @@ fn authenticate(inbound: &mut Inbound, auth: Auth) -> ServerMessage {
         }
         Err(wrong) => error(wrong.into(), auth.reference),
     }
+}
+
+/// Lets the connection follow the answer to a query.
+fn subscribe(inbound: &Inbound, subscribe: Subscribe) -> Result<(), Failure> {
+    let Subscribe { reference, query, since } = subscribe;
+    let app = &inbound.connection.app;
+    let principal = match &inbound.principal {
+        Some(principal) => principal.clone(),
+        None => caller(app, None)?,
+    };
+    let query = Query::read(&app.manifest(), &query)?;
+    app.hub.queries().subscribe(NewSubscription {
+        outbox: Arc::clone(&inbound.connection.outbox),
+        reference,
+        tenant: principal.tenant,
+        query,
+        since,
+    });
+    Ok(())
 }
 
 /// Starts a mutation; it is answered once it is durable.

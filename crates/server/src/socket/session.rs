@@ -69,6 +69,7 @@ pub(super) async fn run(app: Arc<App>, socket: WebSocket, principal: Option<Prin
         () = app.stop.cancelled() => End::Stopping,
     };
     inbound.leave_all();
+    app.hub.queries().leave(outbox.source());
     if let Some(close) = end.close_frame() {
         let farewell = async {
             // Whatever was taken in is answered first.

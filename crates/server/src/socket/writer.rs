@@ -85,6 +85,10 @@ impl Writer {
                 }
             }
             Work::CatchUp { key, room } => self.catch_up(key, room).await,
+            Work::Answer(reference) => {
+                let Connection { app, outbox, .. } = &*self.connection;
+                app.hub.queries().catch_up(outbox.source(), reference);
+            }
         }
     }
 

@@ -87,7 +87,8 @@ pub(super) async fn a_query_finds_orders_and_ends(Subject { backend, keep: _keep
     };
     let units: Vec<_> = (0..8).map(numbered).collect();
     commit(&*backend, &units).await;
-    let texts = |filter, order, limit| QueryTexts { where_: filter, order_by: order, limit, cursor: None };
+    let texts =
+        |filter, order, limit| QueryTexts { where_: filter, order_by: order, limit, ..QueryTexts::default() };
     let odd = texts(Some(r#"{"stars":{"$in":[1,3]}}"#), None, None);
     assert_eq!(ids(&*backend, odd).await, ["n2", "n3", "n6", "n7"]);
     // One row more than the limit says that there is another page.

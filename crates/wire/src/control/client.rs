@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
-use super::{ControlError, MAX_TEXT_BYTES, PING, PONG};
+use super::{Await, ControlError, MAX_TEXT_BYTES, PING, PONG, Subscribe, Unsubscribe};
 use crate::BatchId;
 
 /// A text frame from a client.
@@ -31,10 +31,16 @@ pub enum ClientMessage {
     Mutate(Mutate),
     /// That a batch is only to be taken in where nothing was written before.
     Seed(Seed),
+    /// A query whose answer is wanted from now on.
+    Subscribe(Subscribe),
+    /// A query whose answer is not wanted any more.
+    Unsubscribe(Unsubscribe),
+    /// The wish to hear when all answers have a change in them.
+    Await(Await),
 }
 
 /// The types of [`ClientMessage`], as they are sent.
-const TYPES: [&str; 4] = ["hello", "auth", "mutate", "seed"];
+const TYPES: [&str; 7] = ["hello", "auth", "mutate", "seed", "subscribe", "unsubscribe", "await"];
 
 /// Who is calling. Keys that later clients may add are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -221,9 +227,17 @@ mod tests {
     }
 
     #[test]
+    fn live_queries_read_what_they_write() {
+        assert_snapshot!(check(r#"{"type":"subscribe","ref":"s","query":{"from":"Note"}}"#), @r#"{"type":"subscribe","ref":"s","query":{"from":"Note"}}"#);
+        assert_snapshot!(check(r#"{"type":"subscribe","ref":"s","query":{},"since":{"epoch":"e","seq":7,"ids":["n1"]}}"#), @r#"{"type":"subscribe","ref":"s","query":{},"since":{"epoch":"e","seq":7,"ids":["n1"]}}"#);
+        assert_snapshot!(check(r#"{"type":"unsubscribe","ref":"s"}"#), @r#"{"type":"unsubscribe","ref":"s"}"#);
+        assert_snapshot!(check(r#"{"type":"await","ref":"a","seq":7}"#), @r#"{"type":"await","ref":"a","seq":7}"#);
+    }
+
+    #[test]
     fn an_unknown_type_is_named() {
-        assert_snapshot!(check(r#"{"type":"subscribe","ref":"7","query":{}}"#), @r#"unknown_message: expected a message of type hello, auth, mutate or seed, found "subscribe" (ref 7)"#);
-        assert_snapshot!(check(r#"{"type":"Hello","ref":7}"#), @r#"unknown_message: expected a message of type hello, auth, mutate or seed, found "Hello""#);
+        assert_snapshot!(check(r#"{"type":"follow","ref":"7","query":{}}"#), @r#"unknown_message: expected a message of type hello, auth, mutate, seed, subscribe, unsubscribe or await, found "follow" (ref 7)"#);
+        assert_snapshot!(check(r#"{"type":"Hello","ref":7}"#), @r#"unknown_message: expected a message of type hello, auth, mutate, seed, subscribe, unsubscribe or await, found "Hello""#);
     }
 
     #[test]

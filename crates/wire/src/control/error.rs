@@ -21,7 +21,9 @@ pub enum ControlError {
     #[error("expected a JSON object with a \"type\": {0}")]
     NotAMessage(#[source] serde_json::Error),
     /// There is no message of this type.
-    #[error("expected a message of type hello, auth, mutate or seed, found {kind:?}")]
+    #[error(
+        "expected a message of type hello, auth, mutate, seed, subscribe, unsubscribe or await, found {kind:?}"
+    )]
     UnknownMessage {
         /// The type, cut to a readable length.
         kind: String,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::{Changes, Reached, Snapshot};
 use crate::{BatchId, ErrorCode};
 
 /// A control message from the server.
@@ -17,6 +18,12 @@ pub enum ServerMessage {
     Auth(AuthReply),
     /// The answer to a `mutate` whose change is durable.
     Result(MutateReply),
+    /// The whole answer to a query.
+    Snapshot(Snapshot),
+    /// What a commit made of the answers to queries.
+    Changes(Changes),
+    /// The answer to an `await`.
+    Reached(Reached),
     /// Something went wrong.
     Error(ErrorReply),
 }

@@ -1,0 +1,196 @@
+//! Somebody who follows queries and believes what is told.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use corella_live::{Hub, NewSubscription, Outbox, OutboxLimits, Work};
+use corella_query::Query;
+use corella_rowdoc::Tenant;
+use corella_store::{SourceId, Store, port::Seq};
+use corella_testkit::within;
+use corella_wire::control::{AnswerChange, Changes, ErrorReply, ServerMessage, Since, Snapshot};
+use serde_json::{Map, Value as Json, json};
+
+use crate::house::House;
+
+pub(crate) type Row = Map<String, Json>;
+
+/// An answer as it was told.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Answer {
+    pub(crate) query: Json,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) seq: u64,
+    pub(crate) epoch: String,
+    /// Whole answers that came.
+    pub(crate) snapshots: usize,
+    /// Differences that came.
+    pub(crate) differences: usize,
+}
+
+/// A connection that follows queries.
+pub(crate) struct Follower {
+    store: Store,
+    hub: Arc<Hub>,
+    tenant: Tenant,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) answers: BTreeMap<String, Answer>,
+    /// What came and was not asked for yet.
+    pub(crate) errors: VecDeque<ErrorReply>,
+    /// All messages with changes.
+    pub(crate) changes: Vec<Changes>,
+    asked: u64,
+}
+
+impl Follower {
+    pub(crate) fn new(house: &House, source: u64) -> Self {
+        Self::with(house, source, OutboxLimits::default())
+    }
+
+    pub(crate) fn with(house: &House, source: u64, limits: OutboxLimits) -> Self {
+        Self {
+            store: house.store.clone(),
+            hub: Arc::clone(&house.hub),
+            tenant: house.tenant.clone(),
+            outbox: Arc::new(Outbox::new(SourceId(source), limits)),
+            answers: BTreeMap::new(),
+            errors: VecDeque::new(),
+            changes: Vec::new(),
+            asked: 0,
+        }
+    }
+
+    /// Follows a query without waiting for its answer.
+    pub(crate) fn subscribe(&mut self, reference: &str, query: &Json) {
+        self.subscribe_since(reference, query, None);
+        self.answers.insert(reference.to_owned(), Answer { query: query.clone(), ..Answer::default() });
+    }
+
+    fn subscribe_since(&self, reference: &str, query: &Json, since: Option<Since>) {
+        let parsed =
+            Query::read(&self.store.manifest(), query).unwrap_or_else(|error| panic!("{query}: {error}"));
+        self.hub.queries().subscribe(NewSubscription {
+            outbox: Arc::clone(&self.outbox),
+            reference: reference.to_owned(),
+            tenant: self.tenant.clone(),
+            query: parsed,
+            since,
+        });
+    }
+
+    /// Comes back on another connection with what it had.
+    pub(crate) fn reconnect(&mut self, source: u64) {
+        self.hub.queries().leave(self.outbox.source());
+        self.outbox.close();
+        self.outbox = Arc::new(Outbox::new(SourceId(source), OutboxLimits::default()));
+        for (reference, answer) in &self.answers {
+            let ids = answer.rows.iter().map(id).collect();
+            let since = Since { epoch: answer.epoch.clone(), seq: answer.seq, ids };
+            self.subscribe_since(reference, &answer.query, Some(since));
+        }
+    }
+
+    pub(crate) fn unsubscribe(&mut self, reference: &str) {
+        self.hub.queries().unsubscribe(self.outbox.source(), reference);
+        self.answers.remove(reference);
+    }
+
+    /// Waits until every answer has the change `seq` in it.
+    pub(crate) async fn settle(&mut self, seq: i64) {
+        self.asked += 1;
+        let asked = format!("await {}", self.asked);
+        self.hub.queries().await_seq(&self.outbox, asked.clone(), Seq(seq));
+        let outbox = Arc::clone(&self.outbox);
+        let reached = async {
+            loop {
+                match outbox.take(usize::MAX) {
+                    Some(Work::Text(text)) => {
+                        if self.hear(&text) == Some(asked.clone()) {
+                            return;
+                        }
+                    }
+                    Some(Work::Answer(reference)) => {
+                        self.hub.queries().catch_up(outbox.source(), reference);
+                    }
+                    Some(other) => unreachable!("{other:?}"),
+                    None => outbox.filled().await,
+                }
+            }
+        };
+        within(&format!("change {seq} in all answers"), reached).await;
+    }
+
+    /// Takes in a message; gives back what it answers to when it is the end of an `await`.
+    fn hear(&mut self, text: &str) -> Option<String> {
+        match serde_json::from_str(text).unwrap() {
+            ServerMessage::Snapshot(Snapshot { reference, seq, epoch, rows, cursor: _ }) => {
+                let answer = self.answers.entry(reference).or_default();
+                answer.snapshots += 1;
+                (answer.rows, answer.seq, answer.epoch) = (rows, seq, epoch);
+            }
+            ServerMessage::Changes(changes) => {
+                for AnswerChange { reference, difference } in &changes.answers {
+                    let Some(answer) = self.answers.get_mut(reference) else { continue };
+                    assert!(answer.seq <= changes.seq, "versions only go up");
+                    answer.seq = changes.seq;
+                    answer.differences += 1;
+                    let takes_out = |row: &Row| {
+                        difference.remove.contains(&id(row))
+                            || difference
+                                .upsert
+                                .iter()
+                                .any(|upsert| upsert.at.is_some() && upsert.id == id(row))
+                    };
+                    let mut taken: Vec<Row> = answer.rows.extract_if(.., |row| takes_out(row)).collect();
+                    for upsert in &difference.upsert {
+                        match upsert.at {
+                            Some(at) => {
+                                let known = taken.iter().position(|row| id(row) == upsert.id);
+                                let mut row = known.map(|at| taken.swap_remove(at)).unwrap_or_default();
+                                row.extend(upsert.row.clone());
+                                answer.rows.insert(at, row);
+                            }
+                            None => {
+                                let known = answer.rows.iter_mut().find(|row| id(row) == upsert.id);
+                                known.expect("a row without a place is known").extend(upsert.row.clone());
+                            }
+                        }
+                    }
+                }
+                self.changes.push(changes);
+            }
+            ServerMessage::Reached(reached) => return Some(reached.reference),
+            ServerMessage::Error(error) => {
+                self.answers.remove(error.reference.as_deref().unwrap_or_default());
+                self.errors.push_back(error);
+            }
+            other @ (ServerMessage::Hello(_) | ServerMessage::Auth(_) | ServerMessage::Result(_)) => {
+                unreachable!("{other:?}")
+            }
+        }
+        None
+    }
+
+    /// Asserts that each answer is what a fresh query finds now.
+    pub(crate) async fn check(&self) {
+        for (reference, answer) in &self.answers {
+            let fresh = self.fresh(&answer.query).await;
+            assert_eq!(json!(answer.rows), json!(fresh), "{reference}: {}", answer.query);
+        }
+    }
+
+    async fn fresh(&self, query: &Json) -> Vec<Row> {
+        let mut parsed = Query::read(&self.store.manifest(), query).unwrap();
+        if !parsed.is_limited() {
+            parsed = parsed.with_rows(10_000);
+        }
+        let page = self.store.select(&self.tenant, &parsed).await.unwrap();
+        page.rows.iter().map(|row| parsed.show(&row.cells)).collect()
+    }
+}
+
+fn id(row: &Row) -> String {
+    row.get("id").and_then(Json::as_str).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,135 @@
+//! A store with a hub over it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use corella_live::{Hub, LiveLimits, PresenceLimits};
+use corella_manifest::{EntityName, Manifest};
+use corella_rowdoc::{RowId, RowKey, Tenant};
+use corella_store::{
+    Author, CommitSink, FollowInterval, RowChange, Store, StoreOptions, Write, WriteError,
+    port::Backend,
+    postgres::{PostgresBackend, PostgresOptions},
+    sqlite::{Durability, SqliteBackend},
+};
+use corella_testkit::StartedPostgres;
+use serde_json::{Map, Value as Json};
+use tokio_util::sync::CancellationToken;
+
+use crate::follower::Follower;
+
+pub(crate) const MANIFEST: &str = r#"{"manifest_version":1,"name":"live","version":"1","entities":[
+    {"name":"Item","fields":[
+        {"name":"title","type":"string","optional":true,"crdt":"text"},
+        {"name":"state","type":"enum(open,busy,done)","optional":true},
+        {"name":"stars","type":"int","optional":true},
+        {"name":"votes","type":"int","crdt":"counter","optional":true},
+        {"name":"place","type":"float","optional":true},
+        {"name":"pinned","type":"bool","optional":true},
+        {"name":"due","type":"datetime","optional":true},
+        {"name":"owner","type":"id(Person)","optional":true},
+        {"name":"tags","type":"json","crdt":"list","optional":true},
+        {"name":"body","type":"richtext","optional":true}],
+     "indexes":[{"name":"by_state","fields":["state","stars"]}]},
+    {"name":"Person","fields":[{"name":"name","type":"string","optional":true}]},
+    {"name":"Board","open":true,"fields":[{"name":"title","type":"string","optional":true}]}]}"#;
+
+/// A store with a hub over it, and a tenant of one test.
+pub(crate) struct House {
+    pub(crate) store: Store,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) tenant: Tenant,
+    next_source: Arc<AtomicU64>,
+    _folder: Option<Arc<tempfile::TempDir>>,
+}
+
+impl House {
+    pub(crate) async fn sqlite() -> Self {
+        Self::sqlite_with(LiveLimits::default()).await
+    }
+
+    pub(crate) async fn sqlite_with(limits: LiveLimits) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let backend = Arc::new(SqliteBackend::open(folder.path(), Durability::Relaxed).unwrap());
+        let house = Self::over(backend, limits).await;
+        Self { _folder: Some(Arc::new(folder)), ..house }
+    }
+
+    /// A server over a PostgreSQL database, which others may share.
+    pub(crate) async fn postgres(database: &str) -> Self {
+        let backend =
+            PostgresBackend::open(&database.parse().unwrap(), PostgresOptions::default()).await.unwrap();
+        Self::over(Arc::new(backend), LiveLimits::default()).await
+    }
+
+    pub(crate) fn database() -> String {
+        let postgres = StartedPostgres::shared();
+        postgres.address(&postgres.database())
+    }
+
+    async fn over(backend: Arc<dyn Backend>, limits: LiveLimits) -> Self {
+        let hub = Arc::new(Hub::with_limits(PresenceLimits::default(), limits));
+        let sink: Arc<dyn CommitSink> = Arc::clone(&hub) as _;
+        let manifest = Arc::new(Manifest::parse(MANIFEST).unwrap().manifest);
+        let follow = FollowInterval(Duration::from_millis(20));
+        let options = StoreOptions { follow, ..StoreOptions::default() };
+        let store = Store::start(backend, manifest, sink, options).await.unwrap();
+        hub.queries().start(&store, CancellationToken::new());
+        Self { store, hub, tenant: Tenant::none(), next_source: Arc::new(AtomicU64::new(1)), _folder: None }
+    }
+
+    /// The same house for somebody else.
+    pub(crate) fn of(&self, tenant: &str) -> Self {
+        Self {
+            store: self.store.clone(),
+            hub: Arc::clone(&self.hub),
+            tenant: Tenant::new(tenant),
+            next_source: Arc::clone(&self.next_source),
+            _folder: self._folder.clone(),
+        }
+    }
+
+    pub(crate) fn key(&self, entity: &str, id: &str) -> RowKey {
+        RowKey {
+            tenant: self.tenant.clone(),
+            entity: EntityName::new(entity).unwrap(),
+            id: RowId::new(id).unwrap(),
+        }
+    }
+
+    /// Makes a change; gives back its place.
+    pub(crate) async fn try_write(&self, id: &str, change: RowChange) -> Result<i64, WriteError> {
+        let author = Author { user: "ada".into(), source: None };
+        let write = Write { key: self.key("Item", id), change, author, wants_row: false, idempotency: None };
+        self.store.write(write).await.map(|written| written.seq.0)
+    }
+
+    pub(crate) async fn insert(&self, id: &str, fields: Json) -> i64 {
+        self.try_write(id, RowChange::Insert(object(fields))).await.unwrap()
+    }
+
+    pub(crate) async fn patch(&self, id: &str, fields: Json) -> i64 {
+        self.try_write(id, RowChange::Patch(object(fields))).await.unwrap()
+    }
+
+    pub(crate) async fn delete(&self, id: &str) -> i64 {
+        self.try_write(id, RowChange::Delete).await.unwrap()
+    }
+
+    /// A connection.
+    pub(crate) fn connect(&self) -> Follower {
+        Follower::new(self, self.next_source.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+pub(crate) fn object(json: Json) -> Map<String, Json> {
+    match json {
+        Json::Object(map) => map,
+        other => unreachable!("a test writes {other}"),
+    }
+}

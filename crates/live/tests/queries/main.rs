@@ -1,0 +1,9 @@
+//! Live queries over real stores: what is told adds up to what a fresh query finds.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod follower;
+mod house;
+mod limits;
+mod matching;
+mod oracle;
+mod servers;

@@ -1,0 +1,310 @@
+//! Random histories of writes: after every commit each answer is what a fresh query finds.
+//!
+//! `CORELLA_HISTORIES` says how many histories are tried on each database; 200 without it.
+
+use corella_rowdoc::{PeerId, RowDoc, RowShape, Version};
+use corella_store::RowChange;
+use proptest::{
+    collection::vec,
+    prelude::*,
+    sample::select,
+    test_runner::{Config, TestError, TestRunner},
+};
+use serde_json::{Map, Value as Json, json};
+
+use crate::{
+    follower::Follower,
+    house::{House, object},
+};
+
+const IDS: [&str; 9] = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+
+#[derive(Debug, Clone)]
+enum Step {
+    Write(&'static str, Map<String, Json>),
+    /// An edit of the document, as a client with a replica makes it.
+    Edit(&'static str, Map<String, Json>),
+    Delete(&'static str),
+    Restore(&'static str),
+    /// Several writes that may be committed together.
+    Burst(Vec<(&'static str, Map<String, Json>)>),
+    Subscribe(Json),
+    Unsubscribe(prop::sample::Index),
+    /// The connection breaks, a write happens meanwhile, and it comes back with what it had.
+    Reconnect(&'static str, Map<String, Json>),
+}
+
+fn id() -> impl Strategy<Value = &'static str> {
+    select(&IDS[..])
+}
+
+fn value(field: &'static str) -> BoxedStrategy<Json> {
+    let some = match field {
+        "title" => select(vec!["", "a", "A", "ab", "b", "ä", "%", "a\u{10000}"]).prop_map(Json::from).boxed(),
+        "body" => prop_oneof![
+            4 => select(vec!["", "plan", "long plan"]).prop_map(Json::from),
+            // Long enough for its line to be written late.
+            1 => select(vec!["x", "y"]).prop_map(|text| Json::from(text.repeat(4_200))),
+        ]
+        .boxed(),
+        "state" => select(vec!["open", "busy", "done"]).prop_map(Json::from).boxed(),
+        "stars" => prop_oneof![4 => -1..4_i64, 1 => Just(i64::MAX), 1 => Just((1 << 53) + 1)]
+            .prop_map(|int| json!(int.to_string()))
+            .boxed(),
+        "votes" => (0..3_i64).prop_map(Json::from).boxed(),
+        "place" => select(vec![0.0, -0.0, 0.5, 1.0, -3.25, 1e300]).prop_map(Json::from).boxed(),
+        "pinned" => any::<bool>().prop_map(Json::from).boxed(),
+        "due" => {
+            select(vec!["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.000001Z", "1999-12-31T23:59:59+02:00"])
+                .prop_map(Json::from)
+                .boxed()
+        }
+        "owner" => select(vec!["p1", "p2", "P1"]).prop_map(Json::from).boxed(),
+        "tags" => select(vec![json!([]), json!(["x"]), json!([1, {"a": null}])]).boxed(),
+        other => unreachable!("{other}"),
+    };
+    if matches!(field, "title" | "body" | "tags" | "votes") {
+        return some;
+    }
+    prop_oneof![5 => some, 1 => Just(Json::Null)].boxed()
+}
+
+const FIELDS: [&str; 10] =
+    ["title", "state", "stars", "votes", "place", "pinned", "due", "owner", "tags", "body"];
+
+fn fields() -> impl Strategy<Value = Map<String, Json>> {
+    let field = select(&FIELDS[..])
+        .prop_flat_map(|field| value(field).prop_map(move |value| (field.to_owned(), value)));
+    vec(field, 1..4).prop_map(|fields| fields.into_iter().collect())
+}
+
+fn test(field: &'static str) -> BoxedStrategy<Json> {
+    if field == "tags" {
+        return any::<bool>().prop_map(|exists| json!({"$exists": exists})).boxed();
+    }
+    let ordinary = (select(vec!["$eq", "$ne", "$gt", "$gte", "$lt", "$lte"]), value(field))
+        .prop_map(|(operator, value)| json!({operator: value}));
+    let list = (select(vec!["$in", "$nin"]), vec(value(field), 0..3))
+        .prop_map(|(operator, values)| json!({operator: values}));
+    let range = (value(field), value(field)).prop_map(|(from, to)| json!({"$gte": from, "$lt": to}));
+    let all = prop_oneof![4 => value(field), 3 => ordinary, 2 => list, 2 => range];
+    if !matches!(field, "title" | "body") {
+        return all.boxed();
+    }
+    let like = (select(vec!["$like", "$ilike"]), select(vec!["a%", "%b", "A", "_", "%", "%x%"]))
+        .prop_map(|(operator, pattern)| json!({operator: pattern}));
+    let contains = select(vec!["", "a", "plan", "x"]).prop_map(|part| json!({"$contains": part}));
+    prop_oneof![2 => all, 2 => like, 1 => contains].boxed()
+}
+
+fn condition() -> impl Strategy<Value = Json> {
+    let leaf =
+        select(&FIELDS[..]).prop_flat_map(|field| test(field).prop_map(move |test| json!({field: test})));
+    let by_id = id().prop_map(|id| json!({"id": id}));
+    prop_oneof![8 => leaf, 1 => by_id].prop_recursive(3, 8, 3, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..3).prop_map(|all| json!({"$and": all})),
+            vec(inner.clone(), 0..3).prop_map(|any| json!({"$or": any})),
+            inner.prop_map(|not| json!({"$not": not})),
+        ]
+    })
+}
+
+fn query() -> impl Strategy<Value = Json> {
+    let columns = prop::sample::subsequence(
+        vec!["title", "state", "stars", "votes", "place", "pinned", "due", "owner"],
+        0..3,
+    );
+    let order = (columns, vec(any::<bool>(), 3)).prop_map(|(columns, down)| {
+        let terms = columns
+            .into_iter()
+            .zip(down)
+            .map(|(column, down)| json!({column: if down { "desc" } else { "asc" }}));
+        Json::Array(terms.collect())
+    });
+    let select = prop::option::weighted(0.5, prop::sample::subsequence(FIELDS.to_vec(), 0..4));
+    (prop::option::weighted(0.8, condition()), order, prop::option::weighted(0.7, 1..5_u32), select).prop_map(
+        |(filter, order, limit, select)| {
+            let mut query = json!({"from": "Item", "orderBy": order});
+            for (key, part) in [
+                ("where", filter),
+                ("limit", limit.map(Json::from)),
+                ("select", select.map(|names| json!(names))),
+            ] {
+                if let Some(part) = part {
+                    query[key] = part;
+                }
+            }
+            query
+        },
+    )
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => (id(), fields()).prop_map(|(id, fields)| Step::Write(id, fields)),
+        3 => (id(), fields()).prop_map(|(id, fields)| Step::Edit(id, fields)),
+        4 => id().prop_map(Step::Delete),
+        2 => id().prop_map(Step::Restore),
+        2 => vec((id(), fields()), 2..6).prop_map(Step::Burst),
+        3 => query().prop_map(Step::Subscribe),
+        1 => any::<prop::sample::Index>().prop_map(Step::Unsubscribe),
+        1 => (id(), fields()).prop_map(|(id, fields)| Step::Reconnect(id, fields)),
+    ]
+}
+
+#[derive(Debug, Clone)]
+struct History {
+    before: Vec<(&'static str, Map<String, Json>)>,
+    queries: Vec<Json>,
+    steps: Vec<Step>,
+}
+
+fn history() -> impl Strategy<Value = History> {
+    (vec((id(), fields()), 0..8), vec(query(), 1..5), vec(step(), 1..16))
+        .prop_map(|(before, queries, steps)| History { before, queries, steps })
+}
+
+/// Writes fields, in a new row where there is none.
+async fn write(house: &House, id: &str, fields: Map<String, Json>) {
+    if house.try_write(id, RowChange::Patch(fields.clone())).await.is_err() {
+        house.try_write(id, RowChange::Insert(fields)).await.ok();
+    }
+}
+
+/// Writes fields as bytes of a document, made by a replica.
+async fn edit(house: &House, id: &str, fields: Map<String, Json>) {
+    let key = house.key("Item", id);
+    let export = house.store.lock(&key).await.export(&Version::empty()).await.unwrap();
+    let manifest = house.store.manifest();
+    let shape = std::sync::Arc::new(RowShape::new(manifest.entity("Item").unwrap()).unwrap());
+    let peer = PeerId(uuid::Uuid::new_v4().as_u64_pair().0 >> 1);
+    let deltas: Vec<&[u8]> = export.update.iter().map(|update| &update[..]).collect();
+    let mut doc = RowDoc::load(shape, peer, None, &deltas).unwrap();
+    let before = doc.version();
+    if doc.patch(&fields).is_err() {
+        return;
+    }
+    let update = doc.export_since(&before).unwrap();
+    house.try_write(id, RowChange::Update(update.into())).await.ok();
+}
+
+async fn live(house: &House, history: History) {
+    for (id, fields) in history.before {
+        write(house, id, fields).await;
+    }
+    let mut one = house.connect();
+    let mut other = house.connect();
+    let mut next = 0;
+    let mut subscribe = |follower: &mut Follower, query: &Json| {
+        next += 1;
+        follower.subscribe(&format!("q{next}"), query);
+    };
+    for query in &history.queries {
+        subscribe(&mut one, query);
+    }
+    subscribe(&mut other, &history.queries[0]);
+    for (at, step) in history.steps.into_iter().enumerate() {
+        match step {
+            Step::Write(id, fields) => write(house, id, fields).await,
+            Step::Edit(id, fields) => edit(house, id, fields).await,
+            Step::Delete(id) => drop(house.try_write(id, RowChange::Delete).await),
+            Step::Restore(id) => drop(house.try_write(id, RowChange::Restore).await),
+            Step::Burst(writes) => {
+                let writes = writes.into_iter().map(|(id, fields)| write(house, id, fields));
+                futures_util::future::join_all(writes).await;
+            }
+            Step::Subscribe(query) => subscribe(&mut one, &query),
+            Step::Unsubscribe(which) => {
+                let names: Vec<String> = one.answers.keys().cloned().collect();
+                if !names.is_empty() {
+                    one.unsubscribe(&names[which.index(names.len())]);
+                }
+            }
+            Step::Reconnect(id, fields) => {
+                one.settle(0).await;
+                write(house, id, fields).await;
+                one.reconnect(
+                    1_000_000 + u64::try_from(at).unwrap() + house.connect().outbox.source().0 * 100,
+                );
+            }
+        }
+        let seq = house.store.last_seq().await.unwrap().0;
+        one.settle(seq).await;
+        one.check().await;
+        other.settle(seq).await;
+        other.check().await;
+    }
+    assert!(one.errors.is_empty() && other.errors.is_empty(), "{:?}", one.errors);
+    house.hub.queries().leave(one.outbox.source());
+    house.hub.queries().leave(other.outbox.source());
+}
+
+fn histories() -> u32 {
+    std::env::var("CORELLA_HISTORIES").ok().and_then(|text| text.parse().ok()).unwrap_or(200)
+}
+
+/// Tries random histories, each of a tenant of its own.
+fn try_histories(open: impl AsyncFnOnce() -> House) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let house = runtime.block_on(open());
+    let config =
+        Config { cases: histories(), max_shrink_iters: 400, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new(config);
+    let tenants = std::cell::Cell::new(0);
+    let tried = runner.run(&history(), |history| {
+        tenants.set(tenants.get() + 1);
+        let house = house.of(&format!("t{}", tenants.get()));
+        // A panic becomes a failure that can be made smaller.
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            runtime.block_on(live(&house, history))
+        }));
+        outcome.map_err(|panic| {
+            let text = panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "a panic".into());
+            TestCaseError::fail(text)
+        })
+    });
+    match tried {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, history)) => panic!("{reason}\n{history:#?}"),
+        Err(TestError::Abort(reason)) => panic!("{reason}"),
+    }
+}
+
+#[test]
+fn every_answer_is_what_a_fresh_query_finds_on_sqlite() {
+    try_histories(House::sqlite);
+}
+
+#[test]
+fn every_answer_is_what_a_fresh_query_finds_on_postgres() {
+    try_histories(async || House::postgres(&House::database()).await);
+}
+
+#[test]
+fn a_known_history() {
+    // A row leaves a full window, and the row behind the spare ones moves up.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let house = House::sqlite().await;
+        for at in 0..60 {
+            house.insert(&format!("r{at:02}"), json!({"stars": at})).await;
+        }
+        let mut ada = house.connect();
+        ada.subscribe(
+            "q",
+            &json!({"from": "Item", "orderBy": {"stars": "desc"}, "limit": 3, "select": ["stars"]}),
+        );
+        for at in (0..60).rev() {
+            let seq = house.delete(&format!("r{at:02}")).await;
+            ada.settle(seq).await;
+            ada.check().await;
+        }
+        assert_eq!(ada.answers["q"].snapshots, 1);
+        let counts = house.hub.queries().counters().counts();
+        assert!((2..=6).contains(&counts.refills), "{counts:?}");
+        let seq = house.insert("z", Json::Object(object(json!({"stars": 1})))).await;
+        ada.settle(seq).await;
+        ada.check().await;
+    });
+}
