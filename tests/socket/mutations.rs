@@ -16,9 +16,11 @@ async fn mutate(peer: &Peer, message: Json) -> Result<MutateReply, ErrorCode> {
     match peer.message().await {
         ServerMessage::Result(reply) => Ok(reply),
         ServerMessage::Error(error) => Err(error.code),
-        other @ (ServerMessage::Hello(_) | ServerMessage::Auth(_)) => {
-            unreachable!("a mutation was answered with {other:?}")
-        }
+        other @ (ServerMessage::Hello(_)
+        | ServerMessage::Auth(_)
+        | ServerMessage::Snapshot(_)
+        | ServerMessage::Changes(_)
+        | ServerMessage::Reached(_)) => unreachable!("a mutation was answered with {other:?}"),
     }
 }
 

@@ -48,12 +48,9 @@ async fn seed(peer: &Peer, batch: BatchId, doc: &LoroDoc) -> AckStatus {
 
 /// The code of the only message that came.
 async fn code(peer: &Peer) -> (ErrorCode, Option<BatchId>) {
-    match peer.message().await {
-        ServerMessage::Error(error) => (error.code, error.batch),
-        other @ (ServerMessage::Hello(_) | ServerMessage::Auth(_) | ServerMessage::Result(_)) => {
-            unreachable!("expected an error, found {other:?}")
-        }
-    }
+    let message = peer.message().await;
+    let ServerMessage::Error(error) = message else { unreachable!("expected an error, found {message:?}") };
+    (error.code, error.batch)
 }
 
 async fn body(stage: &Stage) -> String {

@@ -85,6 +85,7 @@ fn kinds(work: Work) -> Vec<String> {
         Work::Join { room, .. } => vec![format!("join {room}")],
         Work::CatchUp { room, .. } => vec![format!("catch up {room}")],
         Work::Text(text) => vec![text],
+        Work::Answer(reference) => vec![format!("answer {reference}")],
     }
 }
 

@@ -147,7 +147,7 @@ impl Registry {
         match self.store.last_seq().await {
             Ok(seq) => self.position = self.position.max(seq),
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the last change is unknown")
+                tracing::warn!(error = &error as &dyn std::error::Error, "the last change is unknown");
             }
         }
         let all: Vec<QueryId> = self.queries.keys().copied().collect();

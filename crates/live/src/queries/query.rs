@@ -130,7 +130,7 @@ impl LiveQuery {
     pub(super) fn difference(&mut self) -> Option<Difference> {
         let Diff { changed, removed } = self.window.as_mut()?.take_diff();
         let upsert: Vec<Upsert> = changed.iter().filter_map(|changed| self.upsert(changed)).collect();
-        let remove: Vec<String> = removed.iter().map(|id| id.to_string()).collect();
+        let remove: Vec<String> = removed.iter().map(ToString::to_string).collect();
         (!upsert.is_empty() || !remove.is_empty()).then_some(Difference { upsert, remove })
     }
 

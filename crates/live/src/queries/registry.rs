@@ -361,7 +361,7 @@ impl Registry {
         let Some(entity) = self.entities.get_mut(&place) else { return };
         entity.index.remove(id, &query.lookup);
         entity.reading.retain(|reading| *reading != id);
-        for row in query.window.iter().flat_map(|window| window.held()) {
+        for row in query.window.iter().flat_map(corella_query::maintain::Window::held) {
             use corella_query::maintain::WindowRow as _;
             entity.lets_go(row.id(), id);
         }

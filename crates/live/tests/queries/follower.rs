@@ -69,8 +69,8 @@ impl Follower {
     }
 
     fn subscribe_since(&self, reference: &str, query: &Json, since: Option<Since>) {
-        let parsed =
-            Query::read(&self.store.manifest(), query).unwrap_or_else(|error| panic!("{query}: {error}"));
+        let parsed = Query::read(&self.store.manifest(), query)
+            .unwrap_or_else(|error| unreachable!("{query}: {error}"));
         self.hub.queries().subscribe(NewSubscription {
             outbox: Arc::clone(&self.outbox),
             reference: reference.to_owned(),

@@ -128,8 +128,6 @@ impl House {
 }
 
 pub(crate) fn object(json: Json) -> Map<String, Json> {
-    match json {
-        Json::Object(map) => map,
-        other => unreachable!("a test writes {other}"),
-    }
+    let Json::Object(map) = json else { unreachable!("a test writes {json}") };
+    map
 }

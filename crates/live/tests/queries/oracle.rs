@@ -257,7 +257,7 @@ fn try_histories(open: impl AsyncFnOnce() -> House) {
         let house = house.of(&format!("t{}", tenants.get()));
         // A panic becomes a failure that can be made smaller.
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            runtime.block_on(live(&house, history))
+            runtime.block_on(live(&house, history));
         }));
         outcome.map_err(|panic| {
             let text = panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "a panic".into());
@@ -266,8 +266,8 @@ fn try_histories(open: impl AsyncFnOnce() -> House) {
     });
     match tried {
         Ok(()) => {}
-        Err(TestError::Fail(reason, history)) => panic!("{reason}\n{history:#?}"),
-        Err(TestError::Abort(reason)) => panic!("{reason}"),
+        Err(TestError::Fail(reason, history)) => unreachable!("{reason}\n{history:#?}"),
+        Err(TestError::Abort(reason)) => unreachable!("{reason}"),
     }
 }
 
