@@ -54,6 +54,7 @@ async fn one_by_one(backend: PostgresBackend) -> f64 {
         let row = count % WRITERS;
         let unit = Unit {
             writes: vec![write(row, heads[row], count)],
+            references: Vec::new(),
             outcomes: Vec::new(),
             at: jiff::Timestamp::now(),
         };

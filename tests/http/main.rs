@@ -1,5 +1,6 @@
 //! The HTTP interface of the binary.
 
+mod constraints;
 mod documents;
 mod kinds;
 mod numbers;
@@ -8,3 +9,4 @@ mod refusals;
 mod repeats;
 mod rows;
 mod status;
+mod transactions;

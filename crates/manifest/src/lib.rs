@@ -29,7 +29,7 @@ mod validate;
 mod fingerprint;
 
 pub use model::{
-    Crdt, Default, Entity, Field, FieldType, History, Index, Manifest, Policy, Relation, Tenancy,
+    Crdt, Default, Entity, Field, FieldType, History, Index, Manifest, OnDelete, Policy, Relation, Tenancy,
 };
 pub use name::{EntityName, FieldName, NameError};
 pub use problem::{ManifestErrors, Parsed, Problem, Warning};

@@ -55,6 +55,8 @@ pub struct Field {
     pub unique: bool,
     /// What a new row gets when its author says nothing.
     pub default: Option<Default>,
+    /// What becomes of the row when the row that the field names is deleted; of `id(…)` fields only.
+    pub on_delete: OnDelete,
     /// Who may read it, as a CEL expression; `None` means whoever may read the row.
     pub allow_read: Option<String>,
     /// Who may write it, as a CEL expression; `None` means whoever may write the row.
@@ -86,6 +88,18 @@ pub enum FieldType {
     Richtext,
     /// An editor's node tree, in the shape of loro-prosemirror.
     Document,
+}
+
+/// What becomes of a row when the row that one of its `id(…)` fields names is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnDelete {
+    /// Nothing: the row that is named cannot be deleted.
+    #[default]
+    Restrict,
+    /// It is deleted, too.
+    Cascade,
+    /// The field is emptied.
+    SetNull,
 }
 
 /// How concurrent writes of one field merge.
@@ -201,6 +215,21 @@ impl Entity {
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name.as_str() == name)
+    }
+}
+
+impl OnDelete {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Restrict, Self::Cascade, Self::SetNull];
+
+    /// The word that a manifest writes, such as `setNull`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Restrict => "restrict",
+            Self::Cascade => "cascade",
+            Self::SetNull => "setNull",
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! The documentation of these members is what an editor shows while a manifest is being written. Each struct's
 //! `read` asks for the same keys that its schema lists; a test compares the two.
 
-mod read;
+pub(crate) mod read;
 #[cfg(test)]
 mod tests;
 
@@ -105,6 +105,10 @@ pub(crate) struct RawField {
     /// `uuid` (string, id) or `auth.userId` (string, id).
     #[schemars(with = "Option<Json>")]
     pub(crate) default: Option<At<Json>>,
+    /// What becomes of the row when the row that an `id(…)` field names is deleted: `restrict` (that row cannot be
+    /// deleted), `cascade` (this one is deleted, too) or `setNull` (this field is emptied).
+    #[schemars(schema_with = "shape::on_delete", default)]
+    pub(crate) on_delete: Option<At<String>>,
     /// Who may read the field, as a CEL expression. Without it, whoever may read the row.
     #[schemars(schema_with = "shape::expression", default)]
     pub(crate) allow_read: Option<At<String>>,

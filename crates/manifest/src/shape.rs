@@ -2,7 +2,7 @@
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
-use crate::{Crdt, history, name, type_text};
+use crate::{Crdt, OnDelete, history, name, type_text};
 
 pub(crate) fn manifest_version(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "integer", "const": crate::parse::MANIFEST_VERSION })
@@ -27,6 +27,10 @@ pub(crate) fn field_type(_: &mut SchemaGenerator) -> Schema {
 pub(crate) fn crdt(_: &mut SchemaGenerator) -> Schema {
     let one = |crdt: Crdt| serde_json::json!({ "const": crdt.word(), "description": meaning(crdt) });
     json_schema!({ "type": "string", "oneOf": Crdt::ALL.map(one) })
+}
+
+pub(crate) fn on_delete(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": OnDelete::ALL.map(OnDelete::word), "default": OnDelete::Restrict.word() })
 }
 
 pub(crate) fn keep(_: &mut SchemaGenerator) -> Schema {

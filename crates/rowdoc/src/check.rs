@@ -129,9 +129,13 @@ fn check_row(
         };
         let field = &shape.fields()[index];
         change.fields.insert(index);
-        // A key that went away is a field without a value, as before its first write; undoing that write
-        // leads there.
-        let Some(slot) = row.get(key) else { continue };
+        let Some(slot) = row.get(key) else {
+            // A key that went away is a field without a value, as before its first write.
+            if field.form == Form::Register && !field.optional {
+                return Err(Refusal::required(&field.name, "its removal"));
+            }
+            continue;
+        };
         match (field.form, &slot) {
             (Form::Register, slot) => {
                 let value =
@@ -140,7 +144,7 @@ fn check_row(
                     return Err(Fault::Nul.refusal(field.name.as_str()));
                 }
                 if value.is_null() && !field.optional {
-                    return Err(Refusal::value(&field.name, "a value, since the field is required", "null"));
+                    return Err(Refusal::required(&field.name, "null"));
                 }
             }
             (_, ValueOrContainer::Value(LoroValue::Null)) if field.optional => {}

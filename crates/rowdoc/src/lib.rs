@@ -6,7 +6,7 @@
 //! - `version`: how far a replica has come
 //! - `shape`: an entity's declared fields, compiled for documents
 //! - `doc`: the document: load, export, delete, size
-//! - `change`: which fields a change touched
+//! - `change`: which fields a change touched; `absent`: which ones have nothing
 //! - `refusal`: why bytes, patches and stored rows are turned away
 //! - `import`: bytes from clients, and the gates that they pass
 //! - `check`: where the operations of an import may land; `landed`: what they put there
@@ -32,6 +32,7 @@
 //!
 //! This is the only crate that names `loro`. It does not know storage or sockets.
 
+mod absent;
 mod change;
 mod check;
 mod container;

@@ -60,7 +60,7 @@ impl RowDoc {
             field.form == Form::Register && !field.optional && !fields.contains_key(field.name.as_str())
         });
         if let Some(field) = missing {
-            return Err(Refusal::value(&field.name, "a value, since the field is required", "none"));
+            return Err(Refusal::required(&field.name, "none"));
         }
         self.edit(fields, |doc, shape| {
             let mut change = Change::default();

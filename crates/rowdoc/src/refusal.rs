@@ -66,6 +66,14 @@ pub enum Refusal {
         /// What came.
         found: String,
     },
+    /// A field that every row has would be without a value.
+    #[error("expected a value in {field}, since the field is required, found {found}")]
+    Required {
+        /// The field.
+        field: String,
+        /// What came instead: `null`, `none`, or that it was removed.
+        found: &'static str,
+    },
     /// Loro failed from within; the document is lost to memory, not to the disk.
     #[error("the document failed from within and has to be loaded again")]
     Poisoned,
@@ -85,12 +93,17 @@ impl Refusal {
             Self::HistoryTrimmed => "history_trimmed",
             Self::UnknownField { .. } => "unknown_field",
             Self::InvalidValue { .. } => "invalid_value",
+            Self::Required { .. } => "required_field",
             Self::Poisoned => "poisoned",
         }
     }
 
     pub(crate) fn mismatch(field: &FieldName, mismatch: TypeMismatch) -> Self {
         Self::InvalidValue { field: field.to_string(), expected: mismatch.expected, found: mismatch.found }
+    }
+
+    pub(crate) fn required(field: &FieldName, found: &'static str) -> Self {
+        Self::Required { field: field.to_string(), found }
     }
 
     pub(crate) fn value(field: impl ToString, expected: impl Into<String>, found: impl Into<String>) -> Self {

@@ -43,7 +43,7 @@ pub(crate) fn read(shape: &RowShape, patch: &Map<String, Json>) -> Result<Vec<(u
 fn want(field: &ShapeField, json: &Json) -> Result<Wanted, Refusal> {
     let name = field.name.as_str();
     if json.is_null() && !field.optional {
-        return Err(Refusal::value(name, "a value, since the field is required", "null"));
+        return Err(Refusal::required(&field.name, "null"));
     }
     let own: &[&str] = match field.form {
         Form::Register | Form::Document => &[],

@@ -7,7 +7,7 @@ use axum::{
 use corella_live::{JoinError, PresenceError};
 use corella_query::QueryError;
 use corella_rowdoc::Refusal;
-use corella_store::{ReadError, WriteError, port::BackendError};
+use corella_store::{ReadError, TransactionError, WriteError, port::BackendError};
 use corella_wire::ErrorCode;
 use serde_json::json;
 
@@ -41,9 +41,11 @@ impl Failure {
             | ErrorCode::RowNotFound
             | ErrorCode::NotFound => StatusCode::NOT_FOUND,
             ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            ErrorCode::RowExists | ErrorCode::UniqueViolation | ErrorCode::MissingDependencies => {
-                StatusCode::CONFLICT
-            }
+            ErrorCode::RowExists
+            | ErrorCode::UniqueViolation
+            | ErrorCode::ReferenceMissing
+            | ErrorCode::ReferenceHeld
+            | ErrorCode::MissingDependencies => StatusCode::CONFLICT,
             ErrorCode::InvalidJson
             | ErrorCode::InvalidRowId
             | ErrorCode::InvalidQuery
@@ -60,6 +62,7 @@ impl Failure {
             | ErrorCode::SnapshotRefused
             | ErrorCode::TooDeep
             | ErrorCode::TooManyOperations
+            | ErrorCode::TooManyRows
             | ErrorCode::IdempotencyConflict => StatusCode::UNPROCESSABLE_ENTITY,
             ErrorCode::AlreadySeeded => StatusCode::PRECONDITION_FAILED,
             ErrorCode::HistoryTrimmed | ErrorCode::QueryEnded => StatusCode::GONE,
@@ -128,6 +131,7 @@ impl From<&Refusal> for Failure {
             Refusal::HistoryTrimmed => ErrorCode::HistoryTrimmed,
             Refusal::UnknownField { .. } => ErrorCode::UnknownField,
             Refusal::InvalidValue { .. } => ErrorCode::InvalidValue,
+            Refusal::Required { .. } => ErrorCode::RequiredField,
         };
         Self::new(code, refusal.to_string())
     }
@@ -170,11 +174,14 @@ impl From<WriteError> for Failure {
             WriteError::Refused(refusal) => return Self::from(&**refusal),
             WriteError::Backend(source) => return Self::from(&**source),
             WriteError::UnknownEntity(_) => ErrorCode::UnknownEntity,
-            WriteError::RequiredField { .. } => ErrorCode::RequiredField,
+            WriteError::RequiredFields { .. } => ErrorCode::RequiredField,
             WriteError::NotFound { .. } => ErrorCode::RowNotFound,
             WriteError::Exists { .. } => ErrorCode::RowExists,
             WriteError::AlreadySeeded { .. } => ErrorCode::AlreadySeeded,
             WriteError::NotUnique { .. } => ErrorCode::UniqueViolation,
+            WriteError::ReferenceMissing(_) => ErrorCode::ReferenceMissing,
+            WriteError::ReferenceHeld(_) => ErrorCode::ReferenceHeld,
+            WriteError::TooManyRows { .. } => ErrorCode::TooManyRows,
             WriteError::Unfit { .. } => ErrorCode::InvalidValue,
             WriteError::KeyConflict => ErrorCode::IdempotencyConflict,
             WriteError::Quarantined(_) => ErrorCode::RowQuarantined,
@@ -183,6 +190,13 @@ impl From<WriteError> for Failure {
             WriteError::Internal(_) => ErrorCode::Internal,
         };
         Self::new(code, error.to_string())
+    }
+}
+
+impl From<TransactionError> for Failure {
+    fn from(error: TransactionError) -> Self {
+        let detail = error.to_string();
+        Self { detail, ..error.error.into() }
     }
 }
 

@@ -3,8 +3,9 @@
 use corella_rowdoc::{Change, Refusal, RowDoc, RowKey, Version};
 
 use crate::{
+    defaults::{Maker, complete, with_defaults},
     error::WriteError,
-    job::{Job, RowChange},
+    job::{Author, RowChange},
     model::EntityModel,
     resident::Loaded,
 };
@@ -20,14 +21,28 @@ pub(crate) struct Rejection {
     pub(crate) traces: bool,
 }
 
-/// Applies one job to the document.
+/// What a write did to the document.
+pub(crate) struct Applied {
+    pub(crate) change: Change,
+    /// Whether the server has put in operations of its own, beside those that came as bytes: their sender lacks them.
+    pub(crate) completed: bool,
+}
+
+impl From<Change> for Applied {
+    fn from(change: Change) -> Self {
+        Self { change, completed: false }
+    }
+}
+
+/// Applies one write to the document.
 pub(crate) fn apply(
     loaded: &mut Loaded,
     model: &EntityModel,
     key: &RowKey,
-    job: &Job,
+    change: &RowChange,
+    author: &Author,
     written_before: bool,
-) -> Result<Change, Rejection> {
+) -> Result<Applied, Rejection> {
     let clean = |error: WriteError| Rejection { error, traces: false };
     let exists = loaded.exists() || written_before;
     let deleted = loaded.doc.is_deleted();
@@ -39,34 +54,60 @@ pub(crate) fn apply(
         }
     };
     let doc = &mut loaded.doc;
-    match &job.change {
+    match change {
         RowChange::Seed(update) if exists && !holds(doc, update) => {
             Err(clean(WriteError::AlreadySeeded { entity: key.entity.clone(), id: key.id.clone() }))
         }
         RowChange::Update(update) | RowChange::Seed(update) => {
-            weigh(doc, update.len(), |doc| doc.import(update)).map_err(refused(true))
+            let change = weigh(doc, update.len(), |doc| doc.import(update)).map_err(refused(true))?;
+            if exists { Ok(change.into()) } else { begin(doc, model, change, Maker::Author(author)) }
         }
         RowChange::Merge(pieces) => {
-            weigh(doc, job.change.bytes(), |doc| doc.merge(pieces)).map_err(refused(true))
+            let bytes = change.bytes();
+            let change = weigh(doc, bytes, |doc| doc.merge(pieces)).map_err(refused(true))?;
+            // A deleted row has no line to be filled.
+            if exists || doc.is_deleted() {
+                return Ok(change.into());
+            }
+            begin(doc, model, change, Maker::Elsewhere)
         }
         RowChange::Insert(_) if exists => {
             Err(clean(WriteError::Exists { entity: key.entity.clone(), id: key.id.clone(), deleted }))
         }
         RowChange::Insert(fields) => {
-            let fields = crate::store::with_defaults(&model.entity, fields, &job.author).map_err(clean)?;
-            doc.initialise(&fields).map_err(refused(false))
+            let fields = with_defaults(&model.entity, fields, author).map_err(clean)?;
+            doc.initialise(&fields).map(Applied::from).map_err(refused(false))
         }
         RowChange::Patch(_) | RowChange::Delete if !exists || deleted => Err(clean(not_found())),
         RowChange::Restore if !exists => Err(clean(not_found())),
-        RowChange::Patch(fields) => weigh(doc, 0, |doc| doc.patch(fields)).map_err(refused(false)),
-        RowChange::Delete => doc.set_deleted(true).map_err(refused(false)),
-        RowChange::Restore => doc.set_deleted(false).map_err(refused(false)),
+        RowChange::Patch(fields) => {
+            weigh(doc, 0, |doc| doc.patch(fields)).map(Applied::from).map_err(refused(false))
+        }
+        RowChange::Delete => doc.set_deleted(true).map(Applied::from).map_err(refused(false)),
+        RowChange::Restore => doc.set_deleted(false).map(Applied::from).map_err(refused(false)),
     }
 }
 
 /// Whether `update` brings nothing that the document lacks; bytes that are no update are left to the import to refuse.
 fn holds(doc: &RowDoc, update: &[u8]) -> bool {
     Version::span_of(update).is_none_or(|(_, reached)| doc.version().includes(&reached))
+}
+
+/// Completes a row that has come to be with these operations.
+fn begin(
+    doc: &mut RowDoc,
+    model: &EntityModel,
+    mut change: Change,
+    maker: Maker<'_>,
+) -> Result<Applied, Rejection> {
+    if doc.version().is_empty() {
+        return Ok(change.into());
+    }
+    let more =
+        complete(doc, &model.entity, maker).map_err(|error| Rejection { error, traces: true })?;
+    let completed = !more.is_empty();
+    change.merge(&more);
+    Ok(Applied { change, completed })
 }
 
 /// Runs `work` here, or, when it may take long, where it does not hold up others.

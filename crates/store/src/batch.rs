@@ -2,31 +2,33 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use corella_rowdoc::{Change, Projection};
+use corella_rowdoc::Change;
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    apply::{Rejection, apply},
+    apply::{Applied, Rejection, apply},
     committer::{Commitment, RowEvent},
     error::WriteError,
     job::{Job, RowChange, Written},
     json::row_json,
-    late,
     model::EntityModel,
-    port::{BackendError, ChangeKind, OutcomeWrite, RowWrite, Seq, Unit, UnitOutcome},
-    resident::{Loaded, Resident, Slot},
+    port::{BackendError, OutcomeWrite, Seq, Unit, UnitOutcome},
+    prepared::{After, By, Lines, Prepared},
+    resident::{Resident, Slot},
     store::Inner,
+    transaction,
 };
 
 /// Times that a batch is tried again because another node was faster.
-const MOST_TRIES: usize = 32;
+pub(crate) const MOST_TRIES: usize = 32;
 
 /// A write that was applied and waits for the commit.
 struct Accepted {
     job: Job,
     row: Option<Map<String, Json>>,
+    /// Whether the document has operations of the server's own from it, which its sender lacks.
+    completed: bool,
 }
 
 /// Works off everything that waits for the row, then leaves.
@@ -42,9 +44,15 @@ pub(crate) async fn work(store: Arc<Inner>, slot: Arc<Slot>) {
         let mut groups = vec![jobs];
         while let Some(group) = groups.pop() {
             let serving = store.serving.read().await;
-            let singles = run(&store, &slot, &mut resident, group).await;
+            let Left { again, beyond } = run(&store, &slot, &mut resident, group).await;
             drop(serving);
-            groups.extend(singles.into_iter().rev().map(|job| vec![job]));
+            if let Some(job) = beyond {
+                // Whoever changes several rows locks them in their order, and must not hold one of them before.
+                drop(resident);
+                transaction::one(&store, &slot.key, job).await;
+                resident = slot.resident.lock().await;
+            }
+            groups.extend(again.into_iter().rev().map(|job| vec![job]));
         }
         resident.forget_unwritten();
         bytes = resident.bytes();
@@ -73,12 +81,15 @@ impl Drop for Abandon<'_> {
 
 /// Applies `jobs` and commits them together.
 ///
-/// What comes back are the jobs that must be tried again one by one: because one of them clashes with another row and
-/// would take the others down with it, or because it repeats one of them.
-async fn run(store: &Arc<Inner>, slot: &Slot, resident: &mut Resident, jobs: Vec<Job>) -> Vec<Job> {
+/// What comes back are the jobs that must be tried again one by one, because one of them clashes with another row and
+/// would take the others down with it, or because it repeats one of them; and one that other rows must change for.
+async fn run(store: &Arc<Inner>, slot: &Slot, resident: &mut Resident, jobs: Vec<Job>) -> Left {
     let model = match store.entity(slot.key.entity.as_str()) {
         Ok(model) => model,
-        Err(error) => return refuse_all(jobs, &error.into()),
+        Err(error) => {
+            refuse_all(jobs, &error.into());
+            return Left::nothing();
+        }
     };
     let fresh = resident.loaded.is_none() || !store.backend.is_shared();
     let mut batch =
@@ -87,16 +98,15 @@ async fn run(store: &Arc<Inner>, slot: &Slot, resident: &mut Resident, jobs: Vec
     for job in jobs {
         again.extend(batch.accept(job).await);
     }
-    let mut singles = batch.commit().await;
-    singles.extend(again);
-    singles
+    let mut left = batch.commit().await;
+    left.again.extend(again);
+    left
 }
 
-fn refuse_all(jobs: impl IntoIterator<Item = Job>, error: &WriteError) -> Vec<Job> {
+fn refuse_all(jobs: impl IntoIterator<Item = Job>, error: &WriteError) {
     for job in jobs {
         job.reply.send(Err(error.clone()));
     }
-    Vec::new()
 }
 
 struct Batch<'a> {
@@ -147,12 +157,13 @@ impl Batch<'_> {
                 return None;
             }
         };
-        match apply(loaded, &self.model, &self.slot.key, &job, !self.accepted.is_empty()) {
-            Ok(change) => {
+        let written_before = !self.accepted.is_empty();
+        match apply(loaded, &self.model, &self.slot.key, &job.change, &job.author, written_before) {
+            Ok(Applied { change, completed }) => {
                 self.change.merge(&change);
                 let row = self.row_for(&job);
                 match row {
-                    Ok(row) => self.accepted.push(Accepted { job, row }),
+                    Ok(row) => self.accepted.push(Accepted { job, row, completed }),
                     Err(error) => {
                         self.start_over().await;
                         job.reply.send(Err(error));
@@ -204,12 +215,13 @@ impl Batch<'_> {
         }
         for Accepted { job, .. } in accepted {
             let Some(loaded) = &mut self.resident.loaded else { return };
-            match apply(loaded, &self.model, &self.slot.key, &job, !self.accepted.is_empty()) {
-                Ok(change) => {
+            let written_before = !self.accepted.is_empty();
+            match apply(loaded, &self.model, &self.slot.key, &job.change, &job.author, written_before) {
+                Ok(Applied { change, completed }) => {
                     self.change.merge(&change);
                     // Another server's writes show in the row, too. A row that cannot be read stops the commit.
                     let row = self.row_for(&job).unwrap_or_default();
-                    self.accepted.push(Accepted { job, row });
+                    self.accepted.push(Accepted { job, row, completed });
                 }
                 Err(Rejection { error, .. }) => job.reply.send(Err(error)),
             }
@@ -217,10 +229,10 @@ impl Batch<'_> {
     }
 
     /// Commits what was accepted and answers it.
-    async fn commit(mut self) -> Vec<Job> {
+    async fn commit(mut self) -> Left {
         for _ in 0..MOST_TRIES {
             if self.accepted.is_empty() {
-                return Vec::new();
+                return Left::nothing();
             }
             let prepared = match self.prepare() {
                 Ok(Some(prepared)) => prepared,
@@ -236,14 +248,13 @@ impl Batch<'_> {
                 Err(_) if self.accepted.len() > 1 => return self.part(),
                 Err(error) => return self.fail(&error),
             };
-            let Prepared { unit, events, projection, late } = prepared;
-            let writes = unit.writes.clone();
+            let Batched { unit, events, after } = prepared;
             let was_behind = self.store.late.has(&self.slot.key);
-            if writes.iter().any(|write| write.late) {
+            if unit.writes.iter().any(|write| write.late) {
                 self.store.note_late(&self.slot.key);
             }
             match self.store.committer.commit(unit, events).await {
-                Commitment::Durable(seqs) => return self.settle(&seqs, &writes, projection, late),
+                Commitment::Durable(seqs) => return self.settle(&seqs, after),
                 Commitment::Failed(error) => {
                     // Without room nothing was written: a read must not wait for a line that is not behind.
                     if !was_behind && matches!(*error, BackendError::Full(_)) {
@@ -256,6 +267,8 @@ impl Batch<'_> {
                 }
                 Commitment::Halted(
                     outcome @ (UnitOutcome::NotUnique { .. }
+                    | UnitOutcome::Dangling(_)
+                    | UnitOutcome::Held(_)
                     | UnitOutcome::KeyUsed
                     | UnitOutcome::Unfit { .. }),
                 ) => {
@@ -267,72 +280,34 @@ impl Batch<'_> {
     }
 
     /// The commit of what was accepted; nothing when it changed nothing and promised nothing.
-    fn prepare(&mut self) -> Result<Option<Prepared>, WriteError> {
-        let Some(loaded) = &mut self.resident.loaded else {
+    fn prepare(&mut self) -> Result<Option<Batched>, WriteError> {
+        let by = By {
+            author: self.accepted.last().map(|accepted| Arc::clone(&accepted.job.author.user)),
+            sole_source: self.sole_source(),
+        };
+        let Some(loaded) = &self.resident.loaded else {
             return Err(WriteError::Internal("the document was not loaded"));
         };
-        let version = loaded.doc.version();
-        let changed = version != *loaded.version;
+        let (store, key) = (self.store, &self.slot.key);
+        let prepared = Prepared::of(store, &self.model, key, loaded, &self.change, by, Lines::MayWait)?;
         let outcomes: Vec<OutcomeWrite> = self.accepted.iter().filter_map(outcome).collect();
-        if !changed && outcomes.is_empty() {
-            return Ok(None);
-        }
         let at = Timestamp::now();
-        if !changed {
-            let unit = Unit { writes: Vec::new(), outcomes, at };
-            return Ok(Some(Prepared {
-                unit,
-                events: Vec::new(),
-                projection: Arc::clone(&loaded.projection),
-                late: loaded.late.clone(),
-            }));
-        }
-        let delta = Bytes::from(
-            loaded
-                .doc
-                .export_since(&loaded.version)
-                .map_err(|_| WriteError::Internal("the export failed"))?,
-        );
-        let kind = kind(loaded);
-        let behind = loaded.behind(&self.change);
-        let late = !self.store.backend.is_shared()
-            && late::may_wait(&self.model, &loaded.projection, &self.change, kind);
-        let (projection, behind) = if late {
-            (Arc::clone(&loaded.projection), behind)
-        } else {
-            (Arc::new(loaded.doc.project_changed(&loaded.projection, &behind)?), Change::default())
+        let Some(Prepared { write, event, references, after }) = prepared else {
+            let unit = Unit { writes: Vec::new(), references: Vec::new(), outcomes, at };
+            let batched = Batched { unit, events: Vec::new(), after: None };
+            return Ok(Some(batched).filter(|batched| !batched.unit.outcomes.is_empty()));
         };
-        let before = loaded.exists().then(|| Arc::clone(&loaded.projection));
-        let write = RowWrite {
-            key: self.slot.key.clone(),
-            known_head: loaded.head,
-            delta: delta.clone(),
-            version: version.encode().into(),
-            projection: Arc::clone(&projection),
-            kind,
-            author: self.accepted.last().map(|accepted| Arc::clone(&accepted.job.author.user)),
-            late,
-        };
-        let event = RowEvent {
-            key: self.slot.key.clone(),
-            delta,
-            version: Arc::new(version),
-            sole_source: self.sole_source(),
-            kind,
-            change: self.change.clone(),
-            before,
-            after: Arc::clone(&projection),
-            late: behind.clone(),
-        };
-        let unit = Unit { writes: vec![write], outcomes, at };
-        Ok(Some(Prepared { unit, events: vec![event], projection, late: behind }))
+        let unit = Unit { writes: vec![write], references, outcomes, at };
+        Ok(Some(Batched { unit, events: vec![event], after: Some(after) }))
     }
 
     /// The connection that wrote everything in this batch as document bytes, if it was one alone.
     fn sole_source(&self) -> Option<crate::SourceId> {
         let mut sources = self.accepted.iter().map(|accepted| match accepted.job.change {
-            RowChange::Update(_) | RowChange::Seed(_) => accepted.job.author.source,
-            RowChange::Merge(_)
+            RowChange::Update(_) | RowChange::Seed(_) if !accepted.completed => accepted.job.author.source,
+            RowChange::Update(_)
+            | RowChange::Seed(_)
+            | RowChange::Merge(_)
             | RowChange::Insert(_)
             | RowChange::Patch(_)
             | RowChange::Delete
@@ -343,59 +318,47 @@ impl Batch<'_> {
     }
 
     /// The commit is durable: the document is what is stored now.
-    fn settle(
-        self,
-        seqs: &[Seq],
-        writes: &[RowWrite],
-        projection: Arc<Projection>,
-        late: Change,
-    ) -> Vec<Job> {
-        let Some(loaded) = &mut self.resident.loaded else { return Vec::new() };
-        if let (Some(seq), Some(write)) = (seqs.last(), writes.last()) {
-            loaded.head = *seq;
-            loaded.version = Arc::new(loaded.doc.version());
-            loaded.projection = projection;
-            loaded.late = late;
-            if !write.late {
-                self.store.late.forget(&self.slot.key);
-            }
-            loaded.tail.deltas += 1;
-            loaded.tail.bytes += write.delta.len();
+    fn settle(self, seqs: &[Seq], after: Option<After>) -> Left {
+        if let (Some(loaded), Some(seq), Some(after)) = (&mut self.resident.loaded, seqs.last(), after) {
+            after.settle(self.store, &self.slot.key, loaded, *seq);
         }
         self.answer_unchanged()
     }
 
     /// Answers everything with where the row stands.
-    fn answer_unchanged(self) -> Vec<Job> {
-        let Some(loaded) = &self.resident.loaded else { return Vec::new() };
-        for Accepted { job, row } in self.accepted {
+    fn answer_unchanged(self) -> Left {
+        let Some(loaded) = &self.resident.loaded else { return Left::nothing() };
+        for Accepted { job, row, .. } in self.accepted {
             let row = row.filter(|_| job.wants_row);
             job.reply.send(Ok(Written { seq: loaded.head, version: Arc::clone(&loaded.version), row }));
         }
-        Vec::new()
+        Left::nothing()
     }
 
     /// Gives everything back, to be tried one by one.
-    fn part(self) -> Vec<Job> {
+    fn part(self) -> Left {
         self.resident.loaded = None;
-        self.accepted.into_iter().map(|accepted| accepted.job).collect()
+        Left { again: self.accepted.into_iter().map(|accepted| accepted.job).collect(), beyond: None }
     }
 
-    fn fail(self, error: &WriteError) -> Vec<Job> {
+    fn fail(self, error: &WriteError) -> Left {
         self.resident.loaded = None;
-        refuse_all(self.accepted.into_iter().map(|accepted| accepted.job), error)
+        refuse_all(self.accepted.into_iter().map(|accepted| accepted.job), error);
+        Left::nothing()
     }
 
     /// Another row or an earlier request stood in the way: alone, the job is answered; with others, each is
     /// tried by itself.
-    async fn halt(mut self, outcome: UnitOutcome) -> Vec<Job> {
+    async fn halt(mut self, outcome: UnitOutcome) -> Left {
         if self.accepted.len() > 1 {
             return self.part();
         }
         self.resident.loaded = None;
-        let Some(Accepted { job, .. }) = self.accepted.pop() else { return Vec::new() };
+        let Some(Accepted { job, .. }) = self.accepted.pop() else { return Left::nothing() };
         let answer = match (outcome, &job.idempotency) {
+            (UnitOutcome::Held(_), _) => return Left { again: Vec::new(), beyond: Some(job) },
             (UnitOutcome::NotUnique { fields, holder }, _) => Err(WriteError::NotUnique { fields, holder }),
+            (UnitOutcome::Dangling(reference), _) => Err(WriteError::ReferenceMissing(reference)),
             (UnitOutcome::Unfit { what }, _) => Err(WriteError::Unfit { what }),
             (_, Some(idempotency)) => match self.store.replay(idempotency).await {
                 Ok(Some(written)) => Ok(written),
@@ -405,16 +368,30 @@ impl Batch<'_> {
             (_, None) => Err(WriteError::Internal("a key clashed that was not given")),
         };
         job.reply.send(answer);
-        Vec::new()
+        Left::nothing()
     }
 }
 
-struct Prepared {
+/// A commit of one row.
+struct Batched {
     unit: Unit,
     events: Vec<RowEvent>,
-    projection: Arc<Projection>,
-    /// What the projection is behind in.
-    late: Change,
+    after: Option<After>,
+}
+
+/// What a batch leaves to be done.
+#[derive(Default)]
+struct Left {
+    /// Jobs to be tried again, one by one.
+    again: Vec<Job>,
+    /// A job that other rows must change for.
+    beyond: Option<Job>,
+}
+
+impl Left {
+    fn nothing() -> Self {
+        Self::default()
+    }
 }
 
 fn outcome(accepted: &Accepted) -> Option<OutcomeWrite> {
@@ -425,13 +402,4 @@ fn outcome(accepted: &Accepted) -> Option<OutcomeWrite> {
         request: idempotency.request.clone(),
         answer: Json::Object(row).to_string(),
     })
-}
-
-fn kind(loaded: &Loaded) -> ChangeKind {
-    match (loaded.exists(), loaded.projection.deleted, loaded.doc.is_deleted()) {
-        (false, _, _) => ChangeKind::Insert,
-        (true, false, true) => ChangeKind::Delete,
-        (true, true, false) => ChangeKind::Restore,
-        (true, false, false) | (true, true, true) => ChangeKind::Update,
-    }
 }

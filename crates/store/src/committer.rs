@@ -236,6 +236,8 @@ fn span(outcomes: &[UnitOutcome]) -> (Option<Seq>, Option<Seq>) {
         UnitOutcome::Committed(seqs) => seqs.as_slice(),
         UnitOutcome::Stale(_)
         | UnitOutcome::NotUnique { .. }
+        | UnitOutcome::Dangling(_)
+        | UnitOutcome::Held(_)
         | UnitOutcome::KeyUsed
         | UnitOutcome::Unfit { .. } => &[],
     });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use corella_manifest::EntityName;
 use corella_rowdoc::{Refusal, RowId, UnservedField};
 
-use crate::port::BackendError;
+use crate::port::{BackendError, Reference};
 
 /// Why a write was not made.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -16,11 +16,15 @@ pub enum WriteError {
     /// No entity of that name is served.
     #[error("expected an entity of the manifest, found {0:?}")]
     UnknownEntity(String),
-    /// A new row lacks a field that it must have.
-    #[error("expected the field {field}, which is neither optional nor has a default, found none")]
-    RequiredField {
-        /// The field.
-        field: String,
+    /// A new row lacks fields that it must have.
+    #[error(
+        "expected a value in {}, which a new row must have, found none: send it with the first write of the row, or \
+         make the field optional or give it a `default` in the manifest",
+        fields.join(", ")
+    )]
+    RequiredFields {
+        /// The fields.
+        fields: Vec<String>,
     },
     /// There is no such row.
     #[error("there is no {entity} with the id {id:?}")]
@@ -55,6 +59,29 @@ pub enum WriteError {
         fields: Vec<String>,
         /// The row that holds the value.
         holder: Option<RowId>,
+    },
+    /// The row names another that is not there.
+    #[error(
+        "there is no {} with the id {:?}, which {} names in {}: make that row first, or in the same transaction, or \
+         restore it, or name another",
+        .0.target.entity, .0.target.id.as_str(), .0.holder.entity, .0.field
+    )]
+    ReferenceMissing(Reference),
+    /// Another row names the one that is to be deleted.
+    #[error(
+        "the {} {:?} cannot be deleted, since the {} {:?} names it in {}: delete or change that row first, or in the \
+         same transaction, or let the manifest say `onDelete` cascade or setNull",
+        .0.target.entity, .0.target.id.as_str(), .0.holder.entity, .0.holder.id.as_str(), .0.field
+    )]
+    ReferenceHeld(Reference),
+    /// A transaction would touch too many rows.
+    #[error(
+        "expected a transaction that touches at most {most} rows, those that are deleted or emptied in consequence \
+         included, found more: make it in pieces, those rows first that name others"
+    )]
+    TooManyRows {
+        /// The bound.
+        most: usize,
     },
     /// The database cannot hold one of the values.
     #[error("the database cannot hold one of the row's values: {what}")]

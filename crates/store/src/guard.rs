@@ -168,6 +168,26 @@ impl RowGuard {
         Ok(Some(RichRow { values, rich, seq: loaded.head }))
     }
 
+    /// Takes the document out, loaded if it was not. Whoever changes it puts it back once that is durable; otherwise
+    /// the next one to look loads it as it is stored.
+    pub(crate) async fn take(&mut self) -> Result<Loaded, ReadError> {
+        self.loaded().await?;
+        let taken = self.resident.as_mut().and_then(|resident| resident.loaded.take());
+        taken.ok_or(ReadError::Internal("the document was not loaded"))
+    }
+
+    /// Puts a document back that was taken out.
+    pub(crate) fn put(&mut self, loaded: Loaded) {
+        if let Some(resident) = &mut self.resident {
+            resident.loaded = Some(loaded);
+        }
+    }
+
+    /// The row's slot.
+    pub(crate) fn slot(&self) -> Option<&Arc<Slot>> {
+        self.slot.as_ref()
+    }
+
     async fn loaded(&mut self) -> Result<&mut Loaded, ReadError> {
         match (&self.slot, &mut self.resident) {
             (Some(slot), Some(resident)) => self.store.loaded(slot, resident).await,

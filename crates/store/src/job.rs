@@ -90,6 +90,13 @@ pub struct Written {
     pub row: Option<Map<String, Json>>,
 }
 
+impl Written {
+    /// The answer to a request that was answered before.
+    pub(crate) fn earlier(seq: Seq) -> Self {
+        Self { seq, version: Arc::new(Version::empty()), row: None }
+    }
+}
+
 /// What to call once a write is durable or refused; called once, whatever happens.
 pub struct Reply(Option<Then>);
 

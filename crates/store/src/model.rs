@@ -5,8 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use corella_manifest::{Entity, Manifest};
+use corella_manifest::{Entity, EntityName, Manifest};
 use corella_rowdoc::{Form, RowShape, UnservedField};
+
+use crate::references::{Referrer, referrers};
 
 /// Whether rows offer all that `manifest` asks of them; says so before anything is opened.
 ///
@@ -20,6 +22,7 @@ pub fn check_served(manifest: &Manifest) -> Result<(), UnservedField> {
 pub(crate) struct Model {
     pub(crate) manifest: Arc<Manifest>,
     entities: HashMap<String, EntityModel>,
+    referrers: HashMap<EntityName, Vec<Referrer>>,
     /// Goes up with each manifest, so that documents loaded under an older one are loaded again.
     pub(crate) generation: u64,
 }
@@ -63,7 +66,13 @@ impl Model {
             .iter()
             .map(|entity| Ok((entity.name.to_string(), EntityModel::new(entity)?)))
             .collect::<Result<_, UnservedField>>()?;
-        Ok(Self { manifest, entities, generation })
+        let referrers = referrers(&manifest);
+        Ok(Self { manifest, entities, referrers, generation })
+    }
+
+    /// The fields that name rows of that entity.
+    pub(crate) fn referrers(&self, entity: &EntityName) -> &[Referrer] {
+        self.referrers.get(entity).map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn entity(&self, name: &str) -> Option<&EntityModel> {

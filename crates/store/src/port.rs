@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use corella_manifest::{Entity, Manifest, Value};
+use corella_manifest::{Entity, FieldName, Manifest, Value};
 use corella_query::{Dialect, Statement};
 use corella_rowdoc::{PeerId, Projection, RowId, RowKey, Tenant};
 use jiff::Timestamp;
@@ -158,11 +158,24 @@ pub struct OutcomeWrite {
     pub answer: String,
 }
 
+/// That one row names another in an `id(…)` field.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Reference {
+    /// The row that names.
+    pub holder: RowKey,
+    /// The field in which it does.
+    pub field: FieldName,
+    /// The row that is named.
+    pub target: RowKey,
+}
+
 /// Rows that are committed together or not at all.
 #[derive(Debug, Clone)]
 pub struct Unit {
     /// The rows' writes, in key order.
     pub writes: Vec<RowWrite>,
+    /// What the writes have come to refer to. Once all of them are made, each target has to stand in its table.
+    pub references: Vec<Reference>,
     /// Answers to keep.
     pub outcomes: Vec<OutcomeWrite>,
     /// When it was accepted.
@@ -183,6 +196,10 @@ pub enum UnitOutcome {
         /// The row that holds the value.
         holder: Option<RowId>,
     },
+    /// Nothing was written: a row that one of these would name is not there, or is deleted.
+    Dangling(Reference),
+    /// Nothing was written: a row that would be deleted is named by another, which would stay.
+    Held(Reference),
     /// Nothing was written: one of the idempotency keys has been used before.
     KeyUsed,
     /// Nothing was written: this database cannot hold one of the values, such as a long text in an index.

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use corella_manifest::{Default as FieldDefault, Entity, EntityName, Manifest, time_text};
+use corella_manifest::{Entity, EntityName, Manifest};
 use corella_query::{Query, QueryParts};
-use corella_rowdoc::{Change, PeerId, Projection, RowDoc, RowKey, Tenant, Version};
-use jiff::Timestamp;
-use serde_json::{Map, Value as Json, json};
+use corella_rowdoc::{Change, PeerId, Projection, RowDoc, RowKey, Tenant};
+use serde_json::json;
 use tokio::sync::{RwLock, Semaphore, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -18,10 +17,10 @@ use crate::{
     error::{ReadError, StartError, WriteError},
     follow::{FollowInterval, Follower},
     guard::RowGuard,
-    job::{Author, Idempotency, Job, Reply, Write, Written},
+    job::{Idempotency, Job, Reply, Write, Written},
     late::{LateDelay, LateRows},
     model::{EntityModel, Model},
-    port::{Backend, BackendError, Seq, StoredRow, TableRow},
+    port::{Backend, BackendError, Outcome, Seq, StoredRow, TableRow},
     resident::{Loaded, Queued, Resident, Slot, Tail},
 };
 
@@ -384,12 +383,18 @@ impl Inner {
 
     /// The answer that was given under this key, if it was used before.
     pub(crate) async fn replay(&self, idempotency: &Idempotency) -> Result<Option<Written>, WriteError> {
+        let Some(outcome) = self.outcome(idempotency).await? else { return Ok(None) };
+        let row = serde_json::from_str(&outcome.answer).ok();
+        Ok(Some(Written { row, ..Written::earlier(outcome.seq) }))
+    }
+
+    /// What was kept under this key, if it was used before for the same request.
+    pub(crate) async fn outcome(&self, idempotency: &Idempotency) -> Result<Option<Outcome>, WriteError> {
         let Some(outcome) = self.backend.outcome(&idempotency.key).await? else { return Ok(None) };
         if outcome.request != idempotency.request {
             return Err(WriteError::KeyConflict);
         }
-        let row = serde_json::from_str(&outcome.answer).ok();
-        Ok(Some(Written { seq: outcome.seq, version: Arc::new(Version::empty()), row }))
+        Ok(Some(outcome))
     }
 }
 
@@ -436,31 +441,4 @@ fn quarantined(key: &RowKey, error: &(dyn std::error::Error + 'static)) -> ReadE
     tracing::error!(row = %key, error, "stored bytes are damaged, the row is set aside");
     metrics::counter!("corella_rows_quarantined_total").increment(1);
     ReadError::Quarantined(key.to_string())
-}
-
-/// A new row's fields: those that were given, and the defaults of the others.
-pub(crate) fn with_defaults(
-    entity: &Entity,
-    given: &Map<String, Json>,
-    author: &Author,
-) -> Result<Map<String, Json>, WriteError> {
-    let mut fields = given.clone();
-    // A misspelt field is reported as such, not as the lack of the one that was meant.
-    let misspelt = fields.keys().any(|name| entity.field(name).is_none());
-    for field in &entity.fields {
-        let name = field.name.as_str();
-        if fields.get(name).is_some_and(|value| !value.is_null()) {
-            continue;
-        }
-        let value = match &field.default {
-            Some(FieldDefault::Literal(value)) => value.to_json(),
-            Some(FieldDefault::Now) => Json::from(time_text(Timestamp::now())),
-            Some(FieldDefault::Uuid) => Json::from(uuid::Uuid::now_v7().to_string()),
-            Some(FieldDefault::AuthUserId) => Json::from(&*author.user),
-            None if misspelt || field.optional || field.crdt != corella_manifest::Crdt::Lww => continue,
-            None => return Err(WriteError::RequiredField { field: name.to_owned() }),
-        };
-        fields.insert(name.to_owned(), value);
-    }
-    Ok(fields)
 }

@@ -11,6 +11,7 @@ mod keep;
 mod late;
 mod outcomes;
 mod reads;
+mod references;
 mod rows;
 mod shapes;
 mod uniqueness;
@@ -49,6 +50,10 @@ pub async fn run<F: Future<Output = Subject>>(open: impl Fn() -> F) {
     uniqueness::a_clash_names_the_holder_and_harms_no_neighbour(open().await).await;
     uniqueness::what_does_not_clash(open().await).await;
     uniqueness::a_clash_of_several_fields_names_them_all(open().await).await;
+
+    references::a_row_names_one_that_is_there(open().await).await;
+    references::a_row_that_is_named_stays(open().await).await;
+    references::a_unique_value_passes_within_a_unit(open().await).await;
 
     outcomes::an_answer_is_kept_with_its_commit(open().await).await;
     outcomes::a_used_key_halts_its_unit(open().await).await;

@@ -21,7 +21,7 @@ pub const SAMPLE: &str = r#"{
     {
       "name": "Note",
       "fields": [
-        { "name": "title", "type": "string" },
+        { "name": "title", "type": "string", "default": "" },
         { "name": "body", "type": "richtext", "optional": true },
         { "name": "summary", "type": "string", "crdt": "text", "optional": true },
         { "name": "pinned", "type": "bool", "default": false },

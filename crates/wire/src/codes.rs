@@ -57,6 +57,9 @@ error_codes! {
     AlreadySeeded = "already_seeded", "The document to be filled is not empty";
     RequiredField = "required_field", "A field that every row has is missing";
     UniqueViolation = "unique_violation", "Another row holds this value already";
+    ReferenceMissing = "reference_missing", "A row that is named is not there";
+    ReferenceHeld = "reference_held", "Another row names the one that is to be deleted";
+    TooManyRows = "too_many_rows", "The transaction touches too many rows";
     InvalidQuery = "invalid_query", "The query cannot be understood";
     AnswerTooLarge = "answer_too_large", "The answer has more rows than one may have";
     TooManyQueries = "too_many_queries", "More live queries than are kept";
@@ -124,6 +127,9 @@ pub fn ack_status(code: ErrorCode) -> AckStatus {
         | ErrorCode::ShuttingDown
         | ErrorCode::Internal => AckStatus::Unknown,
         ErrorCode::UniqueViolation
+        | ErrorCode::ReferenceMissing
+        | ErrorCode::ReferenceHeld
+        | ErrorCode::TooManyRows
         | ErrorCode::RequiredField
         | ErrorCode::RowExists
         | ErrorCode::AlreadySeeded

@@ -7,6 +7,7 @@ use crate::reader::{At, ObjectReader, ReadObject};
 
 const NAME: &str = "a name";
 const ENTITY: &str = "the name of an entity";
+pub(crate) const ON_DELETE: &str = "restrict, cascade or setNull";
 const EXPRESSION: &str = "a CEL expression as a text";
 
 impl ReadObject for RawManifest {
@@ -61,6 +62,7 @@ impl ReadObject for RawField {
             unique: object.flag("unique", false),
             crdt: object.text("crdt", "a merge rule"),
             default: object.json("default").map(|At { path, value }| At { path, value: value.clone() }),
+            on_delete: object.text("onDelete", ON_DELETE),
             allow_read: object.text("allowRead", EXPRESSION),
             allow_write: object.text("allowWrite", EXPRESSION),
             renamed_from: object.text("renamedFrom", NAME),

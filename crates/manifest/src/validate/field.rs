@@ -7,9 +7,9 @@ use super::{
     non_empty,
 };
 use crate::{
-    Crdt, Default, Field, FieldName, FieldType,
+    Crdt, Default, Field, FieldName, FieldType, OnDelete,
     problem::{Report, nearest},
-    raw::{RawEntity, RawField},
+    raw::{RawEntity, RawField, read::ON_DELETE},
     reader::At,
     type_text,
     value::describe,
@@ -41,8 +41,9 @@ pub(crate) fn field(
         let expected = format!("false for a field of type {}, which has no comparable column", ty.spelling());
         report.problem(&path.key("unique"), expected, "true", None);
     }
+    let on_delete = on_delete(field, &ty, report);
     let (optional, unique) = (field.optional, field.unique);
-    let value = Field { name: name?, ty, crdt, optional, unique, default, allow_read, allow_write };
+    let value = Field { name: name?, ty, crdt, optional, unique, default, on_delete, allow_read, allow_write };
     Some(At { path: path.clone(), value })
 }
 
@@ -110,6 +111,28 @@ fn merge_rule(raw: &At<RawField>, ty: &FieldType, entity: &RawEntity, report: &m
     let near = nearest(word, allowed.iter().map(|crdt| crdt.word()));
     report.problem(path, expected, quoted(word), near);
     default
+}
+
+fn on_delete(field: &RawField, ty: &FieldType, report: &mut Report) -> OnDelete {
+    let Some(At { path, value: word }) = &field.on_delete else { return OnDelete::Restrict };
+    if !matches!(ty, FieldType::Id(_)) {
+        let expected = format!("no such key for a field of type {}, which names no row", ty.spelling());
+        report.problem(path, expected, quoted(word), None);
+        return OnDelete::Restrict;
+    }
+    match OnDelete::ALL.into_iter().find(|known| known.word() == word) {
+        Some(OnDelete::SetNull) if !field.optional => {
+            let expected = "restrict or cascade for a field that is not optional, which cannot be emptied";
+            report.problem(path, expected, quoted(word), None);
+            OnDelete::Restrict
+        }
+        Some(known) => known,
+        None => {
+            let near = nearest(word, OnDelete::ALL.map(OnDelete::word));
+            report.problem(path, ON_DELETE, quoted(word), near);
+            OnDelete::Restrict
+        }
+    }
 }
 
 /// Reads `default`, whose three special words stand for values that are known only at the insertion.

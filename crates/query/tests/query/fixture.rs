@@ -18,6 +18,7 @@ fn field(name: &str, ty: FieldType) -> Field {
         default: None,
         allow_read: None,
         allow_write: None,
+        on_delete: corella_manifest::OnDelete::Restrict,
     }
 }
 

@@ -75,7 +75,7 @@ fn what_does_not_fit_is_refused_where_it_is_asked_for() {
     insta::assert_snapshot!(patch_refused(&mut row, "likes", json!("many")), @r#"expected a whole number of 64 bits (as a string beyond 2^53) in likes, found "many""#);
     insta::assert_snapshot!(patch_refused(&mut row, "likes", json!({"$push": 1})), @r#"expected $inc or $ops (a value of this shape is written {"$value": …}) in likes.$push, found $push"#);
     insta::assert_snapshot!(patch_refused(&mut row, "likes", json!({"$ops": [{"$inc": 1}, 2]})), @"expected an operation, $inc or $ops in likes.$ops[1], found 2");
-    insta::assert_snapshot!(patch_refused(&mut row, "likes", json!(null)), @"expected a value, since the field is required in likes, found null");
+    insta::assert_snapshot!(patch_refused(&mut row, "likes", json!(null)), @"expected a value in likes, since the field is required, found null");
     patched(&mut row, "score", json!(f64::MAX));
     assert_eq!(patched(&mut row, "score", json!({"$inc": 1e290})), f64::MAX, "rounded as doubles are");
     insta::assert_snapshot!(patch_refused(&mut row, "score", json!({"$inc": f64::MAX})), @"expected increments that keep the counter finite in score, found ones that do not");

@@ -78,7 +78,6 @@ fn undeclared_places_are_refused() {
 fn values_of_another_type_are_refused() {
     let invalid = |edit: fn(&Client), about: &str| check_refused(edit, "invalid_value", about);
     invalid(|c| c.row().insert("title", 1).unwrap(), "title");
-    invalid(|c| c.row().insert("title", LoroValue::Null).unwrap(), "title");
     invalid(|c| c.row().insert("color", "blue").unwrap(), "red, green");
     invalid(|c| c.row().insert("author", "a b").unwrap(), "User");
     invalid(|c| c.row().insert("created", "yesterday").unwrap(), "created");
@@ -111,9 +110,16 @@ fn values_of_another_type_are_refused() {
 
 #[test]
 fn undoing_the_first_write_is_no_offence() {
-    let (row, fields) = accepted(|client| client.row().delete("title").unwrap());
-    assert_eq!(fields, ["title"]);
-    assert!(json(&row, "title").is_null());
+    let (row, fields) = accepted(|client| client.row().delete("count").unwrap());
+    assert_eq!(fields, ["count"]);
+    assert!(json(&row, "count").is_null());
+}
+
+#[test]
+fn a_required_field_keeps_a_value() {
+    let refused = |edit: fn(&Client), about: &str| check_refused(edit, "required_field", about);
+    refused(|c| c.row().insert("title", LoroValue::Null).unwrap(), "title, since the field is required, found null");
+    refused(|c| c.row().delete("title").unwrap(), "title, since the field is required, found its removal");
 }
 
 #[test]

@@ -144,7 +144,7 @@ fn mistakes_are_told_before_anything_changes() {
     check_refused(json!({"body": "x", "zzz": 1}), r#"no field "zzz" is declared"#);
     check_refused(
         json!({"body": "x", "title": null}),
-        "expected a value, since the field is required in title, found null",
+        "expected a value in title, since the field is required, found null",
     );
     check_refused(
         json!({"body": "x", "count": 1.5}),
@@ -169,7 +169,7 @@ fn mistakes_are_told_before_anything_changes() {
 fn a_new_row_needs_what_is_required() {
     let mut row = RowDoc::new(note(), PeerId(1));
     let refusal = row.initialise(&object(json!({"count": 1}))).unwrap_err();
-    assert!(matches!(&refusal, Refusal::InvalidValue { field, .. } if field == "title"), "{refusal}");
+    assert!(matches!(&refusal, Refusal::Required { field, .. } if field == "title"), "{refusal}");
     assert!(row.version().is_empty());
     let change = row.initialise(&object(json!({"title": "t"}))).unwrap();
     assert_eq!(change.fields.into_iter().collect::<Vec<_>>(), [0, 3], "the title and the empty page");

@@ -17,6 +17,7 @@ pub(crate) fn field(name: &str, ty: FieldType) -> Field {
         default: None,
         allow_read: None,
         allow_write: None,
+        on_delete: corella_manifest::OnDelete::Restrict,
     }
 }
 

@@ -7,6 +7,7 @@ mod live;
 mod queries;
 pub(crate) mod rows;
 mod status;
+mod transactions;
 mod web;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/entities/{entity}/{id}/restore", post(rows::restore))
         .route("/api/query", post(queries::query))
         .route("/api/live", get(live::follow))
+        .route("/api/transactions", post(transactions::transact))
         .layer(DefaultBodyLimit::max(MOST_JSON));
     let documents = Router::new()
         .route("/api/entities/{entity}/{id}/doc", get(documents::read).post(documents::merge))

@@ -24,6 +24,8 @@ pub(super) struct Placed<'a> {
     pub(super) seq: Seq,
     pub(super) at: Timestamp,
     pub(super) write: &'a RowWrite,
+    /// Whether other rows are written in the same unit.
+    pub(super) several: bool,
 }
 
 /// An answer to keep, with the change that it speaks of.
@@ -72,6 +74,13 @@ pub(super) async fn rows(
         .bind(writes.iter().map(|placed| Moment(placed.at)).collect::<Vec<_>>())
         .execute(&mut *connection)
         .await?;
+    let several = writes.iter().filter(|placed| placed.several).map(|placed| placed.write);
+    for (table, lines) in by_table(tables, several) {
+        // Within a unit, a value that must be unique may pass from any row to any other.
+        if !table.unique.is_empty() {
+            take_out(connection, table, &lines).await?;
+        }
+    }
     for (table, lines) in by_table(tables, writes.iter().map(|placed| placed.write)) {
         project(connection, table, &lines).await?;
     }
@@ -107,10 +116,7 @@ pub(super) async fn project(
         lines.iter().partition(|(_, projection)| projection.deleted);
     // What goes makes room for what comes: a value that must be unique may pass from one to the other.
     if !gone.is_empty() {
-        let arguments = places(&gone)?;
-        query_with::<Postgres, _>(AssertSqlSafe(Arc::clone(&table.delete)), arguments)
-            .execute(&mut *connection)
-            .await?;
+        take_out(connection, table, &gone).await?;
     }
     if !here.is_empty() {
         let mut arguments = places(&here)?;
@@ -126,6 +132,12 @@ pub(super) async fn project(
             .await?;
     }
     Ok(())
+}
+
+async fn take_out(connection: &mut PgConnection, table: &Table, lines: &[Line<'_>]) -> Result<(), Error> {
+    let arguments = places(lines)?;
+    let delete = AssertSqlSafe(Arc::clone(&table.delete));
+    query_with::<Postgres, _>(delete, arguments).execute(connection).await.map(drop)
 }
 
 fn places(lines: &[Line<'_>]) -> Result<PgArguments, Error> {

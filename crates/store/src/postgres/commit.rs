@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     faults::{KillPoint, point},
-    port::{BackendError, Fold, Unit, UnitOutcome, checksum},
+    port::{BackendError, Fold, Seq, Unit, UnitOutcome, checksum},
 };
 
 /// Bytes in one statement's parameters, about, before a batch is cut in two: PostgreSQL takes no message of a gigabyte.
@@ -167,7 +167,9 @@ async fn write_range(
     for (unit, verdict) in units.iter().zip(&verdicts) {
         let Verdict::Accepted(seqs) = verdict else { continue };
         let at = unit.at;
-        writes.extend(seqs.iter().zip(&unit.writes).map(|(seq, write)| Placed { seq: *seq, at, write }));
+        let several = unit.writes.len() > 1;
+        let placed = |(seq, write): (&Seq, _)| Placed { seq: *seq, at, write, several };
+        writes.extend(seqs.iter().zip(&unit.writes).map(placed));
         last = seqs.last().copied().unwrap_or(last);
         answers.extend(unit.outcomes.iter().map(|outcome| Answered { seq: last, at, outcome }));
     }
@@ -183,6 +185,7 @@ async fn tell(connection: &mut PgConnection, verdicts: Vec<Verdict>) -> Result<V
         .filter_map(|verdict| match verdict {
             Verdict::Stale { key, known } => Some((key, *known)),
             Verdict::Accepted(_) | Verdict::NotUnique { .. } | Verdict::KeyUsed => None,
+            Verdict::Dangling(_) | Verdict::Held(_) => None,
         })
         .collect();
     let mut unseen = gather::unseen(connection, &stale).await?.into_iter();
@@ -190,6 +193,8 @@ async fn tell(connection: &mut PgConnection, verdicts: Vec<Verdict>) -> Result<V
         Verdict::Accepted(seqs) => UnitOutcome::Committed(seqs),
         Verdict::Stale { key, .. } => UnitOutcome::Stale(vec![(key, unseen.next().unwrap_or_default())]),
         Verdict::NotUnique { fields, holder } => UnitOutcome::NotUnique { fields, holder: Some(holder) },
+        Verdict::Dangling(reference) => UnitOutcome::Dangling(reference),
+        Verdict::Held(reference) => UnitOutcome::Held(reference),
         Verdict::KeyUsed => UnitOutcome::KeyUsed,
     };
     Ok(verdicts.into_iter().map(outcome).collect())

@@ -17,6 +17,7 @@ use sqlx_postgres::{PgArguments, PgConnection, Postgres};
 use super::{
     bind::Cells,
     judge::{Claim, Facts},
+    references::References,
     tables::{Table, Tables},
 };
 use crate::port::{OutcomeKey, RowWrite, Seq, TailEntry, Unit};
@@ -31,6 +32,7 @@ pub(super) async fn facts(
     let writes: Vec<&RowWrite> = units.iter().flat_map(|unit| &unit.writes).collect();
     facts.last = last(connection).await?;
     lock(connection, &writes, &mut facts).await?;
+    facts.references = References::gather(connection, tables, units).await?;
     used(connection, units, &mut facts).await?;
     let mut by_entity: HashMap<_, Vec<&RowWrite>> = HashMap::new();
     for write in &writes {
@@ -74,7 +76,7 @@ async fn lock(connection: &mut PgConnection, writes: &[&RowWrite], facts: &mut F
 }
 
 /// The element at a place that the database has counted, from 1.
-fn at<T: Copy>(elements: &[T], place: i64) -> Result<T, Error> {
+pub(super) fn at<T: Copy>(elements: &[T], place: i64) -> Result<T, Error> {
     let index = usize::try_from(place - 1).ok();
     let found = index.and_then(|index| elements.get(index)).copied();
     found.ok_or_else(|| Error::Decode("the database counted a place that was not asked for".into()))

@@ -7,8 +7,11 @@ use std::collections::{HashMap, HashSet};
 use corella_manifest::{EntityName, Value};
 use corella_rowdoc::{RowId, RowKey, Tenant};
 
-use super::tables::{Table, Tables};
-use crate::port::{OutcomeKey, RowWrite, Seq, Unit};
+use super::{
+    references::References,
+    tables::{Table, Tables},
+};
+use crate::port::{OutcomeKey, Reference, RowWrite, Seq, Unit};
 
 /// Values in which no two rows of a tenant may agree.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -61,6 +64,8 @@ pub(super) struct Facts {
     pub(super) heads: HashMap<RowKey, Seq>,
     /// The idempotency keys that have been used.
     pub(super) used: HashSet<OutcomeKey>,
+    /// Who names whom.
+    pub(super) references: References,
     /// The rows that an accepted unit writes.
     written: HashSet<RowKey>,
     holders: HashMap<Claim, RowKey>,
@@ -73,6 +78,8 @@ pub(super) enum Verdict {
     Accepted(Vec<Seq>),
     Stale { key: RowKey, known: Seq },
     NotUnique { fields: Vec<String>, holder: RowId },
+    Dangling(Reference),
+    Held(Reference),
     KeyUsed,
 }
 
@@ -112,6 +119,7 @@ impl Facts {
             seqs.push(self.last);
         }
         self.used.extend(unit.outcomes.iter().map(|outcome| outcome.key.clone()));
+        self.references.accept(tables, unit);
         Verdict::Accepted(seqs)
     }
 
@@ -122,10 +130,17 @@ impl Facts {
             if head != write.known_head || self.written.contains(&write.key) {
                 return Err(Verdict::Stale { key: write.key.clone(), known: write.known_head });
             }
-            if let Some(table) = tables.find(&write.key.entity) {
-                self.claim(table, write, moved)?;
-            }
         }
+        let tabled =
+            || unit.writes.iter().filter_map(|write| Some((tables.find(&write.key.entity)?, write)));
+        // All let go first: a value may pass from one row of the unit to another.
+        for (table, write) in tabled() {
+            self.release(table, write, moved);
+        }
+        for (table, write) in tabled() {
+            self.claim(table, write, moved)?;
+        }
+        self.references.check(tables, unit)?;
         let mut own = HashSet::new();
         let used = |outcome: &crate::port::OutcomeWrite| {
             self.used.contains(&outcome.key) || !own.insert(outcome.key.clone())
@@ -133,19 +148,25 @@ impl Facts {
         if unit.outcomes.iter().any(used) { Err(Verdict::KeyUsed) } else { Ok(()) }
     }
 
-    /// Gives the row what it claims, and takes from it what it claims no more.
+    /// Takes from the row what it holds.
+    fn release(&mut self, table: &Table, write: &RowWrite, moved: &mut Vec<Moved>) {
+        for set in 0..table.unique.len() {
+            let Some(from) = self.held.get(&(write.key.clone(), set)).cloned() else { continue };
+            self.give(write.key.clone(), set, Some(from.clone()), None);
+            moved.push(Moved { row: write.key.clone(), set, from: Some(from), to: None });
+        }
+    }
+
+    /// Gives the row what it claims.
     fn claim(&mut self, table: &Table, write: &RowWrite, moved: &mut Vec<Moved>) -> Result<(), Verdict> {
         for (set, unique) in table.unique.iter().enumerate() {
-            let to = Claim::of(table, set, write);
-            if let Some(holder) = to.as_ref().and_then(|claim| self.holders.get(claim))
-                && *holder != write.key
-            {
+            let Some(to) = Claim::of(table, set, write) else { continue };
+            if let Some(holder) = self.holders.get(&to) {
                 let fields = unique.fields.iter().map(ToString::to_string).collect();
                 return Err(Verdict::NotUnique { fields, holder: holder.id.clone() });
             }
-            let from = self.held.get(&(write.key.clone(), set)).cloned();
-            self.give(write.key.clone(), set, from.clone(), to.clone());
-            moved.push(Moved { row: write.key.clone(), set, from, to });
+            self.give(write.key.clone(), set, None, Some(to.clone()));
+            moved.push(Moved { row: write.key.clone(), set, from: None, to: Some(to) });
         }
         Ok(())
     }

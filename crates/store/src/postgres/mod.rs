@@ -16,6 +16,7 @@ mod mend;
 mod migrate;
 mod project;
 mod read;
+mod references;
 mod restore;
 mod tables;
 

@@ -10,7 +10,10 @@ use sqlx_core::{
 };
 use sqlx_postgres::{PgConnection, Postgres};
 
-use crate::port::{BackendError, Opened};
+use crate::{
+    port::{BackendError, Opened},
+    references::{Referrer, id_fields, referrers, unindexed},
+};
 
 /// The tables that a manifest declares, with the statements that write them.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +31,35 @@ pub(super) struct Table {
     pub(super) upsert: Arc<str>,
     /// Takes rows out: an array of tenants, one of ids.
     pub(super) delete: Arc<str>,
+    /// Finds those rows that are there: an array of tenants, one of ids. Gives their places in the arrays, from 1.
+    pub(super) standing: Arc<str>,
+    /// The columns that name rows: their place, their field, and the entity.
+    pub(super) references: Vec<(usize, FieldName, EntityName)>,
+    /// The fields that name this table's rows.
+    pub(super) holders: Vec<Holders>,
+}
+
+/// A field that names rows of a table.
+#[derive(Debug, Clone)]
+pub(super) struct Holders {
+    /// The entity that has it.
+    pub(super) entity: EntityName,
+    pub(super) field: FieldName,
+    /// Finds rows that name others: an array of tenants, one of the others' ids, and how many rows for each of them at
+    /// most. Gives the other's place in the arrays, from 1, and the id.
+    pub(super) find: Arc<str>,
+}
+
+impl Holders {
+    fn new(Referrer { entity, field, .. }: &Referrer) -> Self {
+        let (table, column) = (Identifier::from(entity), Identifier::from(field));
+        let find = format!(
+            "SELECT wanted.place, line.id FROM unnest($1::text[], $2::text[]) WITH ORDINALITY \
+             AS wanted (tenant, id, place) JOIN LATERAL (SELECT holder.id FROM {table} AS holder \
+             WHERE holder.corella_tenant = wanted.tenant AND holder.{column} = wanted.id LIMIT $3) AS line ON true"
+        );
+        Self { entity: entity.clone(), field: field.clone(), find: find.into() }
+    }
 }
 
 /// Fields in which no two rows may agree.
@@ -73,8 +105,12 @@ fn sql_type(ty: &FieldType) -> &'static str {
 
 impl Tables {
     pub(super) fn new(manifest: &Manifest) -> Self {
-        let tables = manifest.entities.iter().filter(|entity| entity.crdt);
-        Self(tables.map(|entity| (entity.name.clone(), Table::new(entity))).collect())
+        let referrers = referrers(manifest);
+        let table = |entity: &Entity| {
+            let referrers = referrers.get(&entity.name).map_or(&[][..], Vec::as_slice);
+            (entity.name.clone(), Table::new(entity, referrers))
+        };
+        Self(manifest.entities.iter().filter(|entity| entity.crdt).map(table).collect())
     }
 
     /// The table of an entity that the manifest declares.
@@ -92,7 +128,7 @@ impl Tables {
 }
 
 impl Table {
-    fn new(entity: &Entity) -> Self {
+    fn new(entity: &Entity, referrers: &[Referrer]) -> Self {
         let name = Identifier::from(&entity.name);
         let declared =
             entity.fields.iter().map(|field| Column::new(Identifier::from(&field.name), &field.ty));
@@ -119,7 +155,16 @@ impl Table {
              WHERE line.corella_tenant = gone.tenant AND line.id = gone.id"
         )
         .into();
-        Self { name, columns, indexes, unique, upsert, delete }
+        let standing = format!(
+            "SELECT wanted.place FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted (tenant, id, place) \
+             JOIN {name} AS line ON line.corella_tenant = wanted.tenant AND line.id = wanted.id"
+        )
+        .into();
+        let references = id_fields(entity)
+            .map(|(position, field, target)| (position, field.name.clone(), target.clone()))
+            .collect();
+        let holders = referrers.iter().map(Holders::new).collect();
+        Self { name, columns, indexes, unique, upsert, delete, standing, references, holders }
     }
 
     pub(super) fn name(&self) -> &Identifier {
@@ -187,8 +232,13 @@ fn indexes(entity: &Entity, table: &Identifier) -> Vec<String> {
         let name = Identifier::index(&entity.name, &format!("index {}", index.name));
         (name, index.fields.as_slice(), index.unique)
     });
+    let of_references = unindexed(entity).map(|field| {
+        let name = Identifier::index(&entity.name, &format!("reference {field}"));
+        (name, std::slice::from_ref(field), false)
+    });
     of_fields
         .chain(declared)
+        .chain(of_references)
         .map(|(name, fields, unique)| {
             let unique = if unique { "UNIQUE " } else { "" };
             // Queries order null before all values, and end with the id.

@@ -7,6 +7,7 @@ use rusqlite::{Connection, Error, ErrorCode, Params, ToSql, Transaction, Transac
 
 use super::{
     bind::{Bound, is_full, unavailable},
+    references,
     tables::{Table, Tables},
 };
 use crate::faults::{KillPoint, point};
@@ -43,7 +44,7 @@ fn last_seq(connection: &Connection) -> Result<Seq, Error> {
 }
 
 /// Why a unit is taken back while its neighbours stay.
-enum Halt {
+pub(super) enum Halt {
     Outcome(UnitOutcome),
     Error(Error),
 }
@@ -77,15 +78,31 @@ fn apply(
 fn write_unit(connection: &Connection, tables: &Tables, unit: &Unit, last: Seq) -> Result<Vec<Seq>, Halt> {
     let at = unit.at.as_microsecond();
     let mut seqs = Vec::with_capacity(unit.writes.len());
+    if unit.writes.len() > 1 {
+        clear_lines(connection, tables, unit)?;
+    }
     for write in &unit.writes {
         let seq = Seq(last.0 + 1 + i64::try_from(seqs.len()).unwrap_or(i64::MAX));
         write_row(connection, tables, write, seq, at)?;
         seqs.push(seq);
     }
+    references::check(connection, tables, unit)?;
     for outcome in &unit.outcomes {
         write_outcome(connection, outcome, seqs.last().copied().unwrap_or(last), at)?;
     }
     Ok(seqs)
+}
+
+/// Takes the lines out that are about to be written, where values must be unique: one may pass from row to row.
+fn clear_lines(connection: &Connection, tables: &Tables, unit: &Unit) -> Result<(), Error> {
+    for RowWrite { key, .. } in unit.writes.iter().filter(|write| !write.late) {
+        if let Ok(table) = tables.get(&key.entity)
+            && !table.unique.is_empty()
+        {
+            run(connection, &table.delete, (key.tenant.as_str(), key.id.as_str()))?;
+        }
+    }
+    Ok(())
 }
 
 fn write_row(

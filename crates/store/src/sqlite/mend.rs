@@ -76,6 +76,8 @@ fn clash(connection: &Connection, table: &Table, mend: &Mend) -> Result<MendOutc
         UnitOutcome::NotUnique { fields, holder } => MendOutcome::NotUnique { fields, holder },
         UnitOutcome::Committed(_)
         | UnitOutcome::Stale(_)
+        | UnitOutcome::Dangling(_)
+        | UnitOutcome::Held(_)
         | UnitOutcome::KeyUsed
         | UnitOutcome::Unfit { .. } => MendOutcome::NotUnique { fields: Vec::new(), holder: None },
     })

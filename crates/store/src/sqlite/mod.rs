@@ -7,6 +7,7 @@ mod dump;
 mod mend;
 mod migrate;
 mod read;
+mod references;
 mod restore;
 mod tables;
 

@@ -7,7 +7,10 @@ use corella_query::Identifier;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::bind::unavailable;
-use crate::port::{BackendError, Opened};
+use crate::{
+    port::{BackendError, Opened},
+    references::{Referrer, referrers, unindexed},
+};
 
 /// The tables that a manifest declares, with the statements that write them.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +28,28 @@ pub(super) struct Table {
     pub(super) upsert: String,
     /// Takes a row out: tenant, id.
     pub(super) delete: String,
+    /// Finds out whether a row is there: tenant, id.
+    pub(super) exists: String,
+    /// The fields that name this table's rows.
+    pub(super) holders: Vec<Holders>,
+}
+
+/// A field that names rows of a table.
+#[derive(Debug, Clone)]
+pub(super) struct Holders {
+    /// The entity that has it.
+    pub(super) entity: EntityName,
+    pub(super) field: FieldName,
+    /// Finds a row that names another: tenant, the other's id.
+    pub(super) find: String,
+}
+
+impl Holders {
+    fn new(Referrer { entity, field, .. }: &Referrer) -> Self {
+        let (table, column) = (Identifier::from(entity), Identifier::from(field));
+        let find = format!("SELECT id FROM {table} WHERE corella_tenant = ?1 AND {column} = ?2 LIMIT 1");
+        Self { entity: entity.clone(), field: field.clone(), find }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +68,12 @@ impl Column {
 
 impl Tables {
     pub(super) fn new(manifest: &Manifest) -> Self {
-        let tables = manifest.entities.iter().filter(|entity| entity.crdt);
-        Self(tables.map(|entity| (entity.name.clone(), Table::new(entity))).collect())
+        let referrers = referrers(manifest);
+        let table = |entity: &Entity| {
+            let referrers = referrers.get(&entity.name).map_or(&[][..], Vec::as_slice);
+            (entity.name.clone(), Table::new(entity, referrers))
+        };
+        Self(manifest.entities.iter().filter(|entity| entity.crdt).map(table).collect())
     }
 
     /// The table of an entity that the manifest declares.
@@ -58,7 +87,7 @@ impl Tables {
 }
 
 impl Table {
-    fn new(entity: &Entity) -> Self {
+    fn new(entity: &Entity, referrers: &[Referrer]) -> Self {
         let name = Identifier::from(&entity.name);
         let declared =
             entity.fields.iter().map(|field| Column::new(Identifier::from(&field.name), &field.ty));
@@ -85,7 +114,9 @@ impl Table {
             places.join(", ")
         );
         let delete = format!("DELETE FROM {name} WHERE corella_tenant = ?1 AND id = ?2");
-        Self { name, columns, indexes, unique, upsert, delete }
+        let exists = format!("SELECT 1 FROM {name} WHERE corella_tenant = ?1 AND id = ?2");
+        let holders = referrers.iter().map(Holders::new).collect();
+        Self { name, columns, indexes, unique, upsert, delete, exists, holders }
     }
 
     pub(super) fn name(&self) -> &Identifier {
@@ -138,8 +169,13 @@ fn indexes(entity: &Entity, table: &Identifier) -> Vec<String> {
         let name = Identifier::index(&entity.name, &format!("index {}", index.name));
         (name, index.fields.as_slice(), index.unique)
     });
+    let of_references = unindexed(entity).map(|field| {
+        let name = Identifier::index(&entity.name, &format!("reference {field}"));
+        (name, std::slice::from_ref(field), false)
+    });
     of_fields
         .chain(declared)
+        .chain(of_references)
         .map(|(name, fields, unique)| {
             let unique = if unique { "UNIQUE " } else { "" };
             let columns: String =

@@ -73,7 +73,7 @@ async fn furnish(backend: &dyn Backend) {
     put(backend, write_of(key_of("acme", "Note", "n1"), Seq::ZERO, "of acme", values("acme", None, 0))).await;
     let tag = write_of(key_of("", "Tag", "t1"), Seq::ZERO, "tag", values("tag", None, 0));
     let outcomes = vec![outcome(outcome_key("ada", "k"), "{}")];
-    let unit = Unit { writes: vec![tag], outcomes, at: Timestamp::UNIX_EPOCH };
+    let unit = Unit { writes: vec![tag], references: Vec::new(), outcomes, at: Timestamp::UNIX_EPOCH };
     commit(backend, &[unit]).await;
 }
 

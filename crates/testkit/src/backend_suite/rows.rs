@@ -88,7 +88,7 @@ pub(super) fn write_slug(id: &str, known_head: Seq, slug: &str) -> RowWrite {
 }
 
 pub(super) fn unit(writes: Vec<RowWrite>) -> Unit {
-    Unit { writes, outcomes: Vec::new(), at: Timestamp::UNIX_EPOCH }
+    Unit { writes, references: Vec::new(), outcomes: Vec::new(), at: Timestamp::UNIX_EPOCH }
 }
 
 pub(super) fn outcome_key(author: &str, key: &str) -> OutcomeKey {
@@ -117,6 +117,8 @@ pub(super) fn seqs(outcome: &UnitOutcome) -> Vec<Seq> {
         UnitOutcome::Committed(seqs) => seqs.clone(),
         other @ (UnitOutcome::Stale(_)
         | UnitOutcome::NotUnique { .. }
+        | UnitOutcome::Dangling(_)
+        | UnitOutcome::Held(_)
         | UnitOutcome::KeyUsed
         | UnitOutcome::Unfit { .. }) => {
             unreachable!("the unit was not committed: {other:?}")
