@@ -9,6 +9,7 @@
 //!
 //! This crate does not know sockets or users.
 
+mod access;
 mod apply;
 pub mod archive;
 mod audit;
@@ -26,18 +27,22 @@ mod job;
 mod json;
 mod late;
 mod model;
+mod permit;
 pub mod port;
 pub mod postgres;
+mod question;
+mod reading;
 mod repair;
 mod resident;
 pub mod sqlite;
 mod store;
 
+pub use access::Access;
 pub use audit::{CheckReport, Difference, check};
 pub use cache::CacheBudget;
 pub use committer::{CommitSink, Committed, RowEvent};
 pub use durability::Durability;
-pub use error::{ReadError, StartError, WriteError};
+pub use error::{Forbidden, ReadError, StartError, WriteError};
 pub use follow::FollowInterval;
 pub use guard::{Backfill, Export, RichRow, RowGuard};
 pub use import::{Reading, RowReader, fill_tables};
@@ -45,5 +50,7 @@ pub use job::{Author, Idempotency, Reply, RowChange, SourceId, Write, Written};
 pub use json::row_json;
 pub use late::LateDelay;
 pub use model::check_served;
+pub use question::Question;
+pub use reading::{Restricted, SeenPage, SeenRow};
 pub use repair::{MendedRow, RepairReport, repair};
 pub use store::{Page, Store, StoreOptions};
