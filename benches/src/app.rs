@@ -26,7 +26,8 @@ pub(crate) fn manifest() -> String {
             { "name": "count", "type": "int", "optional": true },
             { "name": "pinned", "type": "bool", "optional": true },
             { "name": "position", "type": "float", "optional": true }
-        ] }]
+        ] }],
+        "policies": [{ "name": "the author", "entity": "Note", "allow": "auth.userId != null" }]
     });
     manifest.to_string()
 }
@@ -61,7 +62,7 @@ pub(crate) async fn write(store: &Store, row: usize, change: RowChange) {
         entity: EntityName::new("Note").unwrap(),
         id: RowId::new(&row_id(row)).unwrap(),
     };
-    let author = Author { user: "bench".into(), source: None };
+    let author = Author::trusted("bench");
     store.write(Write { key, change, author, wants_row: false, idempotency: None }).await.unwrap();
 }
 

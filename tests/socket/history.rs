@@ -15,7 +15,8 @@ const MANIFEST: &str = r#"{
   "entities": [
     { "name": "Note", "history": { "keep": "latest" },
       "fields": [{ "name": "body", "type": "richtext", "optional": true }] }
-  ]
+  ],
+  "policies": [{ "name": "everybody", "entity": "Note", "allow": "true" }]
 }"#;
 
 const ROOM: &str = "Note/n1";

@@ -129,7 +129,7 @@ impl Failure {
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::ManifestFile { .. } | Self::Manifest { .. } => 3,
-            Self::Start { source: StartError::Unserved(_), .. } => 3,
+            Self::Start { source: StartError::Unserved(_) | StartError::Policies(_), .. } => 3,
             Self::Open(_) | Self::OpenDatabase(_) | Self::NoPlace | Self::TwoPlaces => 4,
             Self::Secret { .. } | Self::ShortSecret { .. } | Self::NoSecret => 4,
             Self::Start { source: StartError::Backend(_), .. } => 4,

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use corella_rowdoc::{RowKey, Version};
-use corella_store::{CommitSink, Committed, ReadError, Store, port::FollowedChange};
+use corella_store::{Access, CommitSink, Committed, ReadError, RowGuard, Store, port::FollowedChange};
 use corella_wire::{Envelope, Frame, Magic, Permission, RoomName, encode};
+use jiff::Timestamp;
 
 use crate::{
+    admissions::{Admissions, Pass},
     outbox::Outbox,
     presence::{Presence, PresenceLimits},
     queries::{LiveLimits, LiveQueries},
@@ -29,12 +31,15 @@ pub struct Joined {
 /// Everything that is watched on one server.
 pub struct Hub {
     rooms: Rooms,
+    admissions: Admissions,
     presence: Presence,
     queries: LiveQueries,
 }
 
 impl CommitSink for Hub {
     fn committed(&self, changes: &[Committed]) {
+        // Doubts come first: what is queued after them is not sent before they are settled.
+        changes.iter().for_each(|change| self.admissions.committed(change));
         for change in changes {
             self.rooms.publish(change);
         }
@@ -42,6 +47,7 @@ impl CommitSink for Hub {
     }
 
     fn changed_elsewhere(&self, changes: &[FollowedChange]) {
+        changes.iter().for_each(|change| self.admissions.changed_elsewhere(change));
         for change in changes {
             self.rooms.publish_elsewhere(change);
         }
@@ -49,11 +55,13 @@ impl CommitSink for Hub {
     }
 
     fn lost_track(&self) {
+        self.admissions.doubt_all();
         self.rooms.set_all_behind();
         self.queries.lost_track();
     }
 
     fn reshaped(&self) {
+        self.admissions.doubt_all();
         self.queries.reshaped();
     }
 }
@@ -68,7 +76,12 @@ impl Hub {
     /// A hub whose live queries may take this much.
     #[must_use]
     pub fn with_limits(presence: PresenceLimits, live: LiveLimits) -> Self {
-        Self { rooms: Rooms::default(), presence: Presence::new(presence), queries: LiveQueries::new(live) }
+        Self {
+            rooms: Rooms::default(),
+            admissions: Admissions::default(),
+            presence: Presence::new(presence),
+            queries: LiveQueries::new(live),
+        }
     }
 
     /// The queries that are followed.
@@ -83,12 +96,13 @@ impl Hub {
         &self.presence
     }
 
-    /// Lets a connection watch a row.
+    /// Lets a connection watch a row, if it may see it.
     ///
-    /// What comes back has to be sent before anything that is queued from now on.
+    /// What comes back has to be sent before anything that is queued from now on, but after every
+    /// [doubt](Outbox::take_doubt) is settled.
     ///
     /// # Errors
-    /// [`JoinError`] when the row cannot be read; then the connection does not watch it.
+    /// [`JoinError`] when the row cannot be read, or not by this caller; then the connection does not watch it.
     pub async fn join(
         &self,
         store: &Store,
@@ -96,9 +110,13 @@ impl Hub {
         key: &RowKey,
         room: RoomName,
         since: &Version,
+        access: Access,
     ) -> Result<Joined, JoinError> {
         let mut row = store.lock(key).await;
-        let backfill = row.backfill(since).await?;
+        let backfill = row.backfill(since).await;
+        let pass = Arc::new(Pass { key: key.clone(), magic: Magic::Document, room: room.clone() });
+        self.admit(&mut row, outbox, &pass, access).await?;
+        let backfill = backfill?;
         let answer = Envelope {
             magic: Magic::Document,
             room: room.clone(),
@@ -113,6 +131,72 @@ impl Hub {
         self.rooms.watch(key, outbox, room, backfill.version);
         drop(row);
         Ok(Joined { frames })
+    }
+
+    /// Lets a connection take part in a row's presence, if it may see the row; what comes back is to be sent to it.
+    ///
+    /// # Errors
+    /// [`JoinError`] when the row cannot be read, or not by this caller; then the connection does not take part.
+    pub async fn join_presence(
+        &self,
+        store: &Store,
+        outbox: &Arc<Outbox>,
+        pass: &Arc<Pass>,
+        user: Arc<str>,
+        access: Access,
+        now_ms: i64,
+    ) -> Result<Vec<Bytes>, JoinError> {
+        let mut row = store.lock(&pass.key).await;
+        self.admit(&mut row, outbox, pass, access).await?;
+        Ok(self.presence.join(outbox, &pass.key, pass.room.clone(), user, now_ms))
+    }
+
+    /// Lets a connection in, or out when it may not see the row.
+    async fn admit(
+        &self,
+        row: &mut RowGuard,
+        outbox: &Arc<Outbox>,
+        pass: &Arc<Pass>,
+        access: Access,
+    ) -> Result<(), JoinError> {
+        let result = async {
+            let question = row.question(&access).await?;
+            // Noted before it is asked, so that nothing which changes the answer is missed.
+            self.admissions.enter(outbox, pass, access, &question);
+            row.settle(&question).await
+        };
+        let result = result.await;
+        if result.is_err() {
+            self.evict(outbox, pass);
+        }
+        Ok(result?)
+    }
+
+    /// Asks again whether a connection may be in a room.
+    ///
+    /// # Errors
+    /// [`JoinError`] when it may not, or when that cannot be told; then it is not any more, and nothing is queued that
+    /// is about the room.
+    pub async fn ask_again(
+        &self,
+        store: &Store,
+        outbox: &Arc<Outbox>,
+        pass: &Arc<Pass>,
+    ) -> Result<(), JoinError> {
+        let Some(access) = self.admissions.access(outbox.source(), pass) else { return Ok(()) };
+        let mut row = store.lock(&pass.key).await;
+        self.admit(&mut row, outbox, pass, access).await
+    }
+
+    /// Goes on with another access of a connection that is in a room; it is put in doubt.
+    pub fn renew(&self, outbox: &Outbox, pass: &Pass, access: Access) {
+        self.admissions.renew(outbox.source(), pass, access);
+    }
+
+    /// Takes a connection out of a room, with all that waits for it there.
+    pub fn evict(&self, outbox: &Outbox, pass: &Pass) {
+        self.leave(outbox, pass);
+        outbox.drop_all_about(pass);
     }
 
     /// What a connection that fell behind lacks of a row; nothing when it does not watch it any more.
@@ -137,9 +221,16 @@ impl Hub {
         Ok(frames)
     }
 
-    /// Ends a connection's watching of a row under a name.
-    pub fn leave(&self, outbox: &Outbox, key: &RowKey, room: &RoomName) {
-        self.rooms.leave(key, outbox.source(), room);
+    /// Takes a connection out of a room.
+    pub fn leave(&self, outbox: &Outbox, pass: &Pass) {
+        let source = outbox.source();
+        self.admissions.leave(source, pass);
+        match pass.magic {
+            Magic::Document => self.rooms.leave(&pass.key, source, &pass.room),
+            Magic::Ephemeral | Magic::PersistedEphemeral | Magic::Other(_) => {
+                self.presence.leave(source, &pass.key, Timestamp::now().as_millisecond());
+            }
+        }
     }
 
     /// Sets the gauges of what is watched.

@@ -7,9 +7,11 @@ use std::{
 
 use bytes::Bytes;
 use corella_rowdoc::{RowKey, Version};
-use corella_store::SourceId;
-use corella_wire::RoomName;
+use corella_store::{Access, SourceId};
+use corella_wire::{Magic, RoomName};
 use tokio::sync::Notify;
+
+use crate::admissions::Pass;
 
 /// How much may wait in an outbox.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +32,8 @@ impl Default for OutboxLimits {
 /// What a connection's writer is to do next.
 #[derive(Debug)]
 pub enum Work {
-    /// Send these frames.
-    Frames(Vec<Bytes>),
+    /// Send these frames, each with the room that it is about when that may be taken away from the connection.
+    Frames(Vec<Queued>),
     /// Let the connection join a row that it asked for.
     Join {
         /// The row.
@@ -40,6 +42,8 @@ pub enum Work {
         room: RoomName,
         /// What the connection has of it.
         since: Version,
+        /// As whom it is joined.
+        access: Access,
     },
     /// Bring the connection up to date with a row that it fell behind of.
     CatchUp {
@@ -52,6 +56,15 @@ pub enum Work {
     Text(String),
     /// Have the whole answer to a live query sent, of which the connection fell behind.
     Answer(Arc<str>),
+}
+
+/// A frame that waits.
+#[derive(Debug, Clone)]
+pub struct Queued {
+    /// The frame.
+    pub frame: Bytes,
+    /// The room that it is about, when that may be taken away from the connection.
+    pub about: Option<(Magic, RoomName)>,
 }
 
 /// A connection's outgoing queue.
@@ -68,8 +81,10 @@ pub struct Outbox {
 
 #[derive(Default)]
 struct Queue {
-    frames: VecDeque<Bytes>,
+    frames: VecDeque<Queued>,
     bytes: usize,
+    /// The rooms that the connection may not be in any more; before anything is sent, that has to be asked.
+    doubts: VecDeque<Arc<Pass>>,
     texts: VecDeque<Text>,
     /// Bytes of the texts about live queries.
     live_bytes: usize,
@@ -108,7 +123,17 @@ impl Outbox {
     pub fn push_answer(&self, frame: Bytes) {
         self.with(|queue| {
             queue.bytes += frame.len();
-            queue.frames.push_back(frame);
+            queue.frames.push_back(Queued { frame, about: None });
+        });
+        self.filled.notify_one();
+    }
+
+    /// Queues an answer as [`Outbox::push_answer`] does, which is dropped if the room is taken away from the connection.
+    pub fn push_answer_about(&self, pass: &Pass, frame: Bytes) {
+        let about = Some((pass.magic, pass.room.clone()));
+        self.with(|queue| {
+            queue.bytes += frame.len();
+            queue.frames.push_back(Queued { frame, about });
         });
         self.filled.notify_one();
     }
@@ -147,8 +172,9 @@ impl Outbox {
         self.filled.notify_one();
     }
 
-    /// Queues the frames of one change, or none of them when they do not fit; says whether they did.
-    pub(crate) fn push_change(&self, frames: &[Bytes]) -> bool {
+    /// Queues the frames of one change of a row's document, or none of them when they do not fit; says whether they did.
+    pub(crate) fn push_change(&self, room: &RoomName, frames: &[Bytes]) -> bool {
+        let about = (Magic::Document, room.clone());
         let bytes: usize = frames.iter().map(Bytes::len).sum();
         let fits = self.with(|queue| {
             let is_full = queue.bytes + bytes > self.limits.bytes
@@ -157,7 +183,8 @@ impl Outbox {
                 return false;
             }
             queue.bytes += bytes;
-            queue.frames.extend(frames.iter().cloned());
+            let frames = frames.iter().cloned();
+            queue.frames.extend(frames.map(|frame| Queued { frame, about: Some(about.clone()) }));
             true
         });
         if fits {
@@ -166,13 +193,14 @@ impl Outbox {
         fits
     }
 
-    /// Queues a presence frame, unless the queue is half full: presence is the first to go.
-    pub(crate) fn push_presence(&self, frame: Bytes) {
+    /// Queues a presence frame of a room, unless the queue is half full: presence is the first to go.
+    pub(crate) fn push_presence(&self, room: &RoomName, frame: Bytes) {
+        let about = Some((Magic::Ephemeral, room.clone()));
         let fits = self.with(|queue| {
             let fits = !queue.closed && queue.bytes + frame.len() <= self.limits.bytes / 2;
             if fits {
                 queue.bytes += frame.len();
-                queue.frames.push_back(frame);
+                queue.frames.push_back(Queued { frame, about });
             }
             fits
         });
@@ -184,9 +212,51 @@ impl Outbox {
     }
 
     /// Queues the connection's wish to join a row.
-    pub fn push_join(&self, key: RowKey, room: RoomName, since: Version) {
-        self.with(|queue| queue.joins.push_back(Work::Join { key, room, since }));
+    pub fn push_join(&self, key: RowKey, room: RoomName, since: Version, access: Access) {
+        self.with(|queue| queue.joins.push_back(Work::Join { key, room, since, access }));
         self.filled.notify_one();
+    }
+
+    /// Queues the question whether the connection may still be in a room; nothing more is sent before it is answered.
+    pub(crate) fn push_doubt(&self, pass: Arc<Pass>) {
+        self.with(|queue| {
+            if !queue.closed && !queue.doubts.contains(&pass) {
+                queue.doubts.push_back(pass);
+            }
+        });
+        self.filled.notify_one();
+    }
+
+    /// The next room of which it has to be asked whether the connection may still be in it. While there is one, nothing
+    /// may be handed to the socket.
+    #[must_use]
+    pub fn take_doubt(&self) -> Option<Arc<Pass>> {
+        self.with(|queue| queue.doubts.pop_front())
+    }
+
+    /// Whether [`Outbox::take_doubt`] has something.
+    #[must_use]
+    pub fn has_doubts(&self) -> bool {
+        self.with(|queue| !queue.doubts.is_empty())
+    }
+
+    /// Drops everything that waits and is about this room.
+    pub(crate) fn drop_all_about(&self, pass: &Pass) {
+        let about = (pass.magic, pass.room.clone());
+        self.with(|queue| {
+            let Queue { frames, bytes, behind, .. } = queue;
+            frames.retain(|queued| {
+                let stays = queued.about.as_ref() != Some(&about);
+                if !stays {
+                    *bytes -= queued.frame.len();
+                }
+                stays
+            });
+            if pass.magic == Magic::Document {
+                behind.retain(|(_, room)| *room != pass.room);
+            }
+        });
+        self.drained.notify_waiters();
     }
 
     /// Queues a row that the connection fell behind of, to be caught up with once everything else is sent.
@@ -224,10 +294,10 @@ impl Outbox {
             let mut frames = Vec::new();
             let mut bytes = 0;
             while bytes < most_bytes
-                && let Some(frame) = queue.frames.pop_front()
+                && let Some(queued) = queue.frames.pop_front()
             {
-                bytes += frame.len();
-                frames.push(frame);
+                bytes += queued.frame.len();
+                frames.push(queued);
             }
             queue.bytes -= bytes;
             Some(Work::Frames(frames))

@@ -220,7 +220,7 @@ impl Presence {
                 Some(_) | None => &encoded.insert((&member.room, self.frames(&member.room, &update))).1,
             };
             for frame in frames {
-                member.outbox.push_presence(frame.clone());
+                member.outbox.push_presence(&member.room, frame.clone());
             }
         }
     }

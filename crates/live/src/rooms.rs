@@ -106,7 +106,7 @@ impl Rooms {
                     &encoded.insert((watcher.room.clone(), frames)).1
                 }
             };
-            if watcher.outbox.push_change(frames) {
+            if watcher.outbox.push_change(&watcher.room, frames) {
                 watcher.sent = Arc::clone(&event.version);
             } else {
                 watcher.fall_behind(&event.key);
@@ -129,7 +129,7 @@ impl Rooms {
                 continue;
             }
             let frames = self.frames(&watcher.room, std::slice::from_ref(*delta));
-            if watcher.sent.includes(needed) && watcher.outbox.push_change(&frames) {
+            if watcher.sent.includes(needed) && watcher.outbox.push_change(&watcher.room, &frames) {
                 let mut sent = Version::clone(&watcher.sent);
                 sent.merge(reached);
                 watcher.sent = Arc::new(sent);

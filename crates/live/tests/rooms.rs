@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use corella_live::{Hub, Outbox, OutboxLimits, PresenceLimits, Work};
+use corella_live::{Hub, Outbox, OutboxLimits, Pass, PresenceLimits, Work};
 use corella_manifest::{EntityName, Manifest};
 use corella_rowdoc::{RowId, RowKey, Tenant, Version};
 use corella_store::{
-    Author, CommitSink, RowChange, SourceId, Store, StoreOptions, Write,
+    Access, Author, CommitSink, RowChange, SourceId, Store, StoreOptions, Write,
     sqlite::{Durability, SqliteBackend},
 };
-use corella_wire::{Frame, RoomName, decode};
+use corella_wire::{Frame, Magic, RoomName, decode};
 use serde_json::json;
 
 struct House {
@@ -43,7 +43,7 @@ impl House {
     }
 
     async fn write(&self, change: RowChange, source: Option<u64>) {
-        let author = Author { user: "ada".into(), source: source.map(SourceId) };
+        let author = Author { source: source.map(SourceId), ..Author::trusted("ada") };
         let write = Write { key: self.key.clone(), change, author, wants_row: false, idempotency: None };
         self.store.write(write).await.unwrap();
     }
@@ -57,7 +57,15 @@ impl House {
     }
 
     async fn join(&self, outbox: &Arc<Outbox>, since: &Version) -> Vec<Bytes> {
-        self.hub.join(&self.store, outbox, &self.key, self.room.clone(), since).await.unwrap().frames
+        self.hub
+            .join(&self.store, outbox, &self.key, self.room.clone(), since, Access::Everything)
+            .await
+            .unwrap()
+            .frames
+    }
+
+    fn pass(&self) -> Pass {
+        Pass { key: self.key.clone(), magic: Magic::Document, room: self.room.clone() }
     }
 
     async fn version(&self) -> Version {
@@ -81,7 +89,7 @@ fn queued(outbox: &Outbox) -> Vec<String> {
 
 fn kinds(work: Work) -> Vec<String> {
     match work {
-        Work::Frames(frames) => frames.into_iter().map(kind).collect(),
+        Work::Frames(frames) => frames.into_iter().map(|queued| kind(queued.frame)).collect(),
         Work::Join { room, .. } => vec![format!("join {room}")],
         Work::CatchUp { room, .. } => vec![format!("catch up {room}")],
         Work::Text(text) => vec![text],
@@ -107,7 +115,7 @@ async fn a_joiner_gets_what_it_lacks_and_each_later_change_once() {
     house.patch("two").await;
     house.patch("two").await;
     assert_eq!(queued(&reader), ["1 updates"], "the second patch changed nothing");
-    house.hub.leave(&reader, &house.key, &house.room);
+    house.hub.leave(&reader, &house.pass());
     house.patch("three").await;
     assert_eq!(queued(&reader), [""; 0]);
 }
@@ -143,7 +151,7 @@ async fn catching_up_with_a_row_that_was_left_sends_nothing() {
     house.insert().await;
     let reader = outbox(1, OutboxLimits::default());
     house.join(&reader, &Version::empty()).await;
-    house.hub.leave(&reader, &house.key, &house.room);
+    house.hub.leave(&reader, &house.pass());
     assert!(
         house.hub.catch_up(&house.store, &reader, &house.key, house.room.clone()).await.unwrap().is_empty()
     );
@@ -168,10 +176,14 @@ async fn a_row_may_be_watched_under_two_names() {
     let reader = outbox(1, OutboxLimits::default());
     let other = RoomName::new("n1").unwrap();
     house.join(&reader, &Version::empty()).await;
-    house.hub.join(&house.store, &reader, &house.key, other, &Version::empty()).await.unwrap();
+    house
+        .hub
+        .join(&house.store, &reader, &house.key, other, &Version::empty(), Access::Everything)
+        .await
+        .unwrap();
     house.patch("two").await;
     assert_eq!(queued(&reader), ["1 updates", "1 updates"]);
-    house.hub.leave(&reader, &house.key, &house.room);
+    house.hub.leave(&reader, &house.pass());
     house.patch("three").await;
     assert_eq!(queued(&reader), ["1 updates"]);
 }

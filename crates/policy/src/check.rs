@@ -4,7 +4,7 @@ use cel::{
     IdedExpr,
     common::ast::{CallExpr, EntryExpr, Expr, LiteralValue, operators},
 };
-use corella_manifest::{Entity, FieldType, Manifest};
+use corella_manifest::{Crdt, Entity, FieldType, Manifest};
 use corella_query::Column;
 
 use crate::{
@@ -399,7 +399,13 @@ impl Checker<'_> {
                 self.report_name(&entry.key, &format!("a field of {}", entity.name), name, columns);
                 continue;
             };
-            let expected = entity.field(column.name()).map_or(Type::Text, |field| Type::of(&field.ty));
+            let field = entity.field(column.name());
+            if let Some(field) = field.filter(|field| !matches!(field.crdt, Crdt::Lww | Crdt::Counter)) {
+                let found = format!("{name}, which is `crdt: {}`", field.crdt.word());
+                self.report(&entry.key, "a field with one plain value", found);
+                continue;
+            }
+            let expected = field.map_or(Type::Text, |field| Type::of(&field.ty));
             if !expected.may_equal(&ty) {
                 self.report(&entry.value, expected.to_string(), ty.to_string());
             }

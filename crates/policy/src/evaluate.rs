@@ -1,6 +1,10 @@
 //! Asking an expression about one row.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    cell::RefCell,
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+};
 
 use async_trait::async_trait;
 use cel::{
@@ -8,7 +12,7 @@ use cel::{
     common::ast::{EntryExpr, Expr, operators},
     extractors::This,
 };
-use corella_manifest::{Entity, EntityName, Manifest};
+use corella_manifest::{Entity, EntityName, Manifest, Value};
 use corella_query::{Column, Filter, RowView, Test};
 use jiff::Timestamp;
 
@@ -32,6 +36,19 @@ pub trait Memberships: Sync {
     /// # Errors
     /// When the rows cannot be looked up.
     async fn exists(&self, entity: &EntityName, filter: Filter) -> Result<bool, Self::Error>;
+
+    /// The values that `column` has in the rows of `entity`, in the caller's tenant, that meet `filter`; `None` when these
+    /// rows are more than `most`.
+    ///
+    /// # Errors
+    /// When the rows cannot be looked up.
+    async fn values(
+        &self,
+        entity: &EntityName,
+        filter: Filter,
+        column: &Column,
+        most: u32,
+    ) -> Result<Option<Vec<Value>>, Self::Error>;
 }
 
 /// No row exists.
@@ -44,6 +61,16 @@ impl Memberships for NoMemberships {
 
     async fn exists(&self, _entity: &EntityName, _filter: Filter) -> Result<bool, Self::Error> {
         Ok(false)
+    }
+
+    async fn values(
+        &self,
+        _entity: &EntityName,
+        _filter: Filter,
+        _column: &Column,
+        _most: u32,
+    ) -> Result<Option<Vec<Value>>, Self::Error> {
+        Ok(Some(Vec::new()))
     }
 }
 
@@ -74,6 +101,22 @@ pub(crate) enum Outline {
 }
 
 impl Outline {
+    /// Any of `parts`.
+    pub(crate) fn any(parts: impl Iterator<Item = Self>) -> Self {
+        Self::Any(parts.collect())
+    }
+
+    /// The rows that are looked up for it.
+    pub(crate) fn memberships(&self, found: &mut Vec<(EntityName, Filter)>) {
+        match self {
+            Self::Known(_) => {}
+            Self::Exists(entity, filter) => found.push((entity.clone(), filter.clone())),
+            Self::Not(inner) => inner.memberships(found),
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.memberships(found)),
+            Self::If(parts) => parts.iter().for_each(|part| part.memberships(found)),
+        }
+    }
+
     /// Looks up what is open, and no more than it takes.
     pub(crate) async fn settle<M: Memberships + ?Sized>(&self, memberships: &M) -> Result<Truth, M::Error> {
         match self {
@@ -118,9 +161,12 @@ async fn joined<M: Memberships + ?Sized>(
     Ok(result)
 }
 
+/// A row, and the declared fields of it that an expression looks at.
+pub(crate) type Looked<'a> = (&'a dyn RowView, &'a BTreeSet<usize>);
+
 /// All that an expression may name.
 pub(crate) struct Frame<'a> {
-    manifest: &'a Manifest,
+    pub(crate) manifest: &'a Manifest,
     context: Context<'static, 'static>,
 }
 
@@ -129,18 +175,18 @@ impl<'a> Frame<'a> {
         manifest: &'a Manifest,
         entity: &Entity,
         caller: &Caller,
-        data: Option<&dyn RowView>,
-        next: Option<&dyn RowView>,
+        data: Option<Looked<'_>>,
+        next: Option<Looked<'_>>,
         now: Timestamp,
     ) -> Self {
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
         context.add_variable_from_value("auth", caller.to_cel());
         context.add_variable_from_value("now", time_to_cel(now));
-        if let Some(row) = data {
-            context.add_variable_from_value("data", from_row(entity, row));
+        if let Some((row, columns)) = data {
+            context.add_variable_from_value("data", from_row(entity, row, columns));
         }
-        if let Some(row) = next {
-            context.add_variable_from_value("next", from_row(entity, row));
+        if let Some((row, columns)) = next {
+            context.add_variable_from_value("next", from_row(entity, row, columns));
         }
         let roles = caller.roles.clone();
         let has_role = move |_auth: This<Cel>, role: Arc<String>| roles.iter().any(|held| **held == **role);
@@ -212,6 +258,30 @@ pub(crate) fn has_memberships(node: &IdedExpr) -> bool {
 /// Whether a name stands anywhere in the expression.
 pub(crate) fn names(node: &IdedExpr, name: &str) -> bool {
     any(node, &|node| matches!(&node.expr, Expr::Ident(ident) if ident == name))
+}
+
+/// Shows `look` the node, then each below it.
+pub(crate) fn walk(node: &IdedExpr, look: &mut dyn FnMut(&IdedExpr)) {
+    let look = RefCell::new(look);
+    any(node, &|node| {
+        look.borrow_mut()(node);
+        false
+    });
+}
+
+/// The entities of which the expression asks whether they have rows.
+pub(crate) fn membership_entities(manifest: &Manifest, node: &IdedExpr) -> Vec<EntityName> {
+    let mut entities = Vec::new();
+    walk(node, &mut |node| {
+        if let Expr::Call(call) = &node.expr
+            && call.target.is_none()
+            && call.func_name == operators::EXISTS
+            && let Some(Expr::Ident(name)) = call.args.first().map(|of| &of.expr)
+        {
+            entities.extend(manifest.entity(name).map(|entity| entity.name.clone()));
+        }
+    });
+    entities
 }
 
 /// Whether `wanted` holds for the node or any below it.

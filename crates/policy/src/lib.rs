@@ -1,9 +1,10 @@
 //! Who may: a manifest's policies as CEL expressions.
 //!
 //! [`Policies`] are read from a manifest once: every expression is parsed and type-checked against the declared
-//! fields, and a mistake points into the expression. Then they answer two questions about a [`Caller`]:
+//! fields, and a mistake points into the expression. Then they answer questions about a [`Caller`]:
 //!
-//! - may this caller do this to this row ([`Policies::may`]), with the row before and after;
+//! - may this caller do this to this row ([`Policies::may`], [`Policies::denied_field`]), with the row before and after;
+//! - what does this caller see of this row ([`Policies::reading`]);
 //! - which rows of an entity may this caller read at all ([`Policies::reach`]), as a filter for the database where
 //!   the expression can be said as one.
 //!
@@ -26,6 +27,9 @@
 //! a field that has no value, does not allow. An update rule that does not name `next` is asked of the row before the
 //! change and of the row after it, so that nobody can move a row out of a rule's reach.
 //!
+//! A field's own `allowRead` and `allowWrite` take away: they are asked of those who may read or write the row. A
+//! field's `allowWrite` is asked of the row before the change (of a new row: as it would be).
+//!
 //! This crate does not know HTTP or tokens, and asks others to look rows up ([`Memberships`]).
 
 mod caller;
@@ -34,11 +38,17 @@ mod evaluate;
 mod lower;
 mod policies;
 mod problem;
+mod question;
+mod reading;
 mod rule;
+mod rules;
 mod types;
 mod values;
 
 pub use caller::Caller;
 pub use evaluate::{Memberships, NoMemberships};
-pub use policies::{Action, Images, Policies, Reach, Ruling, Verdict};
+pub use policies::Policies;
 pub use problem::PolicyProblem;
+pub use question::{Action, Images, Reach, Ruling, Verdict};
+pub use reading::{Reading, Sight};
+pub use rules::Sources;

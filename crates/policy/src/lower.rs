@@ -5,14 +5,20 @@
 //! cannot be said as a filter stays open: then both filters have every row, and the rows that come have to be asked
 //! one by one.
 
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+};
+
 use cel::{
     IdedExpr, Value as Cel,
-    common::ast::{Expr, operators},
+    common::ast::{EntryExpr, Expr, operators},
 };
-use corella_manifest::Entity;
+use corella_manifest::{Entity, EntityName, Value};
 use corella_query::{Case, Column, ColumnType, Comparison, Filter, Pattern, Test};
 
 use crate::{
+    check::key,
     evaluate::{Frame, Memberships, Truth, has_memberships, names},
     values::{Literal, literal},
 };
@@ -70,18 +76,33 @@ impl Lowered {
     }
 }
 
+/// Rows by which a condition with `exists` becomes a list of values; of more, each row has to be asked about.
+const MOST_VALUES: u32 = 1_000;
+
+/// An `exists` that ties a field of another entity to a field of the row.
+struct Tied {
+    entity: EntityName,
+    /// What else is asked of the other entity's rows.
+    filter: Filter,
+    theirs: Column,
+    own: Column,
+}
+
 /// Lowers expressions about `data` for one caller.
 pub(crate) struct Lowering<'a, M: ?Sized> {
     pub(crate) entity: &'a Entity,
     /// Without a row: what does not speak of one is worked out at once.
     pub(crate) frame: &'a Frame<'a>,
     pub(crate) memberships: &'a M,
+    /// What was looked up.
+    pub(crate) looked_up: &'a Mutex<Vec<(EntityName, Filter)>>,
 }
 
 impl<M: Memberships + ?Sized> Lowering<'_, M> {
     pub(crate) async fn lower(&self, node: &IdedExpr) -> Result<Lowered, M::Error> {
         if !names(node, "data") {
             let outline = self.frame.outline(node);
+            outline.memberships(&mut self.looked_up.lock().unwrap_or_else(PoisonError::into_inner));
             return Ok(Lowered::known(outline.settle(self.memberships).await?));
         }
         let Expr::Call(call) = &node.expr else { return Ok(self.flag(node)) };
@@ -111,16 +132,62 @@ impl<M: Memberships + ?Sized> Lowering<'_, M> {
                     exact: test.exact && yes.exact && no.exact,
                 })
             }
+            (operators::EXISTS, [of, fields]) => {
+                let Some(membership) = self.membership(of, fields) else { return Ok(Lowered::open()) };
+                self.looked_up_values(membership).await
+            }
             (_, _) if has_memberships(node) => Ok(Lowered::open()),
             (name, args) => Ok(self.test(name, call.target.as_deref(), args).unwrap_or_else(Lowered::open)),
         }
+    }
+
+    /// An `exists` that ties one field of its entity to one of the row, and all others to what is known.
+    fn membership(&self, of: &IdedExpr, fields: &IdedExpr) -> Option<Tied> {
+        let (Expr::Ident(name), Expr::Map(fields)) = (&of.expr, &fields.expr) else { return None };
+        let entity = self.frame.manifest.entity(name)?;
+        let mut tied = None;
+        let mut filters = Vec::new();
+        for entry in &fields.entries {
+            let EntryExpr::MapEntry(entry) = &entry.expr else { return None };
+            let column = key(&entry.key).and_then(|name| Column::of(entity, name))?;
+            if let Some(own) = self.column(&entry.value) {
+                if tied.is_some() || own.ty() != column.ty() || own.ty() == ColumnType::Json {
+                    return None;
+                }
+                tied = Some((column, own));
+                continue;
+            }
+            filters.push(match literal(column.ty(), &self.constant(&entry.value)?) {
+                Literal::Null => Filter::term(column, Test::IsNull),
+                Literal::Value(value) => Filter::term(column, Test::Equal(value)),
+                Literal::Never | Literal::Between => Filter::nothing(),
+            });
+        }
+        let (theirs, own) = tied?;
+        Some(Tied { entity: entity.name.clone(), filter: Filter::all(filters), theirs, own })
+    }
+
+    /// The rows whose field has one of the values that the membership's rows have.
+    async fn looked_up_values(
+        &self,
+        Tied { entity, filter, theirs, own }: Tied,
+    ) -> Result<Lowered, M::Error> {
+        self.looked_up.lock().unwrap_or_else(PoisonError::into_inner).push((entity.clone(), filter.clone()));
+        let values = self.memberships.values(&entity, filter, &theirs, MOST_VALUES).await?;
+        let Some(values) = values else { return Ok(Lowered::open()) };
+        let (nulls, mut values): (Vec<Value>, Vec<Value>) = values.into_iter().partition(Value::is_null);
+        let mut seen = HashSet::new();
+        values.retain(|value| seen.insert(format!("{value:?}")));
+        let null = (!nulls.is_empty()).then(|| Filter::term(own.clone(), Test::IsNull));
+        let listed = Filter::term(own, Test::OneOf(values));
+        Ok(Lowered::of_any(Filter::any(null.into_iter().chain([listed]))))
     }
 
     /// A bool field by itself.
     fn flag(&self, node: &IdedExpr) -> Lowered {
         match self.column(node) {
             Some(column) if column.ty() == ColumnType::Bool => {
-                Lowered::of_value(&column, Test::Equal(corella_manifest::Value::Bool(true)))
+                Lowered::of_value(&column, Test::Equal(Value::Bool(true)))
             }
             Some(_) | None => Lowered::open(),
         }

@@ -1,149 +1,71 @@
 //! The policies of a manifest, and what they say about a caller and a row.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
 
-use corella_manifest::{Entity, Manifest, Policy};
-use corella_query::{Filter, RowView};
+use corella_manifest::{Entity, FieldName, Manifest};
+use corella_query::{Column, Filter, RowView};
 use jiff::Timestamp;
 
 use crate::{
     caller::Caller,
-    evaluate::{Frame, Memberships, Truth},
+    evaluate::{Frame, Memberships, Outline, Truth},
     lower::Lowering,
     problem::PolicyProblem,
-    rule::{Rule, Scope},
+    question::{Action, Images, Reach, Ruling, Verdict},
+    reading::Reading,
+    rule::Rule,
+    rules::{EntityRules, Sources},
 };
-
-/// What somebody wants to do with a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// See it.
-    Read,
-    /// Make it.
-    Insert,
-    /// Change it; bringing a deleted row back is one, too.
-    Update,
-    /// Delete it.
-    Delete,
-}
-
-impl Action {
-    const ALL: [Self; 4] = [Self::Read, Self::Insert, Self::Update, Self::Delete];
-
-    /// The keys of a policy that may speak of it, the first that is there counts.
-    fn expression(self, policy: &Policy) -> Option<(&'static str, &str)> {
-        fn said<'p>(name: &'static str, text: Option<&'p String>) -> Option<(&'static str, &'p str)> {
-            text.map(|text| (name, text.as_str()))
-        }
-        let allow = || said("allow", policy.allow.as_ref());
-        let write = || said("allowWrite", policy.allow_write.as_ref()).or_else(allow);
-        match self {
-            Self::Read => said("allowRead", policy.allow_read.as_ref()).or_else(allow),
-            Self::Insert => said("allowInsert", policy.allow_insert.as_ref()).or_else(write),
-            Self::Update => said("allowUpdate", policy.allow_update.as_ref()).or_else(write),
-            Self::Delete => said("allowDelete", policy.allow_delete.as_ref()).or_else(write),
-        }
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Read => "read",
-            Self::Insert => "insert",
-            Self::Update => "update",
-            Self::Delete => "delete",
-        })
-    }
-}
-
-/// A row before and after what somebody wants to do with it.
-#[derive(Clone, Copy, Default)]
-pub struct Images<'a> {
-    /// As it is stored; `None` for an insert.
-    pub before: Option<&'a dyn RowView>,
-    /// As it would be; `None` for reading and deleting.
-    pub after: Option<&'a dyn RowView>,
-}
-
-/// Whether somebody may do something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Yes.
-    Allowed,
-    /// No.
-    Denied,
-}
-
-/// What one expression came to, for those who ask why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ruling {
-    /// The policy's name.
-    pub policy: String,
-    /// The key in which the expression stands, such as `allowRead`.
-    pub key: &'static str,
-    /// The expression.
-    pub expression: String,
-    /// `true`, `false`, or `None` when it ended in an error.
-    pub outcome: Option<bool>,
-}
-
-/// The rows of an entity that a caller may read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reach {
-    /// They are all among those that meet this.
-    pub filter: Filter,
-    /// Whether they are exactly those; else each row has to be asked of ([`Policies::may`]).
-    pub is_exact: bool,
-}
 
 /// The policies of a manifest.
 #[derive(Debug, Clone)]
 pub struct Policies {
     manifest: Arc<Manifest>,
-    entities: HashMap<String, HashMap<Action, Vec<Rule>>>,
+    entities: HashMap<String, EntityRules>,
 }
 
+static NO_RULES: LazyLock<EntityRules> = LazyLock::new(EntityRules::default);
+
 impl Policies {
-    /// Reads and checks the policies of `manifest`.
+    /// Reads and checks the policies of `manifest`, and the rules of its fields.
     ///
     /// # Errors
     /// Every mistake that was found in their expressions.
     pub fn new(manifest: Arc<Manifest>) -> Result<Self, Vec<PolicyProblem>> {
-        let mut entities: HashMap<String, HashMap<Action, Vec<Rule>>> = HashMap::new();
         let mut problems: Vec<PolicyProblem> = Vec::new();
-        for policy in &manifest.policies {
-            let Some(entity) = policy.entity.as_ref().and_then(|name| manifest.entity(name.as_str())) else {
-                continue;
-            };
-            let rules = entities.entry(entity.name.to_string()).or_default();
-            for action in Action::ALL {
-                let Some((key, text)) = action.expression(policy) else { continue };
-                let scope = Scope { next: matches!(action, Action::Insert | Action::Update) };
-                match Rule::parse(&manifest, entity, &policy.name, key, text, scope) {
-                    Ok(rule) => rules.entry(action).or_default().push(rule),
-                    Err(found) => {
-                        for problem in found {
-                            // `allow` is read once for each action, and so are its mistakes.
-                            if !problems.contains(&problem) {
-                                problems.push(problem);
-                            }
-                        }
-                    }
-                }
-            }
+        let mut entities = HashMap::new();
+        for entity in &manifest.entities {
+            let rules = EntityRules::read(&manifest, entity, &mut problems);
+            entities.insert(entity.name.to_string(), rules);
         }
         if problems.is_empty() { Ok(Self { manifest, entities }) } else { Err(problems) }
     }
 
-    fn rules(&self, entity: &Entity, action: Action) -> &[Rule] {
-        self.entities
-            .get(entity.name.as_str())
-            .and_then(|actions| actions.get(&action))
-            .map_or(&[], Vec::as_slice)
+    fn of(&self, entity: &Entity) -> &EntityRules {
+        self.entities.get(entity.name.as_str()).unwrap_or(&NO_RULES)
     }
 
-    /// Whether `caller` may do `action` to a row of `entity`.
+    /// What the rules look at by which rows of `entity` are read.
+    #[must_use]
+    pub fn read_sources(&self, entity: &Entity) -> &Sources {
+        &self.of(entity).reading
+    }
+
+    /// What the rules look at by which rows of `entity` are written.
+    #[must_use]
+    pub fn write_sources(&self, entity: &Entity) -> &Sources {
+        &self.of(entity).writing
+    }
+
+    /// The fields of `entity` whose reading has rules of its own, by their place.
+    pub fn guarded_fields(&self, entity: &Entity) -> impl Iterator<Item = usize> {
+        self.of(entity).read_fields.iter().map(|(field, _)| *field)
+    }
+
+    /// Whether `caller` may do `action` to a row of `entity`; for writes, see also [`Policies::denied_field`].
     ///
     /// # Errors
     /// When memberships cannot be looked up.
@@ -159,15 +81,69 @@ impl Policies {
         if caller.is_admin {
             return Ok(Verdict::Allowed);
         }
-        for rule in self.rules(entity, action) {
-            if self.asked(rule, caller, entity, action, images, now, memberships).await? == Truth::Yes {
+        let question = Asking { manifest: &self.manifest, entity, caller, now };
+        for rule in self.of(entity).of(action) {
+            if question.ask(rule, action, images, memberships).await? == Truth::Yes {
                 return Ok(Verdict::Allowed);
             }
         }
         Ok(Verdict::Denied)
     }
 
-    /// What each expression that speaks of `action` comes to, in the order in which they are asked.
+    /// The first of the `touched` fields that `caller` may not write in a change of a row of `entity`.
+    ///
+    /// Its rule is asked once: `data` is the row before the change, or, for a new row, as it would be.
+    ///
+    /// # Errors
+    /// When memberships cannot be looked up.
+    pub async fn denied_field<'e, M: Memberships + ?Sized>(
+        &self,
+        caller: &Caller,
+        entity: &'e Entity,
+        touched: &BTreeSet<usize>,
+        images: Images<'_>,
+        now: Timestamp,
+        memberships: &M,
+    ) -> Result<Option<&'e FieldName>, M::Error> {
+        if caller.is_admin {
+            return Ok(None);
+        }
+        let question = Asking { manifest: &self.manifest, entity, caller, now };
+        for (field, rule) in &self.of(entity).write_fields {
+            if !touched.contains(field) {
+                continue;
+            }
+            let outline = question.outline(rule, images.before.or(images.after), images.after);
+            if outline.settle(memberships).await? != Truth::Yes {
+                return Ok(entity.fields.get(*field).map(|field| &field.name));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The question what `caller` sees of a row of `entity`.
+    #[must_use]
+    pub fn reading(
+        &self,
+        caller: &Caller,
+        entity: &Entity,
+        row: &(dyn RowView + Sync),
+        now: Timestamp,
+    ) -> Reading {
+        if caller.is_admin {
+            return Reading { row: None, fields: Vec::new() };
+        }
+        let rules = self.of(entity);
+        let question = Asking { manifest: &self.manifest, entity, caller, now };
+        let outline = |rule| question.outline(rule, Some(row), None);
+        Reading {
+            row: Some(Outline::any(rules.of(Action::Read).iter().map(outline))),
+            fields: rules.read_fields.iter().map(|(field, rule)| (*field, outline(rule))).collect(),
+        }
+    }
+
+    /// What each expression that speaks of `action` comes to, in the order in which they are asked, and then those of
+    /// fields.
     ///
     /// # Errors
     /// When memberships cannot be looked up.
@@ -180,44 +156,106 @@ impl Policies {
         now: Timestamp,
         memberships: &M,
     ) -> Result<Vec<Ruling>, M::Error> {
+        let rules = self.of(entity);
+        let question = Asking { manifest: &self.manifest, entity, caller, now };
+        let ruling = |rule: &Rule, truth| Ruling {
+            place: rule.place.clone(),
+            key: rule.key,
+            expression: rule.text.clone(),
+            outcome: match truth {
+                Truth::Yes => Some(true),
+                Truth::No => Some(false),
+                Truth::Unknown => None,
+            },
+        };
         let mut rulings = Vec::new();
-        for rule in self.rules(entity, action) {
-            let truth = self.asked(rule, caller, entity, action, images, now, memberships).await?;
-            rulings.push(Ruling {
-                policy: rule.policy.clone(),
-                key: rule.key,
-                expression: rule.text.clone(),
-                outcome: match truth {
-                    Truth::Yes => Some(true),
-                    Truth::No => Some(false),
-                    Truth::Unknown => None,
-                },
-            });
+        for rule in rules.of(action) {
+            rulings.push(ruling(rule, question.ask(rule, action, images, memberships).await?));
+        }
+        let fields = match action {
+            Action::Read => rules.read_fields.as_slice(),
+            Action::Insert | Action::Update => rules.write_fields.as_slice(),
+            Action::Delete => &[],
+        };
+        for (_, rule) in fields {
+            let outline = question.outline(rule, images.before.or(images.after), images.after);
+            rulings.push(ruling(rule, outline.settle(memberships).await?));
         }
         Ok(rulings)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "they are what the two public questions have in common")]
-    async fn asked<M: Memberships + ?Sized>(
+    /// The rows of `entity` that `caller` may read, and in which it may read each of `fields`, by their place.
+    ///
+    /// # Errors
+    /// When memberships cannot be looked up.
+    pub async fn reach<M: Memberships + ?Sized>(
         &self,
-        rule: &Rule,
         caller: &Caller,
         entity: &Entity,
-        action: Action,
-        Images { before, after }: Images<'_>,
+        fields: &BTreeSet<usize>,
         now: Timestamp,
         memberships: &M,
+    ) -> Result<Reach, M::Error> {
+        if caller.is_admin {
+            return Ok(Reach { filter: Filter::everything(), is_exact: true, memberships: Vec::new() });
+        }
+        let rules = self.of(entity);
+        let looked_up = Mutex::default();
+        let frame = Frame::new(&self.manifest, entity, caller, None, None, now);
+        let lowering = Lowering { entity, frame: &frame, memberships, looked_up: &looked_up };
+        let mut is_exact = true;
+        let mut readable = Vec::new();
+        for rule in rules.of(Action::Read) {
+            let lowered = lowering.lower(&rule.expression).await?;
+            is_exact &= lowered.exact;
+            readable.push(lowered.holds);
+        }
+        let mut filters = vec![Filter::any(readable)];
+        for (_, rule) in rules.read_fields.iter().filter(|(field, _)| fields.contains(field)) {
+            let lowered = lowering.lower(&rule.expression).await?;
+            is_exact &= lowered.exact;
+            filters.push(lowered.holds);
+        }
+        let memberships = looked_up.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(Reach { filter: Filter::all(filters), is_exact, memberships })
+    }
+}
+
+/// Who asks about rows of which entity, and when.
+struct Asking<'a> {
+    manifest: &'a Manifest,
+    entity: &'a Entity,
+    caller: &'a Caller,
+    now: Timestamp,
+}
+
+impl Asking<'_> {
+    fn outline<'r>(
+        &self,
+        rule: &Rule,
+        data: Option<&'r (dyn RowView + Sync)>,
+        next: Option<&'r (dyn RowView + Sync)>,
+    ) -> Outline {
+        let looked = |row: &'r (dyn RowView + Sync)| (row as &dyn RowView, &rule.columns);
+        let (data, next) = (data.map(looked), next.map(looked));
+        Frame::new(self.manifest, self.entity, self.caller, data, next, self.now).outline(&rule.expression)
+    }
+
+    async fn ask<M: Memberships + ?Sized>(
+        &self,
+        rule: &Rule,
+        action: Action,
+        Images { before, after }: Images<'_>,
+        memberships: &M,
     ) -> Result<Truth, M::Error> {
-        let ask = |data: Option<&dyn RowView>, next: Option<&dyn RowView>| {
-            Frame::new(&self.manifest, entity, caller, data, next, now).outline(&rule.expression)
-        };
         match action {
-            Action::Read | Action::Delete => ask(before, None).settle(memberships).await,
-            Action::Insert => ask(after, after).settle(memberships).await,
+            Action::Read | Action::Delete => self.outline(rule, before, None).settle(memberships).await,
+            Action::Insert => self.outline(rule, after, after).settle(memberships).await,
             Action::Update => {
-                let first = ask(before, after);
+                let first = self.outline(rule, before, after);
                 // A rule that does not look at what becomes of the row must hold for that, too.
-                let second = (!rule.names_next).then(|| ask(after, after));
+                let second = (!rule.names_next && !self.looks_the_same(rule, before, after))
+                    .then(|| self.outline(rule, after, after));
                 match (first.settle(memberships).await?, second) {
                     (Truth::Yes, Some(second)) => second.settle(memberships).await,
                     (truth, _) => Ok(truth),
@@ -226,30 +264,18 @@ impl Policies {
         }
     }
 
-    /// The rows of `entity` that `caller` may read.
-    ///
-    /// # Errors
-    /// When memberships cannot be looked up.
-    pub async fn reach<M: Memberships + ?Sized>(
+    /// Whether two images of a row are the same in all that the rule looks at.
+    fn looks_the_same(
         &self,
-        caller: &Caller,
-        entity: &Entity,
-        now: Timestamp,
-        memberships: &M,
-    ) -> Result<Reach, M::Error> {
-        if caller.is_admin {
-            return Ok(Reach { filter: Filter::everything(), is_exact: true });
-        }
-        let mut filters = Vec::new();
-        let mut is_exact = true;
-        for rule in self.rules(entity, Action::Read) {
-            let lowered = {
-                let frame = Frame::new(&self.manifest, entity, caller, None, None, now);
-                Lowering { entity, frame: &frame, memberships }.lower(&rule.expression).await?
-            };
-            is_exact &= lowered.exact;
-            filters.push(lowered.holds);
-        }
-        Ok(Reach { filter: Filter::any(filters), is_exact })
+        rule: &Rule,
+        before: Option<&(dyn RowView + Sync)>,
+        after: Option<&(dyn RowView + Sync)>,
+    ) -> bool {
+        let (Some(before), Some(after)) = (before, after) else { return false };
+        rule.columns.iter().all(|place| {
+            let field = self.entity.fields.get(*place);
+            let column = field.and_then(|field| Column::of(self.entity, field.name.as_str()));
+            column.is_none_or(|column| before.value(&column) == after.value(&column))
+        })
     }
 }

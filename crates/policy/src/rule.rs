@@ -1,12 +1,14 @@
 //! One expression of a policy, parsed and checked.
 
+use std::collections::BTreeSet;
+
 use cel::{
     Env, IdedExpr, ParseErrors,
     common::ast::{CallExpr, Expr, SelectExpr, SourceInfo, operators},
 };
 use corella_manifest::{Entity, Manifest};
 
-use crate::{check, problem::PolicyProblem};
+use crate::{check, evaluate, problem::PolicyProblem};
 
 /// Longest expression, in bytes.
 const MOST_BYTES: usize = 4 * 1024;
@@ -23,8 +25,8 @@ pub(crate) struct Scope {
 /// One expression of a policy.
 #[derive(Debug, Clone)]
 pub(crate) struct Rule {
-    /// The name of the policy.
-    pub(crate) policy: String,
+    /// The policy or the field in which it stands.
+    pub(crate) place: String,
     /// The key in which it stands, such as `allowRead`.
     pub(crate) key: &'static str,
     /// As it was written.
@@ -32,6 +34,8 @@ pub(crate) struct Rule {
     pub(crate) expression: IdedExpr,
     /// Whether it speaks of the row after the change.
     pub(crate) names_next: bool,
+    /// The declared fields that it looks at, by their place in the entity.
+    pub(crate) columns: BTreeSet<usize>,
 }
 
 /// Where an expression stands, to tell of mistakes in it.
@@ -46,12 +50,12 @@ impl Rule {
     pub(crate) fn parse(
         manifest: &Manifest,
         entity: &Entity,
-        policy: &str,
+        place: &str,
         key: &'static str,
         text: &str,
         scope: Scope,
     ) -> Result<Self, Vec<PolicyProblem>> {
-        let mut source = Source { path: format!("policy {policy:?}, {key}"), text, info: None };
+        let mut source = Source { path: format!("{place}, {key}"), text, info: None };
         if text.len() > MOST_BYTES {
             let found = format!("one of {}", text.len());
             return Err(vec![source.whole(format!("an expression of at most {MOST_BYTES} bytes"), found)]);
@@ -64,7 +68,8 @@ impl Rule {
         source.info = Some(info);
         presence_as_comparison(&mut expression);
         let names_next = check::check(manifest, entity, scope, &source, &expression)?;
-        Ok(Self { policy: policy.to_owned(), key, text: text.to_owned(), expression, names_next })
+        let columns = columns(entity, &expression);
+        Ok(Self { place: place.to_owned(), key, text: text.to_owned(), expression, names_next, columns })
     }
 }
 
@@ -129,12 +134,34 @@ impl Source<'_> {
     }
 }
 
+/// The declared fields of `data` and `next` that the expression looks at.
+fn columns(entity: &Entity, expression: &IdedExpr) -> BTreeSet<usize> {
+    let mut columns = BTreeSet::new();
+    let mut named = 0;
+    let mut selected = 0;
+    evaluate::walk(expression, &mut |node| match &node.expr {
+        Expr::Ident(name) if is_row(name) => named += 1,
+        Expr::Select(select) if matches!(&select.operand.expr, Expr::Ident(name) if is_row(name)) => {
+            selected += 1;
+            columns.extend(entity.fields.iter().position(|field| field.name.as_str() == select.field));
+        }
+        Expr::Unspecified | Expr::Ident(_) | Expr::Select(_) | Expr::Literal(_) => {}
+        Expr::Call(_) | Expr::Comprehension(_) | Expr::List(_) | Expr::Map(_) | Expr::Struct(_) => {}
+    });
+    // A row that is named by itself, as in `data['title']`, may be asked for any of its fields.
+    if named > selected { (0..entity.fields.len()).collect() } else { columns }
+}
+
+fn is_row(name: &str) -> bool {
+    name == "data" || name == "next"
+}
+
 /// Makes `has(data.field)` ask whether the field has a value: every row has every field, some without a value.
 fn presence_as_comparison(expression: &mut IdedExpr) {
-    crate::evaluate::walk_mut(expression, &mut |node| {
+    evaluate::walk_mut(expression, &mut |node| {
         if let Expr::Select(select) = &mut node.expr
             && select.test
-            && matches!(&select.operand.expr, Expr::Ident(name) if name == "data" || name == "next")
+            && matches!(&select.operand.expr, Expr::Ident(name) if is_row(name))
         {
             let operand = std::mem::take(&mut select.operand);
             let field = std::mem::take(&mut select.field);

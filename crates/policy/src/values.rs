@@ -1,6 +1,9 @@
 //! Values on their way into expressions and out of them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use cel::Value as Cel;
 use chrono::DateTime;
@@ -8,11 +11,13 @@ use corella_manifest::{Entity, Value};
 use corella_query::{Column, ColumnType, RowView};
 use serde_json::Value as Json;
 
-/// A row as an expression sees it: a map with every declared field and `id`.
-pub(crate) fn from_row(entity: &Entity, row: &dyn RowView) -> Cel {
-    let fields: HashMap<String, Cel> = Column::all(entity)
-        .iter()
-        .map(|column| (column.name().to_owned(), from_value(row.value(column))))
+/// A row as an expression sees it that looks at these declared fields: a map with them and `id`.
+pub(crate) fn from_row(entity: &Entity, row: &dyn RowView, columns: &BTreeSet<usize>) -> Cel {
+    let fields =
+        columns.iter().filter_map(|place| Column::of(entity, entity.fields.get(*place)?.name.as_str()));
+    let fields: HashMap<String, Cel> = std::iter::once(Column::id())
+        .chain(fields)
+        .map(|column| (column.name().to_owned(), from_value(row.value(&column))))
         .collect();
     Cel::from(fields)
 }

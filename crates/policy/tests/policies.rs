@@ -1,12 +1,12 @@
 //! Policies say the same of a row and of a table, and their mistakes point into them.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use corella_manifest::{Entity, EntityName, Manifest, Value};
 use corella_policy::{Action, Caller, Images, Memberships, NoMemberships, Policies, Verdict};
-use corella_query::{Filter, RowView};
+use corella_query::{Column, Filter, RowView};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -69,7 +69,7 @@ async fn may(policies: &Policies, caller: &Caller, action: Action, images: Image
     policies.may(caller, &entity, action, images, Timestamp::UNIX_EPOCH, &NoMemberships).await.unwrap()
 }
 
-async fn reads(text: &str, caller: &Caller, row: &impl RowView) -> bool {
+async fn reads(text: &str, caller: &Caller, row: &(impl RowView + Sync)) -> bool {
     let images = Images { before: Some(row), after: None };
     may(&one("allowRead", text), caller, Action::Read, images).await == Verdict::Allowed
 }
@@ -130,13 +130,13 @@ async fn an_update_cannot_carry_a_row_out_of_reach() {
     let (own, foreign) =
         (row(Value::Text("ada".into()), Value::Null), row(Value::Text("bob".into()), Value::Null));
     let update = async |before: &Vec<Value>, after: &Vec<Value>| {
-        let images = Images { before: Some(before as &dyn RowView), after: Some(after as &dyn RowView) };
+        let images = Images { before: Some(before as _), after: Some(after as _) };
         may(&policies, &user("ada"), Action::Update, images).await
     };
     assert_eq!(update(&own, &own).await, Verdict::Allowed);
     assert_eq!(update(&own, &foreign).await, Verdict::Denied);
     assert_eq!(update(&foreign, &own).await, Verdict::Denied);
-    let insert = Images { before: None, after: Some(&foreign as &dyn RowView) };
+    let insert = Images { before: None, after: Some(&foreign as _) };
     assert_eq!(may(&policies, &user("ada"), Action::Insert, insert).await, Verdict::Denied);
 }
 
@@ -150,6 +150,19 @@ impl Memberships for Members {
         assert_eq!(entity.as_str(), "Member");
         let text = |text: &str| Value::Text(text.into());
         Ok(filter.matches(&vec![text("m1"), text("p1"), text("ada")]))
+    }
+
+    async fn values(
+        &self,
+        entity: &EntityName,
+        filter: Filter,
+        column: &Column,
+        _most: u32,
+    ) -> Result<Option<Vec<Value>>, Self::Error> {
+        assert_eq!((entity.as_str(), column.name()), ("Member", "project"));
+        let text = |text: &str| Value::Text(text.into());
+        let row = vec![text("m1"), text("p1"), text("ada")];
+        Ok(Some(filter.matches(&row).then(|| row.value(column).clone()).into_iter().collect()))
     }
 }
 
@@ -166,11 +179,25 @@ async fn memberships_are_looked_up() {
         let verdict = policies.may(&caller, &entity, Action::Read, images, Timestamp::UNIX_EPOCH, &Members);
         assert_eq!(verdict.await.unwrap(), expected);
     }
-    let reach = policies.reach(&user("ada"), &entity, Timestamp::UNIX_EPOCH, &Members).await.unwrap();
-    assert!(!reach.is_exact, "which rows it holds for depends on the row");
+    let reach = policies
+        .reach(&user("ada"), &entity, &BTreeSet::new(), Timestamp::UNIX_EPOCH, &Members)
+        .await
+        .unwrap();
+    assert!(reach.is_exact);
+    for (project, expected) in [("p1", true), ("p2", false)] {
+        assert_eq!(reach.filter.matches(&row(Value::Null, Value::Text(project.into()))), expected);
+    }
+    assert_eq!(reach.memberships.len(), 1, "it holds as long as Ada's memberships stay as they are");
     let anywhere = one("allowRead", "exists(Member, {user: auth.userId})");
-    let reach = anywhere.reach(&user("ada"), &entity, Timestamp::UNIX_EPOCH, &Members).await.unwrap();
+    let reach = anywhere
+        .reach(&user("ada"), &entity, &BTreeSet::new(), Timestamp::UNIX_EPOCH, &Members)
+        .await
+        .unwrap();
     assert_eq!((reach.filter, reach.is_exact), (Filter::everything(), true));
+    let open = one("allowRead", "exists(Member, {project: data.project, user: data.authorId})");
+    let reach =
+        open.reach(&user("ada"), &entity, &BTreeSet::new(), Timestamp::UNIX_EPOCH, &Members).await.unwrap();
+    assert!(!reach.is_exact, "two fields of the row are tied");
 }
 
 #[test]
@@ -179,8 +206,8 @@ fn answers_can_be_waited_for_on_any_thread() {
     let policies = one("allowRead", "data.public && exists(Member, {user: auth.userId})");
     let entity = note(&manifest(json!([])));
     let (caller, images) = (user("ada"), Images::default());
-    sent(policies.reach(&caller, &entity, Timestamp::UNIX_EPOCH, &Members));
-    drop(policies.explain(&caller, &entity, Action::Read, images, Timestamp::UNIX_EPOCH, &Members));
+    sent(policies.reach(&caller, &entity, &BTreeSet::new(), Timestamp::UNIX_EPOCH, &Members));
+    sent(policies.explain(&caller, &entity, Action::Read, images, Timestamp::UNIX_EPOCH, &Members));
 }
 
 #[test]
@@ -301,7 +328,7 @@ proptest! {
             let images = Images { before: Some(&row), after: None };
             let now = Timestamp::UNIX_EPOCH;
             let asked = policies.may(&caller, &entity, Action::Read, images, now, &NoMemberships).await.unwrap();
-            let reach = policies.reach(&caller, &entity, now, &NoMemberships).await.unwrap();
+            let reach = policies.reach(&caller, &entity, &BTreeSet::new(), now, &NoMemberships).await.unwrap();
             let found = reach.filter.matches(&row);
             if reach.is_exact {
                 assert_eq!(found, asked == Verdict::Allowed, "{text}: {:?}", reach.filter);

@@ -1,6 +1,6 @@
 //! The query itself, validated.
 
-use std::{cmp::Ordering, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeSet, sync::Arc};
 
 use corella_manifest::{Entity, EntityName, Manifest};
 use serde_json::{Map, Value as Json};
@@ -120,6 +120,18 @@ impl Query {
         &self.selected
     }
 
+    /// The same query whose answer does not show these declared fields, by their place, nor a whole that has them in it.
+    #[must_use]
+    pub fn without_fields(mut self, hidden: &BTreeSet<usize>) -> Self {
+        let shows = |column: &Column| match (column.field(), column.position().checked_sub(1)) {
+            (_, None) => true,
+            (Some(_), Some(place)) => !hidden.contains(&place),
+            (None, Some(_)) => hidden.is_empty(),
+        };
+        self.selected = self.selected.iter().filter(|column| shows(column)).cloned().collect();
+        self
+    }
+
     /// A row as the answer shows it.
     pub fn show<R: RowView + ?Sized>(&self, row: &R) -> Map<String, Json> {
         let shown = |column: &Column| (column.name().to_owned(), row.value(column).to_json());
@@ -186,6 +198,13 @@ impl Query {
     /// The cursor with which the page after the one that ends in `row` is asked for.
     pub fn cursor_after<R: RowView + ?Sized>(&self, row: &R) -> Cursor {
         Cursor::behind(row, &self.order, self.fingerprint)
+    }
+
+    /// The same query from behind `row` on.
+    #[must_use]
+    pub fn continued_after<R: RowView + ?Sized>(mut self, row: &R) -> Self {
+        self.after = Some(self.cursor_after(row));
+        self
     }
 
     /// The query as one SQL statement over the rows of `tenant`.

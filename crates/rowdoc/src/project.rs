@@ -72,6 +72,22 @@ impl RowDoc {
         })?
     }
 
+    /// The values of some declared fields, which are named by their place in the shape.
+    ///
+    /// # Errors
+    /// As [`RowDoc::project`].
+    pub fn project_fields(
+        &self,
+        fields: impl IntoIterator<Item = usize>,
+    ) -> Result<Vec<(usize, Value)>, Refusal> {
+        let shape = &*self.shape;
+        self.vessel.with(|doc| {
+            let row = doc.get_map(ROW);
+            let known = fields.into_iter().filter_map(|index| Some((index, shape.fields().get(index)?)));
+            known.map(|(index, field)| Ok((index, read_field(&row, field)?))).collect()
+        })?
+    }
+
     /// The declared fields as JSON, without the row's id.
     ///
     /// # Errors

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use corella_policy::Caller;
 use corella_rowdoc::Tenant;
+use corella_store::{Access, Author, SourceId};
+use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, errors::ErrorKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
@@ -11,16 +14,28 @@ use serde_json::{Map, Value as Json};
 const LEEWAY_SECONDS: u64 = 30;
 
 /// Somebody who calls.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Principal {
-    /// The user's id.
+    /// The user's id, as rows and histories name it.
     pub user: Arc<str>,
-    /// The roles that the token gives.
-    pub roles: Vec<String>,
-    /// Whether the user may do everything.
-    pub admin: bool,
     /// The tenant whose rows the user sees.
     pub tenant: Tenant,
+    /// As policies see the user.
+    pub caller: Arc<Caller>,
+    /// When the token is over, the leeway included; `None` for callers without one.
+    pub expires: Option<Timestamp>,
+}
+
+impl Principal {
+    /// The user as the author of a write that comes by `source`.
+    pub(crate) fn author(&self, source: Option<SourceId>) -> Author {
+        Author { user: Arc::clone(&self.user), access: self.access(), source }
+    }
+
+    /// How far the user's access goes.
+    pub(crate) fn access(&self) -> Access {
+        Access::Caller(Arc::clone(&self.caller))
+    }
 }
 
 /// What a token is to say.
@@ -62,6 +77,16 @@ struct Claims {
     more: Map<String, Json>,
 }
 
+impl Claims {
+    /// All of them, as they stand in the token.
+    fn all(&self) -> Map<String, Json> {
+        match serde_json::to_value(self) {
+            Ok(Json::Object(claims)) => claims,
+            Ok(_) | Err(_) => Map::new(),
+        }
+    }
+}
+
 /// Checks tokens, and makes them.
 #[derive(Clone)]
 pub struct Authority {
@@ -94,7 +119,7 @@ impl Authority {
     /// # Errors
     /// [`AuthError::Invalid`] when it cannot be signed.
     pub fn token(&self, grant: &Grant) -> Result<String, AuthError> {
-        let now = jiff::Timestamp::now().as_second();
+        let now = Timestamp::now().as_second();
         let exp = u64::try_from(now).unwrap_or(0).saturating_add(grant.lifetime.as_secs());
         let claims = Claims {
             sub: grant.user.clone(),
@@ -116,8 +141,8 @@ impl Authority {
             if !self.allows_anonymous || tenant_claim.is_some() {
                 return Err(AuthError::Missing);
             }
-            let user = "anonymous".into();
-            return Ok(Principal { user, roles: Vec::new(), admin: false, tenant: Tenant::none() });
+            let (user, caller) = ("anonymous".into(), Arc::default());
+            return Ok(Principal { user, tenant: Tenant::none(), caller, expires: None });
         };
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
             .map_err(|error| {
@@ -125,6 +150,7 @@ impl Authority {
                 if expired { AuthError::Expired } else { AuthError::Invalid(error.to_string()) }
             })?
             .claims;
+        let all = claims.all();
         if claims.sub.is_empty() {
             return Err(AuthError::Invalid("its subject is empty".into()));
         }
@@ -137,7 +163,18 @@ impl Authority {
                 }
             },
         };
-        Ok(Principal { user: claims.sub.into(), roles: claims.roles, admin: claims.admin, tenant })
+        let user: Arc<str> = claims.sub.into();
+        let caller = Caller {
+            user: Some(Arc::clone(&user)),
+            roles: claims.roles.into_iter().map(Arc::from).collect(),
+            tenant: tenant_claim.map(|_| tenant.as_str().into()),
+            is_admin: claims.admin,
+            claims: all,
+        };
+        let end = i64::try_from(claims.exp.saturating_add(LEEWAY_SECONDS)).unwrap_or(i64::MAX);
+        // A time beyond all calendars is no end.
+        let expires = Timestamp::from_second(end).ok();
+        Ok(Principal { user, tenant, caller: Arc::new(caller), expires })
     }
 }
 
@@ -159,7 +196,9 @@ mod tests {
         let authority = Authority::new(b"a secret", false);
         let token = authority.token(&grant(60)).unwrap();
         let caller = authority.caller(Some(&token), None).unwrap();
-        assert_eq!((&*caller.user, caller.roles, caller.admin), ("ada", vec!["editor".to_owned()], false));
+        assert_eq!(&*caller.user, "ada");
+        assert_eq!(caller.caller.roles, ["editor".into()]);
+        assert_eq!((caller.caller.is_admin, &caller.caller.claims["sub"]), (false, &Json::from("ada")));
     }
 
     #[test]

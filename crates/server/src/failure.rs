@@ -155,6 +155,7 @@ impl From<ReadError> for Failure {
             ReadError::UnknownEntity(_) => Self::new(ErrorCode::UnknownEntity, error.to_string()),
             ReadError::Quarantined(_) => Self::new(ErrorCode::RowQuarantined, error.to_string()),
             ReadError::Backend(source) => Self::from(&**source),
+            ReadError::Forbidden(_) => Self::new(ErrorCode::Forbidden, error.to_string()),
             ReadError::HistoryTrimmed => Self::new(ErrorCode::HistoryTrimmed, error.to_string()),
             ReadError::Internal(_) => Self::new(ErrorCode::Internal, error.to_string()),
         }
@@ -178,6 +179,7 @@ impl From<WriteError> for Failure {
             WriteError::NotFound { .. } => ErrorCode::RowNotFound,
             WriteError::Exists { .. } => ErrorCode::RowExists,
             WriteError::AlreadySeeded { .. } => ErrorCode::AlreadySeeded,
+            WriteError::Forbidden(_) => ErrorCode::Forbidden,
             WriteError::NotUnique { .. } => ErrorCode::UniqueViolation,
             WriteError::ReferenceMissing(_) => ErrorCode::ReferenceMissing,
             WriteError::ReferenceHeld(_) => ErrorCode::ReferenceHeld,

@@ -13,6 +13,7 @@ mod auth;
 mod failure;
 #[cfg(test)]
 mod failure_tests;
+mod following;
 mod http;
 mod serve;
 mod socket;

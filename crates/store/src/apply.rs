@@ -24,13 +24,13 @@ pub(crate) struct Rejection {
 /// What a write did to the document.
 pub(crate) struct Applied {
     pub(crate) change: Change,
-    /// Whether the server has put in operations of its own, beside those that came as bytes: their sender lacks them.
-    pub(crate) completed: bool,
+    /// What of it the server has put in, beside the operations that came as bytes: their sender lacks it.
+    pub(crate) completed: Change,
 }
 
 impl From<Change> for Applied {
     fn from(change: Change) -> Self {
-        Self { change, completed: false }
+        Self { change, completed: Change::default() }
     }
 }
 
@@ -103,10 +103,8 @@ fn begin(
     if doc.version().is_empty() {
         return Ok(change.into());
     }
-    let more =
-        complete(doc, &model.entity, maker).map_err(|error| Rejection { error, traces: true })?;
-    let completed = !more.is_empty();
-    change.merge(&more);
+    let completed = complete(doc, &model.entity, maker).map_err(|error| Rejection { error, traces: true })?;
+    change.merge(&completed);
     Ok(Applied { change, completed })
 }
 

@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    apply::{Applied, Rejection, apply},
+    apply::{Applied, Rejection},
     committer::{Commitment, RowEvent},
     error::WriteError,
     job::{Job, RowChange, Written},
-    json::row_json,
+    json::seen_json,
     model::EntityModel,
+    permit::{Live, Target},
     port::{BackendError, OutcomeWrite, Seq, Unit, UnitOutcome},
     prepared::{After, By, Lines, Prepared},
     resident::{Resident, Slot},
@@ -92,8 +93,8 @@ async fn run(store: &Arc<Inner>, slot: &Slot, resident: &mut Resident, jobs: Vec
         }
     };
     let fresh = resident.loaded.is_none() || !store.backend.is_shared();
-    let mut batch =
-        Batch { store, slot, model, resident, accepted: Vec::new(), change: Change::default(), fresh };
+    let (change, live) = (Change::default(), None);
+    let mut batch = Batch { store, slot, model, resident, accepted: Vec::new(), change, live, fresh };
     let mut again = Vec::new();
     for job in jobs {
         again.extend(batch.accept(job).await);
@@ -116,6 +117,8 @@ struct Batch<'a> {
     resident: &'a mut Resident,
     accepted: Vec<Accepted>,
     change: Change,
+    /// The row as policies are asked about it; nothing while the document is as it is stored.
+    live: Option<Live>,
     /// Whether the document is known to be as it is stored. One that was kept in memory may be behind what another
     /// server has written; that matters only where no commit follows that would find out.
     fresh: bool,
@@ -150,26 +153,8 @@ impl Batch<'_> {
 
     /// Applies one job or refuses it; gives it back when it would have been refused over a document that is behind.
     async fn try_apply(&mut self, job: Job) -> Option<Job> {
-        let loaded = match self.store.loaded(self.slot, self.resident).await {
-            Ok(loaded) => loaded,
-            Err(error) => {
-                job.reply.send(Err(error.into()));
-                return None;
-            }
-        };
-        let written_before = !self.accepted.is_empty();
-        match apply(loaded, &self.model, &self.slot.key, &job.change, &job.author, written_before) {
-            Ok(Applied { change, completed }) => {
-                self.change.merge(&change);
-                let row = self.row_for(&job);
-                match row {
-                    Ok(row) => self.accepted.push(Accepted { job, row, completed }),
-                    Err(error) => {
-                        self.start_over().await;
-                        job.reply.send(Err(error));
-                    }
-                }
-            }
+        match self.take_in(&job).await {
+            Ok((row, completed)) => self.accepted.push(Accepted { job, row, completed }),
             Err(Rejection { error, traces }) => {
                 let error = match self.was_behind().await {
                     Ok(true) => return Some(job),
@@ -185,6 +170,22 @@ impl Batch<'_> {
         None
     }
 
+    /// Applies one job to the document, if its author may do what it does; what comes back is the row as the author
+    /// wants to see it, and whether the server has put in operations of its own.
+    async fn take_in(&mut self, job: &Job) -> Result<(Option<Map<String, Json>>, bool), Rejection> {
+        let written_before = !self.accepted.is_empty();
+        let rejected = |traces| move |error| Rejection { error, traces };
+        let loaded = self.store.loaded(self.slot, self.resident).await;
+        let loaded = loaded.map_err(|error| rejected(false)(error.into()))?;
+        let live = self.live.get_or_insert_with(|| Live::of(loaded));
+        let target = Target { store: self.store, model: &self.model, key: &self.slot.key };
+        let Applied { change, completed } =
+            target.apply(loaded, live, &job.change, &job.author, written_before).await?;
+        self.change.merge(&change);
+        let row = self.row_for(job).await.map_err(rejected(true))?;
+        Ok((row, !completed.is_empty()))
+    }
+
     /// Whether the document was behind what is stored; then it is dropped.
     async fn was_behind(&mut self) -> Result<bool, WriteError> {
         if std::mem::replace(&mut self.fresh, true) {
@@ -193,39 +194,53 @@ impl Batch<'_> {
         Ok(self.store.refresh(self.slot, self.resident).await?)
     }
 
-    /// The row as the job's author wants to see it.
-    fn row_for(&self, job: &Job) -> Result<Option<Map<String, Json>>, WriteError> {
+    /// The row as the job's author wants to see it, and as far as it may.
+    async fn row_for(&self, job: &Job) -> Result<Option<Map<String, Json>>, WriteError> {
         if !job.wants_row && job.idempotency.is_none() {
             return Ok(None);
         }
         let Some(loaded) = &self.resident.loaded else { return Ok(None) };
         let projection = loaded.doc.project_changed(&loaded.projection, &loaded.behind(&self.change))?;
-        Ok(Some(row_json(&self.model.entity, self.slot.key.id.as_str(), &projection.values)))
+        let key = &self.slot.key;
+        let sight = self.store.sight(&job.author.access, &self.model, key, &projection.values).await?;
+        Ok(Some(seen_json(&self.model.entity, key.id.as_str(), &projection.values, &sight)))
     }
 
     /// Loads the document as it is stored and applies again what had been accepted.
     async fn start_over(&mut self) {
+        let mut jobs: Vec<Job> =
+            std::mem::take(&mut self.accepted).into_iter().map(|accepted| accepted.job).collect();
+        // Each round answers one job for good, or is the last.
+        while let Some((refused, error)) = self.replay(&mut jobs).await {
+            refused.reply.send(Err(error));
+        }
+    }
+
+    /// Applies `jobs` to the document as it is stored; gives back one that is refused and has left traces, and leaves
+    /// the others in `jobs`.
+    async fn replay(&mut self, jobs: &mut Vec<Job>) -> Option<(Job, WriteError)> {
         self.resident.loaded = None;
+        self.live = None;
         self.fresh = true;
         self.change = Change::default();
-        let accepted = std::mem::take(&mut self.accepted);
         if let Err(error) = self.store.loaded(self.slot, self.resident).await {
-            refuse_all(accepted.into_iter().map(|accepted| accepted.job), &error.into());
-            return;
+            refuse_all(std::mem::take(jobs), &error.into());
+            return None;
         }
-        for Accepted { job, .. } in accepted {
-            let Some(loaded) = &mut self.resident.loaded else { return };
-            let written_before = !self.accepted.is_empty();
-            match apply(loaded, &self.model, &self.slot.key, &job.change, &job.author, written_before) {
-                Ok(Applied { change, completed }) => {
-                    self.change.merge(&change);
-                    // Another server's writes show in the row, too. A row that cannot be read stops the commit.
-                    let row = self.row_for(&job).unwrap_or_default();
-                    self.accepted.push(Accepted { job, row, completed });
+        let mut waiting = std::mem::take(jobs).into_iter();
+        while let Some(job) = waiting.next() {
+            match self.take_in(&job).await {
+                // Another server's writes show in the row, too.
+                Ok((row, completed)) => self.accepted.push(Accepted { job, row, completed }),
+                Err(Rejection { error, traces: false }) => job.reply.send(Err(error)),
+                Err(Rejection { error, traces: true }) => {
+                    jobs.extend(std::mem::take(&mut self.accepted).into_iter().map(|accepted| accepted.job));
+                    jobs.extend(waiting);
+                    return Some((job, error));
                 }
-                Err(Rejection { error, .. }) => job.reply.send(Err(error)),
             }
         }
+        None
     }
 
     /// Commits what was accepted and answers it.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use corella_manifest::EntityName;
+use corella_manifest::{EntityName, FieldName};
+use corella_policy::{Action, PolicyProblem};
 use corella_rowdoc::{Refusal, RowId, UnservedField};
 
 use crate::port::{BackendError, Reference};
@@ -52,6 +53,9 @@ pub enum WriteError {
         /// The id.
         id: RowId,
     },
+    /// The manifest's policies do not let the author do this.
+    #[error("{0}")]
+    Forbidden(Forbidden),
     /// Another row holds a value that must be unique.
     #[error("another row holds this value of {}{}", fields.join(", "), holder.as_ref().map(|id| format!(": {}", id.as_str())).unwrap_or_default())]
     NotUnique {
@@ -120,6 +124,7 @@ impl From<ReadError> for WriteError {
         match error {
             ReadError::UnknownEntity(name) => Self::UnknownEntity(name),
             ReadError::Quarantined(row) => Self::Quarantined(row),
+            ReadError::Forbidden(what) => Self::Forbidden(what),
             ReadError::HistoryTrimmed => Self::Refused(Arc::new(Refusal::HistoryTrimmed)),
             ReadError::Backend(source) => Self::Backend(source),
             ReadError::Internal(what) => Self::Internal(what),
@@ -133,6 +138,40 @@ impl From<BackendError> for WriteError {
     }
 }
 
+/// What the manifest's policies do not let a caller do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Forbidden {
+    /// Something with a row.
+    #[error("no policy of {entity} lets this caller {action} this row; `corella explain policy` tells why")]
+    Row {
+        /// The entity.
+        entity: EntityName,
+        /// What.
+        action: Action,
+    },
+    /// Writing a field of a row that may be written otherwise.
+    #[error(
+        "the rule of the field {entity}.{field} does not let this caller write it; leave the field as it is"
+    )]
+    Field {
+        /// The entity.
+        entity: EntityName,
+        /// The field.
+        field: FieldName,
+    },
+    /// Taking a row as a document, which is whole or not at all.
+    #[error(
+        "a document is sent whole, and this caller may not read {entity}.{fields}; read the row as JSON, which leaves \
+         hidden fields out"
+    )]
+    Document {
+        /// The entity.
+        entity: EntityName,
+        /// The hidden fields, with commas between them.
+        fields: String,
+    },
+}
+
 /// Why a row could not be read.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ReadError {
@@ -142,6 +181,9 @@ pub enum ReadError {
     /// The row's stored bytes are damaged.
     #[error("the row {0} is set aside because its stored bytes are damaged; its neighbours are not affected")]
     Quarantined(String),
+    /// The manifest's policies do not let the caller do this.
+    #[error("{0}")]
+    Forbidden(Forbidden),
     /// What is asked for lies before the history that the row still has.
     #[error(
         "the history since that version is not kept any more: set the copy aside and load the row afresh, without a \
@@ -177,6 +219,9 @@ pub enum StartError {
     /// The manifest asks for something that rows do not offer yet.
     #[error(transparent)]
     Unserved(#[from] UnservedField),
+    /// The manifest's policies are not right.
+    #[error("the policies have to be mended:\n{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Policies(Vec<PolicyProblem>),
     /// The database did not do its part.
     #[error(transparent)]
     Backend(#[from] BackendError),

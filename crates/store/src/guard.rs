@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use corella_manifest::Value;
+use corella_policy::Sight;
 use corella_rowdoc::{Change, DocFault, Projection, RowDoc, RowKey, Version};
 use serde_json::{Map, Value as Json};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{
+    access::Access,
     apply,
     error::ReadError,
+    json::seen_json,
     port::{Seq, StoredRow},
     resident::{Loaded, Resident, Slot, Tail},
     store::Inner,
@@ -45,8 +47,8 @@ pub struct Export {
 /// A row with more than its columns hold.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RichRow {
-    /// The values of the declared fields, and of the whole document when the entity is open.
-    pub values: Vec<Value>,
+    /// The row as JSON, without what is hidden.
+    pub row: Map<String, Json>,
     /// What fields have beside their plain text, by name.
     pub rich: Map<String, Json>,
     /// The row's last change.
@@ -72,6 +74,8 @@ impl RowGuard {
     ///
     /// A row that is not in memory is served from its stored bytes, without making a document of them, whenever
     /// `since` has nothing of the row, or all of it.
+    ///
+    /// No policy is asked: see [`RowGuard::question`].
     ///
     /// # Errors
     /// [`ReadError::HistoryTrimmed`] when `since` has something of the row, but less than the history that is kept
@@ -102,9 +106,10 @@ impl RowGuard {
     /// What somebody at `since` lacks, as one blob.
     ///
     /// # Errors
-    /// As [`RowGuard::backfill`].
-    pub async fn export(&mut self, since: &Version) -> Result<Export, ReadError> {
+    /// As [`RowGuard::backfill`]; [`ReadError::Forbidden`] when `access` does not go so far.
+    pub async fn export(&mut self, since: &Version, access: &Access) -> Result<Export, ReadError> {
         let Backfill { mut updates, version, seq, deleted } = self.backfill(since).await?;
+        self.admit(access).await?;
         if updates.len() < 2 {
             return Ok(Export { update: updates.pop(), version, seq, deleted });
         }
@@ -145,11 +150,14 @@ impl RowGuard {
 
     /// The row with what `fields` have beside their plain text: marks, and the node trees of documents.
     ///
-    /// `None` when there is no row, or it is deleted. A field that has nothing beside its text is left out.
+    /// `None` when there is no row, or it is deleted, or not for somebody whose access goes so far. A field that has
+    /// nothing beside its text is left out, and so is one that stays hidden.
     ///
     /// # Errors
     /// [`ReadError`] when the row's bytes are damaged or the database fails.
-    pub async fn rich(&mut self, fields: &[&str]) -> Result<Option<RichRow>, ReadError> {
+    pub async fn rich(&mut self, fields: &[&str], access: &Access) -> Result<Option<RichRow>, ReadError> {
+        let key = self.key()?.clone();
+        let model = self.store.entity(key.entity.as_str())?;
         let loaded = self.loaded().await?;
         if loaded.head == Seq::ZERO || loaded.projection.deleted {
             return Ok(None);
@@ -159,13 +167,21 @@ impl RowGuard {
             ReadError::Internal("the row could not be read")
         };
         let values = loaded.doc.project().map_err(|refusal| failed(refusal.into()))?.values;
+        let seq = loaded.head;
+        let sight = self.store.sight(access, &model, &key, &values).await?;
+        let Sight::Row { hidden } = &sight else { return Ok(None) };
+        let loaded = self.loaded().await?;
         let mut rich = Map::new();
         for field in fields {
+            if model.shape.field_index(field).is_some_and(|place| hidden.contains(&place)) {
+                continue;
+            }
             if let Some(json) = loaded.doc.rich_json(field).map_err(failed)? {
                 rich.insert((*field).to_owned(), json);
             }
         }
-        Ok(Some(RichRow { values, rich, seq: loaded.head }))
+        let row = seen_json(&model.entity, key.id.as_str(), &values, &sight);
+        Ok(Some(RichRow { row, rich, seq }))
     }
 
     /// Takes the document out, loaded if it was not. Whoever changes it puts it back once that is durable; otherwise
@@ -188,7 +204,21 @@ impl RowGuard {
         self.slot.as_ref()
     }
 
-    async fn loaded(&mut self) -> Result<&mut Loaded, ReadError> {
+    pub(crate) fn store(&self) -> &Arc<Inner> {
+        &self.store
+    }
+
+    pub(crate) fn key(&self) -> Result<&RowKey, ReadError> {
+        let slot =
+            self.slot.as_ref().ok_or(ReadError::Internal("the guard was used while it was dropped"))?;
+        Ok(&slot.key)
+    }
+
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.resident.as_ref().is_some_and(|resident| resident.loaded.is_some())
+    }
+
+    pub(crate) async fn loaded(&mut self) -> Result<&mut Loaded, ReadError> {
         match (&self.slot, &mut self.resident) {
             (Some(slot), Some(resident)) => self.store.loaded(slot, resident).await,
             (_, _) => Err(ReadError::Internal("the guard was used while it was dropped")),

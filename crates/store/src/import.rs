@@ -31,7 +31,7 @@ impl Store {
             return Err(Refusal::InvalidUpdate { reason }.into());
         }
         let change = RowChange::Merge(row.blobs().cloned().collect());
-        let author = Author { user: AUTHOR.into(), source: None };
+        let author = Author::trusted(AUTHOR);
         self.write(Write { key: row.key, change, author, wants_row: false, idempotency: None }).await
     }
 }

@@ -7,6 +7,7 @@ use corella_rowdoc::{RowKey, Version};
 use serde_json::{Map, Value as Json};
 
 use crate::{
+    access::Access,
     error::WriteError,
     port::{OutcomeKey, Seq},
 };
@@ -52,8 +53,18 @@ pub struct SourceId(pub u64);
 pub struct Author {
     /// The user's id.
     pub user: Arc<str>,
+    /// How far the manifest's policies let it go.
+    pub access: Access,
     /// The connection, when there is one that may watch the row itself.
     pub source: Option<SourceId>,
+}
+
+impl Author {
+    /// An author whom no policy holds back: the server itself, or a command of its administrator.
+    #[must_use]
+    pub fn trusted(user: &str) -> Self {
+        Self { user: user.into(), access: Access::Everything, source: None }
+    }
 }
 
 /// A promise to answer the same request in the same way.
@@ -100,11 +111,11 @@ impl Written {
 /// What to call once a write is durable or refused; called once, whatever happens.
 pub struct Reply(Option<Then>);
 
-type Then = Box<dyn FnOnce(Result<Written, WriteError>) + Send>;
+type Then = Box<dyn FnOnce(Result<Written, WriteError>) + Send + Sync>;
 
 impl Reply {
     /// Calls `then` with what became of the write.
-    pub fn new(then: impl FnOnce(Result<Written, WriteError>) + Send + 'static) -> Self {
+    pub fn new(then: impl FnOnce(Result<Written, WriteError>) + Send + Sync + 'static) -> Self {
         Self(Some(Box::new(then)))
     }
 

@@ -279,9 +279,8 @@ impl Inner {
                 self.late.forget(key);
                 Ok(None)
             }
-            Err(error @ (ReadError::Backend(_) | ReadError::HistoryTrimmed | ReadError::Internal(_))) => {
-                Err(error)
-            }
+            Err(error @ (ReadError::Backend(_) | ReadError::Internal(_))) => Err(error),
+            Err(error @ (ReadError::Forbidden(_) | ReadError::HistoryTrimmed)) => Err(error),
         }
     }
 

@@ -9,6 +9,7 @@
 //!
 //! This crate does not know sockets or users.
 
+mod access;
 mod apply;
 pub mod archive;
 mod audit;
@@ -27,9 +28,12 @@ mod job;
 mod json;
 mod late;
 mod model;
+mod permit;
 pub mod port;
 pub mod postgres;
 mod prepared;
+mod question;
+mod reading;
 mod references;
 mod repair;
 mod resident;
@@ -37,11 +41,12 @@ pub mod sqlite;
 mod store;
 mod transaction;
 
+pub use access::Access;
 pub use audit::{CheckReport, Difference, check};
 pub use cache::CacheBudget;
 pub use committer::{CommitSink, Committed, RowEvent};
 pub use durability::Durability;
-pub use error::{ReadError, StartError, WriteError};
+pub use error::{Forbidden, ReadError, StartError, WriteError};
 pub use follow::FollowInterval;
 pub use guard::{Backfill, Export, RichRow, RowGuard};
 pub use import::{Reading, RowReader, fill_tables};
@@ -49,6 +54,8 @@ pub use job::{Author, Idempotency, Reply, RowChange, SourceId, Write, Written};
 pub use json::row_json;
 pub use late::LateDelay;
 pub use model::check_served;
+pub use question::Question;
+pub use reading::{Restricted, SeenPage, SeenRow};
 pub use repair::{MendedRow, RepairReport, repair};
 pub use store::{Page, Store, StoreOptions};
 pub use transaction::{MOST_ROWS, Transaction, TransactionError};

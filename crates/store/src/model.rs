@@ -6,16 +6,20 @@ use std::{
 };
 
 use corella_manifest::{Entity, EntityName, Manifest};
+use corella_policy::Policies;
 use corella_rowdoc::{Form, RowShape, UnservedField};
 
-use crate::references::{Referrer, referrers};
+use crate::{
+    error::StartError,
+    references::{Referrer, referrers},
+};
 
-/// Whether rows offer all that `manifest` asks of them; says so before anything is opened.
+/// Whether rows offer all that `manifest` asks of them, and its policies are right; says so before anything is opened.
 ///
 /// # Errors
-/// [`UnservedField`] names the first field that they do not.
-pub fn check_served(manifest: &Manifest) -> Result<(), UnservedField> {
-    manifest.entities.iter().try_for_each(|entity| RowShape::new(entity).map(drop))
+/// [`StartError`] names the first field that they do not, or all mistakes in the policies.
+pub fn check_served(manifest: &Arc<Manifest>) -> Result<(), StartError> {
+    Model::new(Arc::clone(manifest), 0).map(drop)
 }
 
 /// Every entity with the shape of its documents.
@@ -35,10 +39,12 @@ pub(crate) struct EntityModel {
     /// The columns that may be written later when they are large: texts that no two rows have to differ in, lists,
     /// maps and trees, and the whole value of an open entity.
     pub(crate) late: Arc<BTreeSet<usize>>,
+    /// Who may do what, with this entity and all others.
+    pub(crate) policies: Arc<Policies>,
 }
 
 impl EntityModel {
-    fn new(entity: &Entity) -> Result<Self, UnservedField> {
+    fn new(entity: &Entity, policies: &Arc<Policies>) -> Result<Self, UnservedField> {
         let shape = RowShape::new(entity)?;
         let is_unique = |name| {
             entity.field(name).is_some_and(|field| field.unique)
@@ -55,16 +61,22 @@ impl EntityModel {
             (may_be_large && !is_unique(field.name.as_str())).then_some(column)
         });
         let late = large.chain(shape.is_open().then_some(shape.fields().len())).collect();
-        Ok(Self { entity: Arc::new(entity.clone()), shape: Arc::new(shape), late: Arc::new(late) })
+        Ok(Self {
+            entity: Arc::new(entity.clone()),
+            shape: Arc::new(shape),
+            late: Arc::new(late),
+            policies: Arc::clone(policies),
+        })
     }
 }
 
 impl Model {
-    pub(crate) fn new(manifest: Arc<Manifest>, generation: u64) -> Result<Self, UnservedField> {
+    pub(crate) fn new(manifest: Arc<Manifest>, generation: u64) -> Result<Self, StartError> {
+        let policies = Arc::new(Policies::new(Arc::clone(&manifest)).map_err(StartError::Policies)?);
         let entities = manifest
             .entities
             .iter()
-            .map(|entity| Ok((entity.name.to_string(), EntityModel::new(entity)?)))
+            .map(|entity| Ok((entity.name.to_string(), EntityModel::new(entity, &policies)?)))
             .collect::<Result<_, UnservedField>>()?;
         let referrers = referrers(&manifest);
         Ok(Self { manifest, entities, referrers, generation })

@@ -190,6 +190,8 @@ impl Store {
 
     /// Runs a query over one entity's table. Whatever was acknowledged before is in the answer.
     ///
+    /// No policy is asked: what somebody asks goes through [`Store::list`], or has been [restricted](Store::restrict).
+    ///
     /// While the storage is full, large texts that wait for their line are shown from their documents, but found by
     /// what the line says.
     ///
@@ -212,6 +214,8 @@ impl Store {
     }
 
     /// Reads one row from its table; `None` when it is not there. Whatever was acknowledged before is in the answer.
+    ///
+    /// No policy is asked: what somebody asks goes through [`Store::see`].
     ///
     /// # Errors
     /// [`ReadError`] when the entity is unknown or the database fails.

@@ -131,7 +131,7 @@ fn fields(json: serde_json::Value) -> serde_json::Map<String, serde_json::Value>
 }
 
 async fn write(store: &Store, id: &str, change: RowChange) {
-    let author = Author { user: "ada".into(), source: None };
+    let author = Author::trusted("ada");
     let write = Write { key: key(id), change, author, wants_row: false, idempotency: None };
     store.write(write).await.unwrap();
 }

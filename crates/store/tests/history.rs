@@ -6,8 +6,8 @@ use std::{path::Path, sync::Arc};
 use corella_manifest::{EntityName, Manifest};
 use corella_rowdoc::{Refusal, RowId, RowKey, Tenant, Version};
 use corella_store::{
-    Author, CommitSink, Committed, ReadError, RowChange, Store, StoreOptions, Write, WriteError, Written,
-    check,
+    Access, Author, CommitSink, Committed, ReadError, RowChange, Store, StoreOptions, Write, WriteError,
+    Written, check,
     port::{Backend, Seq},
     sqlite::{Durability, SqliteBackend},
 };
@@ -81,7 +81,7 @@ impl Desk {
     }
 
     async fn update(&self, update: Vec<u8>) -> Result<Written, WriteError> {
-        let author = Author { user: "ada".into(), source: None };
+        let author = Author::trusted("ada");
         let change = RowChange::Update(update.into());
         let write = Write { key: self.key.clone(), change, author, wants_row: false, idempotency: None };
         self.store.write(write).await
@@ -185,7 +185,7 @@ async fn goes_on(desk: &Desk, old: &LoroDoc) {
     // Whoever has less than what is kept is told, and what was made on top of it is refused, not left pending.
     let backfill = desk.store.lock(&desk.key).await.backfill(&version(old)).await;
     assert!(matches!(backfill, Err(ReadError::HistoryTrimmed)), "{backfill:?}");
-    let export = desk.store.lock(&desk.key).await.export(&version(old)).await;
+    let export = desk.store.lock(&desk.key).await.export(&version(old), &Access::Everything).await;
     assert!(matches!(export, Err(ReadError::HistoryTrimmed)), "{export:?}");
     assert!(trimmed(desk.update(edit(&old.fork(), "too late ")).await));
     // Whoever has nothing gets everything, in one piece and in several.
@@ -194,7 +194,15 @@ async fn goes_on(desk: &Desk, old: &LoroDoc) {
         assert_eq!(joiner.import(&blob).unwrap().pending, None);
     }
     assert_eq!(read(&joiner), read(&desk.doc));
-    let whole = desk.store.lock(&desk.key).await.export(&Version::empty()).await.unwrap().update.unwrap();
+    let whole = desk
+        .store
+        .lock(&desk.key)
+        .await
+        .export(&Version::empty(), &Access::Everything)
+        .await
+        .unwrap()
+        .update
+        .unwrap();
     let reader = LoroDoc::new();
     assert_eq!(reader.import(&whole).unwrap().pending, None);
     assert_eq!(read(&reader), read(&desk.doc));

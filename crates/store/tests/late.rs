@@ -79,7 +79,7 @@ impl House {
     }
 
     async fn write(&self, key: &RowKey, change: RowChange) -> Option<Json> {
-        let author = Author { user: "ada".into(), source: None };
+        let author = Author::trusted("ada");
         let write = Write { key: key.clone(), change, author, wants_row: true, idempotency: None };
         self.store.write(write).await.unwrap().row.map(Json::Object)
     }

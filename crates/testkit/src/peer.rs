@@ -7,7 +7,8 @@ use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use corella_wire::{
-    AckStatus, BatchId, Envelope, Frame, Magic, RoomName, control::ServerMessage, encode, encode_update,
+    AckStatus, BatchId, Envelope, Frame, Magic, RoomErrorCode, RoomName, control::ServerMessage, encode,
+    encode_update,
 };
 use futures_util::{SinkExt as _, StreamExt as _, stream::SplitSink};
 use loro::{ExportMode, LoroDoc, VersionVector, awareness::EphemeralStore};
@@ -161,6 +162,16 @@ impl Peer {
         self.send(encode(&Envelope { magic: address.0, room: address.1.clone(), frame })).await;
         let what = format!("the answer to joining {}", address.1);
         self.shared.wait(&what, |state| state.answers.remove(&address)).await
+    }
+
+    /// Waits until the server takes a room away, and says how.
+    pub async fn taken_away(&self, room: &str) -> RoomErrorCode {
+        let address = document(room);
+        let look = |state: &mut State| {
+            let place = state.room_errors.iter().position(|(room, _)| *room == address)?;
+            Some(state.room_errors.remove(place).1)
+        };
+        self.shared.wait(&format!("the end of {room}"), look).await
     }
 
     /// Leaves a row's document.

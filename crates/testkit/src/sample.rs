@@ -11,7 +11,7 @@ pub const OPEN: &str = include_str!("../../../schema/examples/open.json");
 /// The sample of `schema/examples` with a field of every kind.
 pub const KINDS: &str = include_str!("../../../schema/examples/kinds.json");
 
-/// Plain fields, texts and a document, a unique field, and an open entity which is the default one.
+/// Plain fields, texts and a document, a unique field, and an open entity which is the default one; everybody may do everything.
 pub const SAMPLE: &str = r#"{
   "manifest_version": 1,
   "name": "sample",
@@ -44,6 +44,11 @@ pub const SAMPLE: &str = r#"{
       "open": true,
       "fields": [{ "name": "title", "type": "string", "optional": true }]
     }
+  ],
+  "policies": [
+    { "name": "everybody", "entity": "Note", "allow": "true" },
+    { "name": "everybody", "entity": "User", "allow": "true" },
+    { "name": "everybody", "entity": "Board", "allow": "true" }
   ]
 }"#;
 

@@ -35,7 +35,7 @@ pub(crate) struct Restore {
 impl Restore {
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
         let manifest = Arc::new(self.location.manifest()?);
-        corella_store::check_served(&manifest).map_err(|unserved| self.location.start(unserved.into()))?;
+        corella_store::check_served(&manifest).map_err(|source| self.location.start(source))?;
         // The file is looked at before anything is made.
         let progress = Progress::of_bytes(&self.file);
         let input = archive_file::open(&self.file, &progress)?;

@@ -70,9 +70,9 @@ impl Serve {
 impl ServeOptions {
     /// Serves until a signal comes; `started` is called once the server listens.
     pub(crate) fn run(self, mode: Mode, started: impl FnOnce(&Store)) -> Result<ExitCode, Failure> {
-        let manifest = manifest_file::read(&self.manifest)?;
+        let manifest = Arc::new(manifest_file::read(&self.manifest)?);
         corella_store::check_served(&manifest)
-            .map_err(|unserved| Failure::Start { path: self.manifest.clone(), source: unserved.into() })?;
+            .map_err(|source| Failure::Start { path: self.manifest.clone(), source })?;
         start_logging();
         let runtime =
             Runtime::new().map_err(|source| Failure::Process { what: "start the async threads", source })?;
@@ -82,7 +82,7 @@ impl ServeOptions {
 
     async fn serve(
         self,
-        manifest: Manifest,
+        manifest: Arc<Manifest>,
         mode: Mode,
         started: impl FnOnce(&Store),
     ) -> Result<(), Failure> {
@@ -117,12 +117,12 @@ impl ServeOptions {
 async fn start_store(
     path: &Path,
     backend: Arc<dyn Backend>,
-    manifest: Manifest,
+    manifest: Arc<Manifest>,
     hub: &Arc<Hub>,
     cache: CacheBudget,
 ) -> Result<Store, Failure> {
     let sink = Arc::clone(hub);
-    Store::start(backend, Arc::new(manifest), sink, StoreOptions { cache, ..StoreOptions::default() })
+    Store::start(backend, manifest, sink, StoreOptions { cache, ..StoreOptions::default() })
         .await
         .map_err(|source| Failure::Start { path: path.to_owned(), source })
 }

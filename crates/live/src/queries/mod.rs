@@ -20,6 +20,7 @@
 //! What is read may be of a later moment than what was taken in; then nothing is told of the answer until the changes
 //! up to that moment are taken in, so that every message is about one version.
 
+mod access;
 mod counters;
 mod image;
 mod intake;
@@ -34,7 +35,8 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use corella_query::{ColumnMask, Query};
+use corella_manifest::EntityName;
+use corella_query::{ColumnMask, Filter, Query};
 use corella_rowdoc::{Change, Projection, RowKey, Tenant};
 use corella_store::{
     Committed, SourceId, Store,
@@ -61,6 +63,10 @@ pub struct NewSubscription {
     pub tenant: Tenant,
     /// The query, restricted to what the caller may see.
     pub query: Query,
+    /// The rows on whose being there that depends: any of those entities that meets the condition.
+    pub memberships: Vec<(EntityName, Filter)>,
+    /// A change which is in what was looked up to find that out.
+    pub looked_up_at: Seq,
     /// The answer that the client has already.
     pub since: Option<Since>,
 }
@@ -94,6 +100,8 @@ enum Event {
     Await(Arc<Outbox>, String, Seq),
     /// A connection that was slow can take the whole answer now.
     CatchUp(SourceId, Arc<str>),
+    /// A connection goes on with other rights.
+    RightsChanged(SourceId),
     /// A connection has ended.
     Gone(SourceId),
     /// A task of the registry's own has read something.
@@ -104,6 +112,7 @@ enum Event {
 struct Landed {
     seq: Seq,
     key: RowKey,
+    before: Option<Arc<Projection>>,
     after: Arc<Projection>,
     mask: ColumnMask,
     late: ColumnMask,
@@ -167,6 +176,11 @@ impl LiveQueries {
         self.send(Event::CatchUp(source, reference));
     }
 
+    /// Ends everything that a connection follows: its rights have changed.
+    pub fn end_all(&self, source: SourceId) {
+        self.send(Event::RightsChanged(source));
+    }
+
     /// Forgets a connection.
     pub fn leave(&self, source: SourceId) {
         self.send(Event::Gone(source));
@@ -223,6 +237,7 @@ impl Landed {
         Self {
             seq: change.seq,
             key: event.key.clone(),
+            before: event.before.clone(),
             after: Arc::clone(&event.after),
             mask,
             late: mask_of(&event.late, width),

@@ -2,8 +2,9 @@
 
 use std::{collections::HashSet, sync::Arc, time::Instant};
 
+use corella_manifest::EntityName;
 use corella_query::{
-    ColumnMask, Query,
+    ColumnMask, Filter, Query,
     maintain::{Changed, Diff, Held, Lookup, QueryId, Window, WindowSize},
 };
 use corella_rowdoc::Tenant;
@@ -29,6 +30,8 @@ pub(super) struct LiveQuery {
     pub(super) tenant: Tenant,
     pub(super) identity: Arc<str>,
     pub(super) query: Query,
+    /// The rows on whose being there the query's restriction depends.
+    pub(super) memberships: Vec<(EntityName, Filter)>,
     pub(super) lookup: Lookup,
     pub(super) mask: ColumnMask,
     pub(super) size: WindowSize,

@@ -29,6 +29,7 @@ impl Refused {
             ReadError::UnknownEntity(_) => ErrorCode::UnknownEntity,
             ReadError::Quarantined(_) => ErrorCode::RowQuarantined,
             ReadError::Backend(_) => ErrorCode::Unavailable,
+            ReadError::Forbidden(_) => ErrorCode::Forbidden,
             ReadError::HistoryTrimmed | ReadError::Internal(_) => ErrorCode::Internal,
         };
         Self(code, format!("the answer could not be read: {error}; subscribe again"))

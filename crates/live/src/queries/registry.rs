@@ -11,7 +11,7 @@ use std::{
 
 use corella_manifest::EntityName;
 use corella_query::{
-    ColumnMask,
+    ColumnMask, Filter,
     maintain::{Lookup, MatchIndex, QueryId, WindowSize},
 };
 use corella_rowdoc::Tenant;
@@ -63,6 +63,10 @@ pub(super) struct Registry {
     pub(super) queries: HashMap<QueryId, LiveQuery>,
     pub(super) entities: HashMap<(Tenant, EntityName), Entity>,
     pub(super) connections: HashMap<SourceId, Connection>,
+    /// The queries whose restriction depends on rows of an entity.
+    pub(super) dependents: HashMap<(Tenant, EntityName), Vec<QueryId>>,
+    /// When rows of an entity changed last, as far as it was taken in.
+    pub(super) last_changes: HashMap<(Tenant, EntityName), Seq>,
     by_identity: HashMap<(Tenant, Arc<str>), QueryId>,
     tenants: HashMap<Tenant, Usage>,
     idle: VecDeque<(Instant, QueryId)>,
@@ -122,6 +126,8 @@ impl Registry {
             queries: HashMap::new(),
             entities: HashMap::new(),
             connections: HashMap::new(),
+            dependents: HashMap::new(),
+            last_changes: HashMap::new(),
             by_identity: HashMap::new(),
             tenants: HashMap::new(),
             idle: VecDeque::new(),
@@ -178,6 +184,7 @@ impl Registry {
             Event::Unsubscribe(source, reference) => self.unsubscribe(source, &reference),
             Event::Await(outbox, reference, seq) => self.awaiting.push((outbox, reference, seq)),
             Event::CatchUp(source, reference) => self.catch_up(source, reference),
+            Event::RightsChanged(source) => self.end_all_of_connection(source),
             Event::Gone(source) => {
                 let connection = self.connections.remove(&source);
                 for (reference, query) in connection.into_iter().flat_map(|gone| gone.subscriptions) {
@@ -200,7 +207,10 @@ impl Registry {
     }
 
     fn try_subscribe(&mut self, new: NewSubscription) -> Result<(), Refused> {
-        let NewSubscription { outbox, reference, tenant, query, since } = new;
+        let NewSubscription { outbox, reference, tenant, query, memberships, looked_up_at, since } = new;
+        if self.has_changed_since(&tenant, &memberships, looked_up_at) {
+            return Err(Refused::rights_changed());
+        }
         let reference: Arc<str> = reference.into();
         let source = outbox.source();
         let most = self.limits.subscriptions;
@@ -217,12 +227,17 @@ impl Registry {
             let detail = format!("expected at most {most} live queries on one connection; end some first");
             return Err(Refused(ErrorCode::TooManyQueries, detail));
         }
-        let identity: Arc<str> = query.identity().into();
+        // Two callers may see the same rows now, and not after a change of what that depends on.
+        let identity = match memberships.as_slice() {
+            [] => query.identity(),
+            some => format!("{} {some:?}", query.identity()),
+        };
+        let identity: Arc<str> = identity.into();
         let place = (tenant.clone(), Arc::clone(&identity));
         let id = match self.by_identity.get(&place) {
             Some(id) => *id,
             None => {
-                let id = self.add(tenant, identity, query)?;
+                let id = self.add(tenant, identity, query, memberships)?;
                 self.by_identity.insert(place, id);
                 id
             }
@@ -248,6 +263,7 @@ impl Registry {
         tenant: Tenant,
         identity: Arc<str>,
         query: corella_query::Query,
+        memberships: Vec<(EntityName, Filter)>,
     ) -> Result<QueryId, Refused> {
         self.make_room(&tenant);
         let usage = self.tenants.entry(tenant.clone()).or_default();
@@ -283,8 +299,13 @@ impl Registry {
             true => WindowSize::of(usize::try_from(query.limit().get()).unwrap_or(usize::MAX)),
             false => WindowSize::unbounded(),
         };
+        for (entity, _) in &memberships {
+            let place = (tenant.clone(), entity.clone());
+            self.dependents.entry(place).or_default().push(id);
+        }
         let live = LiveQuery {
             id,
+            memberships,
             tenant,
             identity,
             query,
@@ -307,7 +328,7 @@ impl Registry {
         Ok(id)
     }
 
-    fn unsubscribe(&mut self, source: SourceId, reference: &str) {
+    pub(super) fn unsubscribe(&mut self, source: SourceId, reference: &str) {
         let Some(connection) = self.connections.get_mut(&source) else { return };
         let Some((reference, query)) = connection.subscriptions.remove_entry(reference) else { return };
         if connection.subscriptions.is_empty() {
@@ -349,6 +370,15 @@ impl Registry {
     fn remove(&mut self, id: QueryId) {
         let Some(query) = self.queries.remove(&id) else { return };
         self.dirty.remove(&id);
+        for (entity, _) in &query.memberships {
+            let place = (query.tenant.clone(), entity.clone());
+            if let Some(dependents) = self.dependents.get_mut(&place) {
+                dependents.retain(|dependent| *dependent != id);
+                if dependents.is_empty() {
+                    self.dependents.remove(&place);
+                }
+            }
+        }
         self.by_identity.remove(&(query.tenant.clone(), Arc::clone(&query.identity)));
         if let Some(usage) = self.tenants.get_mut(&query.tenant) {
             usage.queries -= 1;
@@ -441,7 +471,7 @@ impl Entity {
 }
 
 /// Tells a connection that it does not follow a query, or no longer.
-fn refuse(outbox: &Outbox, reference: &str, Refused(code, detail): &Refused) {
+pub(super) fn refuse(outbox: &Outbox, reference: &str, Refused(code, detail): &Refused) {
     let mut reply = ErrorReply::new(*code, detail.clone());
     reply.reference = Some(reference.to_owned());
     outbox.push_text(ServerMessage::Error(reply).encode());

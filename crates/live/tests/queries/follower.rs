@@ -76,6 +76,8 @@ impl Follower {
             reference: reference.to_owned(),
             tenant: self.tenant.clone(),
             query: parsed,
+            memberships: Vec::new(),
+            looked_up_at: Seq::ZERO,
             since,
         });
     }

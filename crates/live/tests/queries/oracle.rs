@@ -175,7 +175,13 @@ async fn write(house: &House, id: &str, fields: Map<String, Json>) {
 /// Writes fields as bytes of a document, made by a replica.
 async fn edit(house: &House, id: &str, fields: Map<String, Json>) {
     let key = house.key("Item", id);
-    let export = house.store.lock(&key).await.export(&Version::empty()).await.unwrap();
+    let export = house
+        .store
+        .lock(&key)
+        .await
+        .export(&Version::empty(), &corella_store::Access::Everything)
+        .await
+        .unwrap();
     let manifest = house.store.manifest();
     let shape = std::sync::Arc::new(RowShape::new(manifest.entity("Item").unwrap()).unwrap());
     let peer = PeerId(uuid::Uuid::new_v4().as_u64_pair().0 >> 1);

@@ -23,7 +23,7 @@ pub(crate) struct Caller(pub(crate) Principal);
 
 impl Caller {
     pub(super) fn author(&self) -> Author {
-        Author { user: Arc::clone(&self.0.user), source: None }
+        self.0.author(None)
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) async fn read(
         parameters.map_err(|error| Failure::new(ErrorCode::InvalidQuery, error.body_text()))?;
     let key = app.row_key(&caller.tenant, &entity, &id)?;
     let since = version(since.as_deref().unwrap_or_default())?;
-    let export = app.store.lock(&key).await.export(&since).await?;
+    let export = app.store.lock(&key).await.export(&since, &caller.access()).await?;
     if export.seq == Seq::ZERO || export.deleted {
         return Err(not_found(&key));
     }

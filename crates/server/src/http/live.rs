@@ -6,16 +6,17 @@ use axum::{
     extract::{Query as QueryString, State, rejection::QueryRejection},
     response::sse::{Event, KeepAlive, Sse},
 };
-use corella_live::{NewSubscription, Outbox, Work};
+use corella_live::{Outbox, Work};
 use corella_query::Query;
 use corella_wire::ErrorCode;
 use futures_util::Stream;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::caller::Caller;
-use crate::{App, Failure};
+use crate::{App, Failure, following};
 
 /// What the messages of the only query of such a connection name.
 const REFERENCE: &str = "live";
@@ -45,15 +46,10 @@ pub(super) async fn follow(
         .map_err(|error| Failure::new(ErrorCode::InvalidQuery, format!("{expected}: {error}")))?;
     let query = Query::read(&app.manifest(), &json)?;
     let outbox = Arc::new(Outbox::new(app.next_source(), app.options.outbox));
-    app.hub.queries().subscribe(NewSubscription {
-        outbox: Arc::clone(&outbox),
-        reference: REFERENCE.to_owned(),
-        tenant: caller.tenant,
-        query,
-        since: None,
-    });
+    following::follow(&app, &caller, &outbox, REFERENCE.to_owned(), query, None).await?;
+    let expires = caller.expires;
     let open = app.connections.token();
-    let follower = Follower { app, outbox, is_over: false, _open: open };
+    let follower = Follower { app, outbox, expires, is_over: false, _open: open };
     let events = futures_util::stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Some((Ok(event), follower))
@@ -65,6 +61,8 @@ pub(super) async fn follow(
 struct Follower {
     app: Arc<App>,
     outbox: Arc<Outbox>,
+    /// When the caller's token is over.
+    expires: Option<Timestamp>,
     is_over: bool,
     /// The server waits for it before it ends.
     _open: TaskTrackerToken,
@@ -91,11 +89,20 @@ impl Follower {
                 None => {
                     tokio::select! {
                         () = self.outbox.filled() => {}
+                        () = over(self.expires) => return None,
                         () = self.app.stop.cancelled() => return None,
                     }
                 }
             }
         }
+    }
+}
+
+/// Resolves when a token is over.
+async fn over(expires: Option<Timestamp>) {
+    match expires.map(|end| Duration::try_from(end.duration_since(Timestamp::now())).unwrap_or_default()) {
+        Some(rest) => tokio::time::sleep(rest).await,
+        None => std::future::pending().await,
     }
 }
 

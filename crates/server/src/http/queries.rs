@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Json as JsonBody, extract::State};
 use corella_query::Query;
-use corella_store::Page;
+use corella_store::SeenPage;
 use serde_json::{Map, Value as Json, json};
 
 use super::caller::{Caller, JsonObject};
@@ -17,7 +17,7 @@ pub(super) async fn query(
     JsonObject(query): JsonObject,
 ) -> Result<JsonBody<Json>, Failure> {
     let query = Query::read(&app.manifest(), &Json::Object(query))?;
-    let Page { rows, cursor, seq } = app.store.select(&caller.tenant, &query).await?;
-    let rows: Vec<Map<String, Json>> = rows.iter().map(|row| query.show(&row.cells)).collect();
+    let SeenPage { rows, cursor, seq } = app.store.list(&caller.tenant, &caller.access(), &query).await?;
+    let rows: Vec<Map<String, Json>> = rows.iter().map(|row| row.show(&query)).collect();
     Ok(JsonBody(json!({ "rows": rows, "cursor": cursor, "seq": seq.0, "epoch": app.store.epoch() })))
 }

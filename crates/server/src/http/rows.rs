@@ -11,13 +11,13 @@ use axum::{
 use corella_manifest::{Crdt, Field, FieldType};
 use corella_query::{Query, QueryTexts};
 use corella_rowdoc::{RowId, RowKey};
-use corella_store::{Page, RichRow, RowChange, Write, Written, row_json};
+use corella_store::{RichRow, RowChange, SeenPage, Write, Written};
 use corella_wire::ErrorCode;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::caller::{Address, Caller, JsonObject, idempotency};
-use crate::{App, Failure};
+use crate::{App, Failure, Principal};
 
 /// The query string of a list.
 #[derive(Debug, Default, Deserialize)]
@@ -57,8 +57,8 @@ pub(super) async fn list(
     };
     let parts = texts.read()?;
     let query = Query::parse(&app.manifest(), &entity, parts)?;
-    let Page { rows, cursor, seq } = app.store.select(&caller.tenant, &query).await?;
-    let rows: Vec<Map<String, Json>> = rows.iter().map(|row| query.show(&row.cells)).collect();
+    let SeenPage { rows, cursor, seq } = app.store.list(&caller.tenant, &caller.access(), &query).await?;
+    let rows: Vec<Map<String, Json>> = rows.iter().map(|row| row.show(&query)).collect();
     Ok(JsonBody(json!({ "rows": rows, "cursor": cursor, "seq": seq.0 })))
 }
 
@@ -73,16 +73,21 @@ pub(super) async fn read(
         parameters.map_err(|error| Failure::new(ErrorCode::InvalidQuery, error.body_text()))?;
     let key = app.row_key(&caller.tenant, &entity, &id)?;
     if let Some(names) = rich {
-        return read_rich(&app, &key, &names).await;
+        return read_rich(&app, &caller, &key, &names).await;
     }
-    let (row, seq) = app.store.row(&key).await?;
+    let (row, seq) = app.store.see(&key, &caller.access()).await?;
     let row = row.ok_or_else(|| not_found(&key))?;
     let entity = app.store.entity(&entity)?;
-    Ok(JsonBody(json!({ "id": row.id(), "row": row_json(&entity, row.id(), row.values()), "seq": seq.0 })))
+    Ok(JsonBody(json!({ "id": key.id.as_str(), "row": row.to_json(&entity), "seq": seq.0 })))
 }
 
 /// A row with the marks and node trees of the fields that `names` lists.
-async fn read_rich(app: &App, key: &RowKey, names: &str) -> Result<JsonBody<Json>, Failure> {
+async fn read_rich(
+    app: &App,
+    caller: &Principal,
+    key: &RowKey,
+    names: &str,
+) -> Result<JsonBody<Json>, Failure> {
     let entity = app.store.entity(key.entity.as_str())?;
     let has_more =
         |field: &Field| matches!(field.crdt, Crdt::Text | Crdt::Document) && field.ty != FieldType::String;
@@ -95,9 +100,8 @@ async fn read_rich(app: &App, key: &RowKey, names: &str) -> Result<JsonBody<Json
             format!("rich: expected fields of type richtext or document ({what}), found {other:.60?}");
         return Err(Failure::new(ErrorCode::InvalidQuery, detail));
     }
-    let RichRow { values, rich, seq } =
-        app.store.lock(key).await.rich(&asked).await?.ok_or_else(|| not_found(key))?;
-    let row = row_json(&entity, key.id.as_str(), &values);
+    let row = app.store.lock(key).await.rich(&asked, &caller.access()).await?;
+    let RichRow { row, rich, seq } = row.ok_or_else(|| not_found(key))?;
     Ok(JsonBody(json!({ "id": key.id.as_str(), "row": row, "rich": rich, "seq": seq.0 })))
 }
 

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use corella_live::NewSubscription;
 use corella_query::Query;
-use corella_store::{Author, Reply, RowChange, Write, port::Seq};
+use corella_store::{Reply, RowChange, Write, port::Seq};
 use corella_wire::{
     ErrorCode,
     control::{
@@ -18,11 +17,12 @@ use serde_json::{Map, Value as Json};
 use super::inbound::Inbound;
 use crate::{
     Failure,
+    following::follow,
     http::{caller::caller, caller::promise, rows::new_id},
 };
 
 /// Takes in a text frame.
-pub(super) fn text(inbound: &mut Inbound, text: &str) {
+pub(super) async fn text(inbound: &mut Inbound, text: &str) {
     let outbox = Arc::clone(&inbound.connection.outbox);
     match TextFrame::decode(text) {
         Ok(TextFrame::Ping) => outbox.push_text(PONG.to_owned()),
@@ -49,7 +49,7 @@ pub(super) fn text(inbound: &mut Inbound, text: &str) {
         }
         Ok(TextFrame::Message(ClientMessage::Subscribe(subscribe))) => {
             let reference = subscribe.reference.clone();
-            if let Err(failure) = self::subscribe(inbound, subscribe) {
+            if let Err(failure) = self::subscribe(inbound, subscribe).await {
                 outbox.push_text(error(failure, Some(reference)).encode());
             }
         }
@@ -85,18 +85,19 @@ fn greet(inbound: &Inbound, _hello: &Hello) -> ServerMessage {
 }
 
 fn authenticate(inbound: &mut Inbound, auth: Auth) -> ServerMessage {
-    match caller(&inbound.connection.app, Some(&auth.token)) {
-        Ok(principal) => {
-            let user = principal.user.to_string();
-            inbound.principal = Some(principal);
-            ServerMessage::Auth(AuthReply { reference: auth.reference, user })
-        }
-        Err(wrong) => error(wrong.into(), auth.reference),
+    let renewed = caller(&inbound.connection.app, Some(&auth.token)).map_err(Failure::from);
+    let renewed = renewed.and_then(|principal| {
+        let user = principal.user.to_string();
+        inbound.renew(principal).map(|()| user)
+    });
+    match renewed {
+        Ok(user) => ServerMessage::Auth(AuthReply { reference: auth.reference, user }),
+        Err(failure) => error(failure, auth.reference),
     }
 }
 
 /// Lets the connection follow the answer to a query.
-fn subscribe(inbound: &Inbound, subscribe: Subscribe) -> Result<(), Failure> {
+async fn subscribe(inbound: &Inbound, subscribe: Subscribe) -> Result<(), Failure> {
     let Subscribe { reference, query, since } = subscribe;
     let app = &inbound.connection.app;
     let principal = match &inbound.principal {
@@ -104,14 +105,7 @@ fn subscribe(inbound: &Inbound, subscribe: Subscribe) -> Result<(), Failure> {
         None => caller(app, None)?,
     };
     let query = Query::read(&app.manifest(), &query)?;
-    app.hub.queries().subscribe(NewSubscription {
-        outbox: Arc::clone(&inbound.connection.outbox),
-        reference,
-        tenant: principal.tenant,
-        query,
-        since,
-    });
-    Ok(())
+    follow(app, &principal, &inbound.connection.outbox, reference, query, since).await
 }
 
 /// Starts a mutation; it is answered once it is durable.
@@ -145,8 +139,7 @@ fn mutate(inbound: &Inbound, mutate: Mutate) -> Result<(), Failure> {
         Operation::Delete => RowChange::Delete,
         Operation::Restore => RowChange::Restore,
     };
-    let author =
-        Author { user: Arc::clone(&principal.user), source: Some(inbound.connection.outbox.source()) };
+    let author = principal.author(Some(inbound.connection.outbox.source()));
     let write = Write { key: row, change, author, wants_row: true, idempotency };
     let connection = Arc::clone(&inbound.connection);
     let reply = Reply::new(move |result| {

@@ -8,10 +8,11 @@ use std::{
 
 use axum::extract::ws::{Message, WebSocket};
 use bytes::Bytes;
+use corella_live::Pass;
 use corella_rowdoc::Version;
 use corella_wire::{
     BatchId, DecodeError, Envelope, ErrorCode, Frame, JoinErrorCode, Magic, Permission, Progress,
-    Reassembler, ReassemblyLimits, RoomName,
+    Reassembler, ReassemblyLimits, RoomErrorCode, RoomName,
     control::{ErrorReply, ServerMessage},
     decode, encode,
 };
@@ -36,6 +37,13 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 const MOST_MALFORMED: u32 = 16;
 /// Batches that may be announced as seeds and not have come.
 const MOST_SEEDS: usize = 256;
+
+/// Whether a connection's token is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Good,
+    Over,
+}
 
 /// The receiving half of a connection.
 pub(super) struct Inbound {
@@ -64,7 +72,8 @@ impl Inbound {
             self.connection.outbox.wait_for_room().await;
             let fragments_end = self.fragments.next_deadline().map(Clock::from_std);
             let next_ping = heard.max(asked) + PING_EVERY;
-            let wake = fragments_end.map_or(next_ping, |end| end.min(next_ping)).min(heard + SILENCE);
+            let wakes = [Some(next_ping), Some(heard + SILENCE), fragments_end, self.next_expiry()];
+            let wake = wakes.into_iter().flatten().min().unwrap_or(next_ping);
             tokio::select! {
                 message = stream.next() => {
                     heard = Clock::now();
@@ -79,6 +88,9 @@ impl Inbound {
                 }
                 () = sleep_until(wake) => {
                     let now = Clock::now();
+                    if self.expire_tokens() == Standing::Over {
+                        return End::Expired;
+                    }
                     self.expire_fragments();
                     if now >= heard + SILENCE {
                         return End::Silent;
@@ -94,9 +106,9 @@ impl Inbound {
 
     /// Leaves every room.
     pub(super) fn leave_all(&mut self) {
-        let rooms: Vec<((Magic, RoomName), JoinedRoom)> = self.rooms.drain().collect();
-        for ((magic, name), room) in rooms {
-            self.left(magic, &name, &room);
+        let Connection { app, outbox, .. } = &*self.connection;
+        for room in self.rooms.drain() {
+            app.hub.leave(outbox, &room.pass);
         }
     }
 
@@ -106,7 +118,7 @@ impl Inbound {
                 Ok(envelope) => self.frame(envelope).await,
                 Err(error) => return self.not_a_frame(&error),
             },
-            Message::Text(text) => control::text(self, text.as_str()),
+            Message::Text(text) => control::text(self, text.as_str()).await,
             Message::Ping(_) | Message::Pong(_) => {}
             Message::Close(_) => return Some(End::Left),
         }
@@ -124,7 +136,7 @@ impl Inbound {
     async fn frame(&mut self, envelope: Envelope) {
         let Envelope { magic, room, frame } = envelope;
         match frame {
-            Frame::JoinRequest { auth, version } => self.join(magic, room, &auth, &version),
+            Frame::JoinRequest { auth, version } => self.join(magic, room, &auth, &version).await,
             Frame::DocUpdate { updates, batch } => {
                 self.updates(Batch { magic, room, id: batch }, updates).await;
             }
@@ -150,7 +162,7 @@ impl Inbound {
                     self.seeds.retain(|(seeded, _)| *seeded != room);
                 }
                 if let Some(joined) = self.rooms.leave(magic, &room) {
-                    self.left(magic, &room, &joined);
+                    self.connection.app.hub.leave(&self.connection.outbox, &joined.pass);
                 }
             }
             // Clients acknowledge what they were sent; a refused one rejoins by itself.
@@ -209,21 +221,72 @@ impl Inbound {
         let presence = self.connection.app.hub.presence();
         let source = self.connection.outbox.source();
         let now = Timestamp::now().as_millisecond();
-        let result = updates.iter().try_for_each(|update| presence.update(source, &joined.key, update, now));
+        let result =
+            updates.iter().try_for_each(|update| presence.update(source, &joined.pass.key, update, now));
         match result.map_err(Failure::from) {
             Ok(()) => batch.acknowledge(&self.connection, Ok(())),
             Err(failure) => batch.acknowledge(&self.connection, Err(&failure)),
         }
     }
 
-    fn join(&mut self, magic: Magic, room: RoomName, auth: &Bytes, version: &Bytes) {
-        if let Err(failure) = self.try_join(magic, &room, auth, version) {
+    /// When the next token is over, the connection's or that of a join.
+    fn next_expiry(&self) -> Option<Clock> {
+        let own = self.principal.as_ref().and_then(|principal| principal.expires);
+        let next = own.into_iter().chain(self.rooms.next_expiry()).min()?;
+        let rest = Duration::try_from(next.duration_since(Timestamp::now())).unwrap_or_default();
+        Some(Clock::now() + rest)
+    }
+
+    /// Ends what went by tokens that are over. A room whose join brought its own is left, and its client asked to join
+    /// again with a fresh one; with the connection's own, the connection is.
+    fn expire_tokens(&mut self) -> Standing {
+        let now = Timestamp::now();
+        if self.principal.as_ref().and_then(|principal| principal.expires).is_some_and(|end| end <= now) {
+            return Standing::Over;
+        }
+        let Connection { app, outbox, .. } = &*self.connection;
+        while let Some(JoinedRoom { pass, .. }) = self.rooms.expired(now) {
+            app.hub.evict(outbox, &pass);
+            let message = "the token of this room has expired; join again with a fresh one".to_owned();
+            let frame = Frame::RoomError { code: RoomErrorCode::RejoinSuggested, message };
+            outbox.push_answer(encode(&Envelope { magic: pass.magic, room: pass.room.clone(), frame }));
+        }
+        Standing::Good
+    }
+
+    /// Goes on as another principal, with everything that was joined by the connection's token.
+    ///
+    /// # Errors
+    /// When the connection belongs to somebody else.
+    pub(super) fn renew(&mut self, principal: Principal) -> Result<(), Failure> {
+        let same = |before: &Principal| {
+            before.tenant == principal.tenant
+                && (before.caller.user.is_none() || before.caller.user == principal.caller.user)
+        };
+        if self.principal.as_ref().is_some_and(|before| !same(before)) {
+            let detail =
+                "expected a fresh token of the same user and tenant; open another connection for others";
+            return Err(Failure::new(ErrorCode::Forbidden, detail));
+        }
+        let Connection { app, outbox, .. } = &*self.connection;
+        for pass in self.rooms.renew(&principal) {
+            app.hub.renew(outbox, &pass, principal.access());
+        }
+        if self.principal.as_ref().is_some_and(|before| before.caller != principal.caller) {
+            app.hub.queries().end_all(outbox.source());
+        }
+        self.principal = Some(principal);
+        Ok(())
+    }
+
+    async fn join(&mut self, magic: Magic, room: RoomName, auth: &Bytes, version: &Bytes) {
+        if let Err(failure) = self.try_join(magic, &room, auth, version).await {
             let frame = refused_join(failure);
             self.connection.outbox.push_answer(encode(&Envelope { magic, room, frame }));
         }
     }
 
-    fn try_join(
+    async fn try_join(
         &mut self,
         magic: Magic,
         room: &RoomName,
@@ -234,7 +297,8 @@ impl Inbound {
             let detail = format!("expected a room of kind %LOR or %EPH, found {magic}");
             return Err(Failure::new(ErrorCode::UnsupportedMagic, detail));
         }
-        let app = Arc::clone(&self.connection.app);
+        let connection = Arc::clone(&self.connection);
+        let Connection { app, outbox, .. } = &*connection;
         let principal = self.principal_of(auth)?;
         let key = app.room_key(&principal.tenant, room)?;
         let since = match magic {
@@ -242,22 +306,29 @@ impl Inbound {
                 .map_err(|error| Failure::new(ErrorCode::VersionUnknown, error.to_string()))?,
             Magic::Ephemeral | Magic::PersistedEphemeral | Magic::Other(_) => Version::empty(),
         };
-        let user = Arc::clone(&principal.user);
-        self.rooms.join(magic, room.clone(), JoinedRoom { key: key.clone(), principal })?;
-        let outbox = &self.connection.outbox;
+        let (user, access) = (Arc::clone(&principal.user), principal.access());
+        let pass = Arc::new(Pass { key: key.clone(), magic, room: room.clone() });
+        let joined = JoinedRoom { pass: Arc::clone(&pass), principal, has_token: !auth.is_empty() };
+        if let Some(before) = self.rooms.join(joined)?
+            && before.pass != pass
+        {
+            app.hub.evict(outbox, &before.pass);
+        }
         if magic == Magic::Document {
-            outbox.push_join(key, room.clone(), since);
+            outbox.push_join(key, room.clone(), since, access);
             return Ok(());
         }
+        let now = Timestamp::now().as_millisecond();
+        let presence = app.hub.join_presence(&app.store, outbox, &pass, user, access, now).await;
+        let presence = presence.inspect_err(|_| drop(self.rooms.leave(magic, room)))?;
         let frame = Frame::JoinOk {
             permission: Permission::Write,
             version: Bytes::from_static(&[0]),
             extra: Bytes::new(),
         };
         outbox.push_answer(encode(&Envelope { magic, room: room.clone(), frame }));
-        let now = Timestamp::now().as_millisecond();
-        for frame in app.hub.presence().join(outbox, &key, room.clone(), user, now) {
-            outbox.push_answer(frame);
+        for frame in presence {
+            outbox.push_answer_about(&pass, frame);
         }
         Ok(())
     }
@@ -277,18 +348,6 @@ impl Inbound {
             )
         })?;
         Ok(caller(&self.connection.app, Some(token))?)
-    }
-
-    fn left(&self, magic: Magic, name: &RoomName, room: &JoinedRoom) {
-        let Connection { app, outbox, .. } = &*self.connection;
-        match magic {
-            Magic::Document => {
-                app.hub.leave(outbox, &room.key, name);
-            }
-            Magic::Ephemeral | Magic::PersistedEphemeral | Magic::Other(_) => {
-                app.hub.presence().leave(outbox.source(), &room.key, Timestamp::now().as_millisecond());
-            }
-        }
     }
 }
 

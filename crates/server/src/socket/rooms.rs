@@ -1,9 +1,13 @@
 //! The rooms that a connection has joined.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
-use corella_rowdoc::RowKey;
+use corella_live::Pass;
 use corella_wire::{ErrorCode, Magic, RoomName};
+use jiff::Timestamp;
 
 use crate::{Failure, Principal};
 
@@ -13,26 +17,36 @@ const MOST_ROOMS: usize = 20_000;
 /// A room that a connection is in, and as whom.
 #[derive(Debug, Clone)]
 pub(super) struct JoinedRoom {
-    pub(super) key: RowKey,
+    pub(super) pass: Arc<Pass>,
     pub(super) principal: Principal,
+    /// Whether the join brought a token of its own; else it goes by the connection's.
+    pub(super) has_token: bool,
 }
 
 /// The rooms that a connection is in.
 #[derive(Debug, Default)]
-pub(super) struct JoinedRooms(HashMap<(Magic, RoomName), JoinedRoom>);
+pub(super) struct JoinedRooms {
+    rooms: HashMap<(Magic, RoomName), JoinedRoom>,
+    /// When the tokens of joins are over.
+    expiries: BTreeSet<(Timestamp, Magic, RoomName)>,
+}
 
 impl JoinedRooms {
-    pub(super) fn join(&mut self, magic: Magic, name: RoomName, room: JoinedRoom) -> Result<(), Failure> {
-        if self.0.len() >= MOST_ROOMS && !self.0.contains_key(&(magic, name.clone())) {
+    /// Notes that a room is joined; what comes back is what was joined under that name before.
+    pub(super) fn join(&mut self, room: JoinedRoom) -> Result<Option<JoinedRoom>, Failure> {
+        let address = (room.pass.magic, room.pass.room.clone());
+        if self.rooms.len() >= MOST_ROOMS && !self.rooms.contains_key(&address) {
             let detail = format!("expected at most {MOST_ROOMS} rooms on one connection; leave some first");
             return Err(Failure::new(ErrorCode::RateLimited, detail));
         }
-        self.0.insert((magic, name), room);
-        Ok(())
+        let before = self.leave(address.0, &address.1);
+        self.expiries.extend(expiry(&room));
+        self.rooms.insert(address, room);
+        Ok(before)
     }
 
     pub(super) fn get(&self, magic: Magic, name: &RoomName) -> Result<&JoinedRoom, Failure> {
-        self.0.get(&(magic, name.clone())).ok_or_else(|| {
+        self.rooms.get(&(magic, name.clone())).ok_or_else(|| {
             Failure::new(
                 ErrorCode::NotJoined,
                 format!("the room {name} was not joined on this connection; join it first"),
@@ -41,10 +55,42 @@ impl JoinedRooms {
     }
 
     pub(super) fn leave(&mut self, magic: Magic, name: &RoomName) -> Option<JoinedRoom> {
-        self.0.remove(&(magic, name.clone()))
+        let room = self.rooms.remove(&(magic, name.clone()))?;
+        if let Some(expiry) = expiry(&room) {
+            self.expiries.remove(&expiry);
+        }
+        Some(room)
     }
 
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = ((Magic, RoomName), JoinedRoom)> {
-        self.0.drain()
+    /// Everything that was joined by the connection's token goes by another one now; says what that is.
+    pub(super) fn renew(&mut self, principal: &Principal) -> Vec<Arc<Pass>> {
+        let renewed = self.rooms.values_mut().filter(|room| !room.has_token);
+        renewed
+            .map(|room| {
+                room.principal = principal.clone();
+                Arc::clone(&room.pass)
+            })
+            .collect()
     }
+
+    /// When the next token of a join is over.
+    pub(super) fn next_expiry(&self) -> Option<Timestamp> {
+        self.expiries.first().map(|(at, _, _)| *at)
+    }
+
+    /// A room whose own token is over; it is left.
+    pub(super) fn expired(&mut self, now: Timestamp) -> Option<JoinedRoom> {
+        let (at, magic, name) = self.expiries.first().cloned()?;
+        if at > now { None } else { self.leave(magic, &name) }
+    }
+
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = JoinedRoom> {
+        self.expiries.clear();
+        self.rooms.drain().map(|(_, room)| room)
+    }
+}
+
+fn expiry(room: &JoinedRoom) -> Option<(Timestamp, Magic, RoomName)> {
+    let at = room.principal.expires.filter(|_| room.has_token)?;
+    Some((at, room.pass.magic, room.pass.room.clone()))
 }

@@ -13,6 +13,9 @@ use crate::{App, Principal};
 /// How long a closing connection may take to send what it still owes.
 const FAREWELL: Duration = Duration::from_secs(5);
 
+/// The close code of a connection whose token is over; stock clients do not come back by themselves then.
+const EXPIRED: u16 = 4401;
+
 /// What a connection's parts share.
 pub(super) struct Connection {
     pub(super) app: Arc<App>,
@@ -36,6 +39,8 @@ pub(super) enum End {
     Violation,
     /// The client sent a message over the limit.
     TooLarge,
+    /// The token is over, and no fresh one came.
+    Expired,
 }
 
 impl End {
@@ -45,6 +50,7 @@ impl End {
             Self::Silent => (close_code::AWAY, "nothing was heard for too long"),
             Self::Stopping => (close_code::RESTART, "the server is restarting; come back"),
             Self::TooLarge => (close_code::SIZE, "a message may have 262144 bytes; send more in fragments"),
+            Self::Expired => (EXPIRED, "the token has expired; come back with a fresh one"),
             Self::Violation => (close_code::POLICY, "expected the Loro Syncing Protocol v1"),
         };
         Some(CloseFrame { code, reason: reason.into() })

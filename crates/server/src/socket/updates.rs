@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use corella_store::{Author, Reply, RowChange, Write};
+use corella_store::{Reply, RowChange, Write};
 use corella_wire::{
     AckStatus, BatchId, Envelope, ErrorCode, Frame, Magic, RoomName, ack_status,
     control::{ErrorReply, ServerMessage},
@@ -102,7 +102,7 @@ pub(super) async fn submit(
         let detail = format!("expected a seed as one update, found {}", updates.len());
         return batch.acknowledge(connection, Err(&Failure::new(ErrorCode::InvalidUpdate, detail)));
     }
-    let JoinedRoom { key, principal } = joined;
+    let JoinedRoom { pass, principal, has_token: _ } = joined;
     let pending = Arc::new(Pending {
         batch,
         connection: Arc::clone(connection),
@@ -112,9 +112,9 @@ pub(super) async fn submit(
     for update in updates {
         let Ok(permit) = Arc::clone(&connection.in_flight).acquire_owned().await else { return };
         let write = Write {
-            key: key.clone(),
+            key: pass.key.clone(),
             change: kind.change(update),
-            author: Author { user: Arc::clone(&principal.user), source: Some(connection.outbox.source()) },
+            author: principal.author(Some(connection.outbox.source())),
             wants_row: false,
             idempotency: None,
         };

@@ -15,14 +15,15 @@ use super::{
     consequences::{Consequence, Consequences},
 };
 use crate::{
-    apply::{Applied, Rejection, apply},
+    apply::{Applied, Rejection},
     committer::Commitment,
     error::WriteError,
     fold,
     guard::RowGuard,
     job::{RowChange, Written},
-    json::row_json,
+    json::seen_json,
     model::EntityModel,
+    permit::{Live, Target},
     port::{ChangeKind, OutcomeWrite, Reference, Seq, Unit, UnitOutcome},
     prepared::{After, By, Lines, Prepared},
     references::{id_fields, target},
@@ -53,6 +54,8 @@ struct Row {
     model: EntityModel,
     loaded: Loaded,
     change: Change,
+    /// The row as policies are asked about it.
+    live: Live,
     /// Whether it has been written in this attempt.
     written: bool,
     /// Whether all that it got are document bytes to which the server has added nothing.
@@ -86,7 +89,9 @@ impl<'a> Attempt<'a> {
             let model = store.entity(key.entity.as_str())?;
             let mut guard = RowGuard::lock(store, key).await;
             let loaded = guard.take().await?;
-            let row = Row { guard, model, loaded, change: Change::default(), written: false, as_sent: true };
+            let live = Live::of(&loaded);
+            let change = Change::default();
+            let row = Row { guard, model, loaded, change, live, written: false, as_sent: true };
             rows.insert(key.clone(), row);
         }
         Ok(Self { store, transaction, consequences, kept, rows })
@@ -103,7 +108,7 @@ impl<'a> Attempt<'a> {
         }
         for (index, (key, change)) in self.transaction.changes.iter().enumerate() {
             let Some(row) = self.rows.get_mut(key) else { continue };
-            if let Err(error) = row.write(key, change, self.transaction) {
+            if let Err(error) = row.write(self.store, key, change, self.transaction).await {
                 if self.is_behind().await? {
                     return Ok(Ended::Behind);
                 }
@@ -148,7 +153,8 @@ impl<'a> Attempt<'a> {
             };
             let prepared =
                 Prepared::of(self.store, &row.model, key, &row.loaded, &row.change, by, Lines::Now)?;
-            answers.insert(key.clone(), row.json(key, prepared.as_ref())?);
+            answers
+                .insert(key.clone(), row.json(self.store, key, prepared.as_ref(), self.transaction).await?);
             if let Some(prepared) = prepared {
                 afters.insert(key.clone(), (writes.len(), prepared.after));
                 references.extend(prepared.references);
@@ -158,7 +164,11 @@ impl<'a> Attempt<'a> {
         }
         let outcomes: Vec<OutcomeWrite> = self.outcome(&answers).into_iter().collect();
         if writes.is_empty() && outcomes.is_empty() {
-            return Ok(if self.is_behind().await? { Ended::Behind } else { self.done(&[], afters, &answers) });
+            return Ok(if self.is_behind().await? {
+                Ended::Behind
+            } else {
+                self.done(&[], afters, &answers)
+            });
         }
         let deleted = writes.iter().filter(|write| write.kind == ChangeKind::Delete);
         let deleted: BTreeSet<RowKey> = deleted.map(|write| write.key.clone()).collect();
@@ -238,12 +248,20 @@ impl<'a> Attempt<'a> {
 }
 
 impl Row {
-    fn write(&mut self, key: &RowKey, change: &RowChange, by: &Transaction) -> Result<(), WriteError> {
-        let applied = apply(&mut self.loaded, &self.model, key, change, &by.author, self.written);
+    /// Makes one change, if the author may: memberships are looked up as they are before the transaction.
+    async fn write(
+        &mut self,
+        store: &Inner,
+        key: &RowKey,
+        change: &RowChange,
+        by: &Transaction,
+    ) -> Result<(), WriteError> {
+        let target = Target { store, model: &self.model, key };
+        let applied = target.apply(&mut self.loaded, &mut self.live, change, &by.author, self.written).await;
         let Applied { change: changed, completed } = applied.map_err(|Rejection { error, .. }| error)?;
         self.change.merge(&changed);
         self.written = true;
-        self.as_sent &= matches!(change, RowChange::Update(_) | RowChange::Seed(_)) && !completed;
+        self.as_sent &= matches!(change, RowChange::Update(_) | RowChange::Seed(_)) && completed.is_empty();
         Ok(())
     }
 
@@ -291,12 +309,19 @@ impl Row {
         Ok(self.loaded.doc.project_changed(&self.loaded.projection, &behind)?)
     }
 
-    /// The row as whoever asked for the change is to see it.
-    fn json(&self, key: &RowKey, prepared: Option<&Prepared>) -> Result<Map<String, Json>, WriteError> {
-        let json = |projection: &Projection| row_json(&self.model.entity, key.id.as_str(), &projection.values);
-        match prepared {
-            Some(prepared) => Ok(json(&prepared.write.projection)),
-            None => Ok(json(&self.projection()?)),
-        }
+    /// The row as whoever asked for the change is to see it, and as far as that may.
+    async fn json(
+        &self,
+        store: &Inner,
+        key: &RowKey,
+        prepared: Option<&Prepared>,
+        by: &Transaction,
+    ) -> Result<Map<String, Json>, WriteError> {
+        let projection = match prepared {
+            Some(prepared) => Arc::clone(&prepared.write.projection),
+            None => Arc::new(self.projection()?),
+        };
+        let sight = store.sight(&by.author.access, &self.model, key, &projection.values).await?;
+        Ok(seen_json(&self.model.entity, key.id.as_str(), &projection.values, &sight))
     }
 }

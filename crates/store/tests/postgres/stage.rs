@@ -118,7 +118,7 @@ impl Node {
     }
 
     pub(crate) async fn write(&self, key: &RowKey, change: RowChange) -> Result<Written, WriteError> {
-        let author = Author { user: "ada".into(), source: None };
+        let author = Author::trusted("ada");
         let write = Write { key: key.clone(), change, author, wants_row: true, idempotency: None };
         within("the answer to a write", self.store.write(write)).await
     }

@@ -83,9 +83,13 @@ fn frame(state: &mut State, Envelope { magic, room, frame }: Envelope, length: u
         let received = &mut state.room(&address).received;
         received.frames += 1;
         received.bytes += length;
+        if state.evicted.contains(&address) {
+            state.wrongs.push(format!("went on to tell about {}, which it had taken away", address.1));
+        }
     }
     match frame {
         Frame::JoinOk { permission, version, .. } => {
+            state.evicted.remove(&address);
             state.answers.insert(address, Ok(Joined { permission, version, handed_in: None }));
         }
         Frame::JoinError { code, message } => {
@@ -110,7 +114,11 @@ fn frame(state: &mut State, Envelope { magic, room, frame }: Envelope, length: u
                 Err(error) => state.wrongs.push(format!("sent a wrong fragment: {error}")),
             }
         }
-        Frame::RoomError { code, .. } => state.room_errors.push((address, code)),
+        Frame::RoomError { code, .. } => {
+            state.fragments.leave(magic, &address.1);
+            state.evicted.insert(address.clone());
+            state.room_errors.push((address, code));
+        }
         Frame::Ack { batch, status } => {
             if state.acks.insert(batch, status).is_some() {
                 state.wrongs.push(format!("acknowledged the batch {batch} twice"));

@@ -1,7 +1,7 @@
 //! What a peer has heard, and waiting to hear more.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Mutex, PoisonError},
 };
 
@@ -75,6 +75,8 @@ pub(super) struct State {
     pub(super) acks: HashMap<BatchId, AckStatus>,
     pub(super) messages: VecDeque<ServerMessage>,
     pub(super) room_errors: Vec<(Address, RoomErrorCode)>,
+    /// The rooms that the server has taken away, and about which it may say nothing any more.
+    pub(super) evicted: HashSet<Address>,
     pub(super) pongs: usize,
     pub(super) fragments: Reassembler,
     pub(super) ended: Option<Ended>,
@@ -91,6 +93,7 @@ impl Default for State {
             acks: HashMap::new(),
             messages: VecDeque::new(),
             room_errors: Vec::new(),
+            evicted: HashSet::new(),
             pongs: 0,
             fragments: Reassembler::new(limits),
             ended: None,

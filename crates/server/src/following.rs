@@ -1,0 +1,50 @@
+//! A live query as its caller may follow it.
+
+use std::sync::Arc;
+
+use corella_live::{NewSubscription, Outbox};
+use corella_query::Query;
+use corella_store::Restricted;
+use corella_wire::{ErrorCode, control::Since};
+
+use crate::{App, Failure, Principal};
+
+/// Lets a connection follow the answer to a query, as far as `principal` may see it.
+///
+/// # Errors
+/// When the policies cannot be said as a condition, by which live queries are kept true.
+pub(crate) async fn follow(
+    app: &App,
+    principal: &Principal,
+    outbox: &Arc<Outbox>,
+    reference: String,
+    query: Query,
+    since: Option<Since>,
+) -> Result<(), Failure> {
+    let access = principal.access();
+    let looked_up_at = app.store.last_seq().await?;
+    // Whether a field may be seen can differ from row to row, and change without the row.
+    let guarded = app.store.guarded_fields(query.entity(), &access)?;
+    let Restricted { query, asks_rows, memberships } =
+        app.store.restrict(&principal.tenant, &access, query.without_fields(&guarded)).await?;
+    if asks_rows {
+        let detail = format!(
+            "the policies of {} cannot be said as a condition for you, as a live query needs: ask for a list instead, or \
+             tie `exists` to one field of the row",
+            query.entity()
+        );
+        return Err(Failure::new(ErrorCode::Forbidden, detail));
+    }
+    // Rows that went out of sight meanwhile are in no log: the answer is sent whole.
+    let since = since.filter(|_| memberships.is_empty());
+    app.hub.queries().subscribe(NewSubscription {
+        outbox: Arc::clone(outbox),
+        reference,
+        tenant: principal.tenant.clone(),
+        query,
+        memberships,
+        looked_up_at,
+        since,
+    });
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! Whoever loses sight of a row hears so in the same commit, and no byte of it afterwards.
+
+use std::collections::HashMap;
+
+use corella_testkit::{
+    Database, Peer, Random, on_both,
+    row::{append, read, text},
+};
+use corella_wire::{AckStatus, JoinErrorCode, Magic, RoomErrorCode, RoomName};
+use serde_json::json;
+
+use crate::stage::Team;
+
+const NOTE: &str = "Note/n1";
+const TASK: &str = "Task/t1";
+
+on_both!(a_row_that_turns_private_is_taken_away);
+
+#[cfg(test)]
+async fn a_row_that_turns_private_is_taken_away(database: Database) {
+    let team = Team::new(database).await;
+    let ada = team.user("ada");
+    ada.post("/api/entities/Note", json!({ "id": "n1", "title": "one", "public": true })).await.expect(201);
+    let (owner, bob) = (team.peer("ada").await, team.peer("bob").await);
+    for peer in [&owner, &bob] {
+        peer.join(NOTE).await;
+        peer.join_presence(NOTE).await;
+    }
+    ada.patch("/api/entities/Note/n1", json!({ "public": false, "title": "two" })).await.expect(200);
+    assert_eq!(bob.taken_away(NOTE).await, RoomErrorCode::Evicted);
+    ada.patch("/api/entities/Note/n1", json!({ "title": "three" })).await.expect(200);
+    owner.until(NOTE, "the last title", |doc| read(doc, "title") == "three").await;
+    bob.ping().await;
+    assert_eq!(read(&bob.doc(NOTE), "title"), "one");
+    assert_eq!(team.user("bob").get("/api/entities/Note/n1/doc").await.problem(), "403 forbidden");
+    let refusal = bob.try_join((Magic::Document, RoomName::new(NOTE).unwrap()), &[], &[]).await.unwrap_err();
+    assert_eq!(refusal.code, JoinErrorCode::AuthFailed);
+    ada.patch("/api/entities/Note/n1", json!({ "public": true })).await.expect(200);
+    bob.join(NOTE).await;
+    bob.until(NOTE, "the last title", |doc| read(doc, "title") == "three").await;
+}
+
+on_both!(a_membership_that_ends_takes_the_rows_away);
+
+#[cfg(test)]
+async fn a_membership_that_ends_takes_the_rows_away(database: Database) {
+    let team = Team::with_project(database).await;
+    let (ed, rita) = (team.peer("ed").await, team.peer("rita").await);
+    ed.join(TASK).await;
+    rita.join(TASK).await;
+    rita.until(TASK, "the task", |doc| read(doc, "title") == "Draw").await;
+    team.user("olga").delete("/api/entities/Member/m-rita").await.expect(200);
+    assert_eq!(ed.change(TASK, |doc| append(doc, "body", "not for Rita")).await, AckStatus::Ok);
+    assert_eq!(rita.taken_away(TASK).await, RoomErrorCode::Evicted);
+    rita.ping().await;
+    assert_eq!(text(&rita.doc(TASK), "body").to_string(), "");
+    // It comes back with the membership.
+    let member = json!({ "project": "p1", "user": "rita" });
+    team.user("olga").post("/api/entities/Member", member).await.expect(201);
+    rita.join(TASK).await;
+    rita.until(TASK, "the text", |doc| read(doc, "body") == "not for Rita").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_shared_database_changes_from_elsewhere_count() {
+    let team = Team::with_project(Database::Postgres).await;
+    let other = team.stage.installation.serve().await;
+    let rita = other.peer(&team.token("rita", &json!({}))).await;
+    rita.join(TASK).await;
+    team.user("olga").delete("/api/entities/Member/m-rita").await.expect(200);
+    let ed = team.user("ed");
+    ed.patch("/api/entities/Task/t1", json!({ "body": "not for Rita" })).await.expect(200);
+    assert_eq!(rita.taken_away(TASK).await, RoomErrorCode::Evicted);
+    rita.ping().await;
+    assert_eq!(text(&rita.doc(TASK), "body").to_string(), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_token_with_other_roles_counts_at_once() {
+    let team = Team::new(Database::Sqlite).await;
+    let slip = json!({ "id": "s1", "user": "ada", "month": 1, "amount": 5 });
+    team.boss().post("/api/entities/Payslip", slip).await.expect(201);
+    let bob = team.stage.peer(&team.token("bob", &json!({ "roles": ["boss"] }))).await;
+    bob.join("Payslip/s1").await;
+    let plain = team.token("bob", &json!({}));
+    bob.send_text(&json!({ "type": "auth", "token": plain }).to_string()).await;
+    assert_eq!(bob.taken_away("Payslip/s1").await, RoomErrorCode::Evicted);
+    let other = team.token("eve", &json!({}));
+    bob.send_text(&json!({ "type": "auth", "token": other, "ref": "r" }).to_string()).await;
+    bob.message().await;
+    let corella_wire::control::ServerMessage::Error(error) = bob.message().await else {
+        unreachable!("a connection stays with its user")
+    };
+    assert_eq!(error.code, corella_wire::ErrorCode::Forbidden);
+}
+
+on_both!(whatever_is_granted_and_revoked_nothing_leaks);
+
+/// What each edit wrote, and who could see the row at that moment: the model.
+///
+/// Every edit appends a word of its own. A peer may hold a word only if it could see the row at that edit, or at some
+/// moment later; the words of edits since the last moment of its access must be unknown to it.
+#[cfg(test)]
+async fn whatever_is_granted_and_revoked_nothing_leaks(database: Database) {
+    const USERS: [&str; 3] = ["rita", "rob", "ruth"];
+    let mut random = Random::new();
+    println!("CORELLA_SEED={}", random.seed());
+    let team = Team::with_project(database).await;
+    let olga = team.user("olga");
+    olga.delete("/api/entities/Member/m-rita").await.expect(200);
+    let ed = team.peer("ed").await;
+    ed.join(TASK).await;
+    let mut peers: HashMap<&str, Peer> = HashMap::new();
+    for user in USERS {
+        peers.insert(user, team.peer(user).await);
+    }
+    // For each member its membership's id, and for each user how many words there were when access last was there.
+    let mut members: HashMap<&str, String> = HashMap::new();
+    let mut joined: HashMap<&str, bool> = HashMap::new();
+    let mut most: HashMap<&str, usize> = HashMap::new();
+    let mut words = 0;
+    for step in 0..60 {
+        let user = USERS[usize::try_from(random.within(0..3)).unwrap()];
+        match random.within(0..6) {
+            0 | 1 => {
+                if let Some(id) = members.remove(user) {
+                    olga.delete(&format!("/api/entities/Member/{id}")).await.expect(200);
+                    most.insert(user, words);
+                    if joined.insert(user, false) == Some(true) {
+                        assert_eq!(peers[user].taken_away(TASK).await, RoomErrorCode::Evicted, "step {step}");
+                    }
+                } else {
+                    let id = format!("{user}-{step}");
+                    let member = json!({ "id": id, "project": "p1", "user": user });
+                    olga.post("/api/entities/Member", member).await.expect(201);
+                    members.insert(user, id);
+                }
+            }
+            2 => {
+                let peer = &peers[user];
+                let version = peer.doc(TASK).oplog_vv().encode();
+                let answer =
+                    peer.try_join((Magic::Document, RoomName::new(TASK).unwrap()), &[], &version).await;
+                assert_eq!(answer.is_ok(), members.contains_key(user), "step {step}: {user}");
+                joined.insert(user, answer.is_ok());
+            }
+            _ => {
+                words += 1;
+                let word = format!("<{words}>");
+                assert_eq!(ed.change(TASK, |doc| append(doc, "body", &word)).await, AckStatus::Ok);
+            }
+        }
+        for user in USERS.iter().filter(|user| !members.contains_key(*user)) {
+            peers[user].ping().await;
+            let held = text(&peers[user].doc(TASK), "body").to_string();
+            let known = held.matches('<').count();
+            let allowed = most.get(user).copied().unwrap_or(0);
+            assert!(known <= allowed, "step {step}: {user} holds {known} words of {allowed}");
+        }
+    }
+    for (user, is_in) in joined {
+        if is_in {
+            peers[user].until_equal(TASK, &ed).await;
+        }
+    }
+}
