@@ -2,9 +2,12 @@
 
 import { engineOf } from "../client.js";
 import type { CorellaClient } from "../client.js";
+import { CorellaError } from "../public/error.js";
 import { LiveHub } from "./hub.js";
+import { Scope } from "./scope.js";
 import type { LiveQuery, Query } from "./types.js";
 
+export type { Scope, ScopeStatus } from "./scope.js";
 export type * from "./types.js";
 
 /**
@@ -15,6 +18,30 @@ export function live(client: CorellaClient, query: Query): LiveQuery {
   return hubOf(client).open(query);
 }
 
+/**
+ * Keeps the documents of a query's rows on this device, and up to date: all of them can be opened and edited offline.
+ *
+ * Rows come and go with the answer; one with something unsent stays until it is sent. Throws for queries with `select`.
+ */
+export function scope(client: CorellaClient, query: Query): Scope {
+  if (query.select !== undefined) {
+    throw new CorellaError("invalid_query", "The query of a scope has no select: every change of a row has to show in its answer.");
+  }
+  const engine = engineOf(client);
+  return new Scope(client, live(client, query), {
+    evict: async (key) => {
+      if (!engine.rows.open.has(key)) {
+        await engine.keeper.write({ type: "evict", key });
+      }
+    },
+  });
+}
+
 function hubOf(client: CorellaClient): LiveHub {
   return engineOf(client).extended((host) => new LiveHub(host));
+}
+
+/** Resolves when all answers of this client have this change in them, such as the `seq` of a mutation's result. */
+export function reached(client: CorellaClient, seq: number): Promise<void> {
+  return hubOf(client).reached(seq);
 }

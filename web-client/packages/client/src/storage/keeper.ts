@@ -80,8 +80,10 @@ export class Keeper {
 
   /** Lets what waits be written, as far as storage takes it, and closes. */
   async close(): Promise<void> {
+    while (this.#running !== undefined) {
+      await this.#running;
+    }
     this.#closed = true;
-    await this.#running;
     clearTimeout(this.#retry);
     this.storage.close();
   }
@@ -89,6 +91,10 @@ export class Keeper {
   #run(): void {
     this.#running ??= this.#drain().finally(() => {
       this.#running = undefined;
+      // What came while the last batch was told of has nobody else to start it.
+      if (this.#waiting.length > 0 && this.#retry === undefined) {
+        this.#run();
+      }
     });
   }
 

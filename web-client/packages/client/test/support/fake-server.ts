@@ -42,6 +42,8 @@ export class FakeServer {
   mutationsReceived = 0;
   /** Decides on a mutation; `undefined` accepts it. */
   judgeMutation: (message: { readonly id: string; readonly key: string }) => { readonly code: string; readonly message: string } | "silence" | undefined = () => undefined;
+  /** Makes an accepted mutation somewhere, and says at which place in the order of changes. */
+  mutated: ((message: { readonly entity: string; readonly id: string; readonly op: string; readonly fields?: unknown }) => number) | undefined;
   /** Whose tokens are accepted, and as whom. */
   userOf: (token: string) => string | undefined = (token) => token;
   /** Decides on a batch; `undefined` accepts it. */
@@ -190,6 +192,8 @@ export class FakeServer {
       if (answer !== undefined) {
         socket.send(JSON.stringify({ ref: subscription.ref, ...answer }));
       }
+    } else if (message.type === "await" && this.mutated !== undefined) {
+      socket.send(JSON.stringify({ ...message, type: "reached" }));
     } else if (message.type === "unsubscribe") {
       this.#unsubscribe(message.ref);
     } else if (message.type === "seed") {
@@ -207,7 +211,7 @@ export class FakeServer {
     this.#wake();
   }
 
-  #mutate(socket: WebSocket, message: { readonly ref: string; readonly key: string; readonly id: string; readonly op: string; readonly fields?: unknown }): void {
+  #mutate(socket: WebSocket, message: { readonly ref: string; readonly key: string; readonly entity: string; readonly id: string; readonly op: string; readonly fields?: unknown }): void {
     this.mutationsReceived += 1;
     const refusal = this.judgeMutation(message);
     if (refusal === "silence") {
@@ -218,11 +222,13 @@ export class FakeServer {
       return;
     }
     const { key, id, op, fields } = message;
+    let seq = this.mutations.length + 1;
     if (!this.#done.has(key)) {
       this.#done.add(key);
       this.mutations.push({ key, id, op, fields });
+      seq = this.mutated?.(message) ?? seq;
     }
-    socket.send(JSON.stringify({ type: "result", ref: message.ref, id, row: op === "delete" ? null : { id, ...(fields as object) }, seq: this.mutations.length }));
+    socket.send(JSON.stringify({ type: "result", ref: message.ref, id, row: op === "delete" ? null : { id, ...(fields as object) }, seq }));
   }
 
   #wake(): void {
