@@ -100,7 +100,7 @@ export class Visitor {
     await expect
       .poll(() =>
         this.page.evaluate(async () => {
-          const kept = await (await caches.open("notes-page")).keys();
+          const kept = await (await caches.open(`page ${location.pathname}`)).keys();
           const used = performance.getEntriesByType("resource").map(({ name }) => name);
           return used.filter((url) => url.includes("/assets/") && !kept.some((request) => request.url === url)).length + (kept.length === 0 ? 1 : 0);
         }),
