@@ -51,7 +51,7 @@ export class Visitor {
   }
 
   /** Opens the page, at the sign-in if there is no name, else signed in at the list. */
-  static async arrive(browser: Browser, server: Server, name: string, looks: Looks = {}): Promise<Visitor> {
+  static async arrive(browser: Browser, server: Server, name: string, looks: Looks = {}, path = ""): Promise<Visitor> {
     const device = looks.device ?? "desktop";
     const context = await browser.newContext({
       viewport: viewports[device],
@@ -64,7 +64,7 @@ export class Visitor {
       await context.close();
       expect(visitor.complaints, `the page of ${name || "a stranger"} complained`).toEqual([]);
     });
-    await visitor.#signIn(server);
+    await visitor.#signIn(server, path);
     return visitor;
   }
 
@@ -88,10 +88,10 @@ export class Visitor {
     return new Visitor(name, page, complaints);
   }
 
-  async #signIn(server: Server): Promise<void> {
-    await this.page.goto(`${server.url}/${this.name === "" ? "" : `?user=${this.name}`}`);
+  async #signIn(server: Server, path = ""): Promise<void> {
+    await this.page.goto(`${server.url}/${path}${this.name === "" ? "" : `?user=${this.name}`}`);
     if (this.name !== "") {
-      await this.status("online");
+      await expect.poll(() => this.find("status").getAttribute("data-status")).toMatch(/online|synced/);
     }
   }
 
@@ -100,7 +100,7 @@ export class Visitor {
     await expect
       .poll(() =>
         this.page.evaluate(async () => {
-          const kept = await (await caches.open("notes-page")).keys();
+          const kept = await (await caches.open(`page ${location.pathname}`)).keys();
           const used = performance.getEntriesByType("resource").map(({ name }) => name);
           return used.filter((url) => url.includes("/assets/") && !kept.some((request) => request.url === url)).length + (kept.length === 0 ? 1 : 0);
         }),

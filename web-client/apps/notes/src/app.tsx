@@ -1,19 +1,16 @@
 /** The whole page: the sign-in, then the notes. */
 
+import { type Person, SignIn, useClient, useSession } from "@corella/app-kit";
 import { CorellaProvider } from "@corella/react";
 
-import { SignIn } from "./components/sign-in";
 import { Workspace } from "./components/workspace";
-import { useClient } from "./hooks/use-client";
-import { useSession } from "./hooks/use-session";
-import type { Person } from "./model/person";
 
 export function App() {
   const [session, actions] = useSession();
   return session.kind === "signed-in" ? (
     <SignedIn person={session.person} user={session.user} token={session.token} onSignOut={actions.signOut} />
   ) : (
-    <SignIn session={session} actions={actions} />
+    <SignIn name="Notes" words="Written together. Others see your name beside your cursor." session={session} actions={actions} />
   );
 }
 

@@ -1,12 +1,11 @@
 /** The page's start: the document library first, then the app. */
 
+import { keepPage, messageOf } from "@corella/app-kit";
 import loadLoro from "loro-crdt/web/loro_wasm.js";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
 import { App } from "./app";
-import { messageOf } from "./model/message";
-import { keepPage } from "./session/keep-page";
 import "./styles/index.css";
 
 const place = document.getElementById("root");

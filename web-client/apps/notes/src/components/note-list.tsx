@@ -1,9 +1,9 @@
 /** The notes, pinned ones first. */
 
+import { Icon } from "@corella/app-kit";
 import type { NoteListActions, NoteList as NoteListState } from "../hooks/use-notes";
 import { noteAddress } from "../hooks/use-route";
 import { type Note, shownTitle } from "../model/note";
-import { Icon } from "./icons";
 
 interface NoteListProps extends NoteListState, NoteListActions {
   readonly openId: string | undefined;
@@ -11,18 +11,13 @@ interface NoteListProps extends NoteListState, NoteListActions {
   readonly onCreate: () => void;
 }
 
-export function NoteList({ notes, failure, hasMore, openId, offline, onCreate, refresh, showMore }: NoteListProps) {
+export function NoteList({ notes, failure, hasMore, openId, offline, onCreate, showMore }: NoteListProps) {
   return (
     <nav className="list-pane" aria-label="Notes">
       <div className="list-head">
         <p className={failure === undefined ? "list-summary" : "list-summary list-summary-failure"} aria-live="polite" title={failure}>
           {summary(notes, failure, hasMore, offline)}
         </p>
-        {failure !== undefined && !offline && (
-          <button type="button" className="button-plain" onClick={refresh}>
-            Retry
-          </button>
-        )}
         <button
           type="button"
           className="button-primary"

@@ -1,11 +1,11 @@
 /** The open note, or why there is none to show. */
 
+import type { Person } from "@corella/app-kit";
 import type { RowStatus } from "@corella/client";
 import type { ReactNode } from "react";
 
 import type { NoteActions } from "../hooks/use-note-actions";
 import type { LiveNote, OpenRow } from "../hooks/use-row";
-import type { Person } from "../model/person";
 import { NoteSheet } from "./note-sheet";
 
 interface NotePaneProps {

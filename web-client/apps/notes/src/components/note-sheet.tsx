@@ -1,14 +1,12 @@
 /** The open note itself: its fields above, its body below. */
 
+import { Icon, People, type Person } from "@corella/app-kit";
 import type { RowHandle } from "@corella/client";
 
 import { useEditor } from "../hooks/use-editor";
 import { usePeople } from "../hooks/use-people";
 import type { LiveNote } from "../hooks/use-row";
-import type { Person } from "../model/person";
-import { People } from "./avatar";
 import { ColorChoice } from "./color-choice";
-import { Icon } from "./icons";
 import { TitleInput } from "./title-input";
 import { Toolbar } from "./toolbar";
 

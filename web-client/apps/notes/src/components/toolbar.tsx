@@ -1,10 +1,10 @@
 /** The formatting tools of the open note. */
 
+import { Icon } from "@corella/app-kit";
 import { type KeyboardEvent, useRef } from "react";
 
 import { type Tool, toolGroups } from "../editor/tools";
 import type { LiveEditor } from "../hooks/use-editor";
-import { Icon } from "./icons";
 
 interface ToolbarProps {
   /** Absent for a moment, until the editor is on the page. */

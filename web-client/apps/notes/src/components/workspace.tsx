@@ -1,20 +1,17 @@
 /** Everything after the sign-in: the bar, the list, the open note. */
 
+import { Notice, type Person, TopBar, useNotice } from "@corella/app-kit";
 import type { CorellaClient } from "@corella/client";
 import { useStatus } from "@corella/react";
 import { useCallback, useEffect, useMemo } from "react";
 
 import { useNoteActions } from "../hooks/use-note-actions";
 import { useNotes } from "../hooks/use-notes";
-import { useNotice } from "../hooks/use-notice";
 import { useOpenNoteId } from "../hooks/use-route";
 import { type LiveNote, useLiveNote, useRow, useRowStatus } from "../hooks/use-row";
 import { compareNotes, type Note, shownTitle } from "../model/note";
-import type { Person } from "../model/person";
 import { NoteList } from "./note-list";
 import { NotePane } from "./note-pane";
-import { Notice } from "./notice";
-import { TopBar } from "./top-bar";
 
 interface WorkspaceProps {
   readonly client: CorellaClient;
@@ -33,9 +30,9 @@ export function Workspace({ client, person, onSignOut }: WorkspaceProps) {
   const sync = useStatus();
   const offline = sync.connection === "offline";
 
-  const list = useNotes(client, offline);
+  const list = useNotes(client);
   const notes = useMemo(() => withLiveNote(list.notes, openId, live), [list.notes, openId, live]);
-  const actions = useNoteActions(client, list.refresh, announce, person.name);
+  const actions = useNoteActions(client, announce, person.name);
 
   const title = live === undefined ? undefined : shownTitle(live.title);
   useEffect(() => {
@@ -45,6 +42,8 @@ export function Workspace({ client, person, onSignOut }: WorkspaceProps) {
   return (
     <div className="workspace" data-view={openId === undefined ? "list" : "note"}>
       <TopBar
+        name="Notes"
+        back="#/"
         sync={sync}
         row={rowStatus}
         offline={offline}
@@ -74,7 +73,7 @@ export function Workspace({ client, person, onSignOut }: WorkspaceProps) {
   );
 }
 
-/** The list's answer is up to two seconds old; the open note is known better from its document. */
+/** The list follows what the server has; the open note is known better from its document. */
 function withLiveNote(
   notes: readonly Note[] | undefined,
   openId: string | undefined,

@@ -1,10 +1,10 @@
 /** The bridge between loro-prosemirror's cursors and the row's presence. */
 
+import type { Person } from "@corella/app-kit";
 import type { RowHandle } from "@corella/client";
 import { type Cursor, type EphemeralStore, type LoroDoc, LoroList, LoroText, type PeerID } from "loro-crdt";
 import { CursorEphemeralStore, type CursorPresenceState } from "loro-prosemirror";
 
-import type { Person } from "../model/person";
 import { type Presence, presenceOf, presenceValue } from "./presence";
 
 /**

@@ -1,11 +1,11 @@
 /** How other people's cursors and selections look in the text. */
 
+import { type Person, personOf } from "@corella/app-kit";
 import type { PeerID } from "loro-crdt";
 import { LoroEphemeralCursorPlugin } from "loro-prosemirror";
 import type { Plugin, Transaction } from "prosemirror-state";
 import type { EditorView } from "prosemirror-view";
 
-import { type Person, personOf } from "../model/person";
 import type { RowCursorStore } from "./cursor-store";
 import { noticeSelection } from "./selection";
 

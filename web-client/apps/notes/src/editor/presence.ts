@@ -1,8 +1,8 @@
 /** A person's place in a note, as it travels: the shape that loro-prosemirror gives it. */
 
+import { type Person, personOf, tidyName } from "@corella/app-kit";
 import { Cursor, type Value } from "loro-crdt";
 
-import { type Person, personOf, tidyName } from "../model/person";
 
 export interface Presence {
   readonly person: Person;

@@ -1,11 +1,11 @@
 /** One editor on one row's document. */
 
+import type { Person } from "@corella/app-kit";
 import type { RowHandle } from "@corella/client";
 import { type LoroDocType, LoroSyncPlugin, LoroUndoPlugin } from "loro-prosemirror";
 import { EditorState } from "prosemirror-state";
 import { EditorView } from "prosemirror-view";
 
-import type { Person } from "../model/person";
 import { bodyOf } from "./body";
 import { RowCursorStore } from "./cursor-store";
 import { cursorPlugin, keepingSelection } from "./cursors";

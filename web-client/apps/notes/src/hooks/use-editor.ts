@@ -1,12 +1,12 @@
 /** The editor's life in a component: opened in an element, opened again for another document, closed. */
 
+import type { Person } from "@corella/app-kit";
 import type { RowHandle } from "@corella/client";
 import type { EditorState } from "prosemirror-state";
 import type { EditorView } from "prosemirror-view";
 import { type RefObject, useEffect, useRef, useState } from "react";
 
 import { openEditor } from "../editor/view";
-import type { Person } from "../model/person";
 
 export interface LiveEditor {
   readonly view: EditorView;

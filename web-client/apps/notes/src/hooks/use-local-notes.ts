@@ -1,6 +1,7 @@
 /** The notes that this device keeps, with all that was written here. */
 
 import type { CorellaClient, LocalRow } from "@corella/client";
+import { type Query, scope } from "@corella/client/live";
 import { useEffect, useState } from "react";
 
 import { noteEntity } from "../model/note";
@@ -8,25 +9,13 @@ import { noteEntity } from "../model/note";
 /** A list need not follow each letter. */
 const pauseMilliseconds = 300;
 
-/** How many notes are kept open, and so kept on the device and up to date. */
-const mostKept = 100;
-
-/** Opens the notes of these ids, so that they are here when the server is not. */
-function useKept(client: CorellaClient, ids: readonly string[], changed: () => void): void {
-  const key = ids.slice(0, mostKept).join(",");
-  useEffect(() => {
-    const rows = key === "" ? [] : key.split(",").map((id) => client.row(noteEntity, id));
-    const stops = rows.flatMap((row) => [row.onChange(changed), row.onReplaced(changed), row.onStatus(changed)]);
-    return () => {
-      stops.forEach((stop) => stop());
-      rows.forEach((row) => row.close());
-    };
-  }, [client, key, changed]);
-}
-
-export function useLocalNotes(client: CorellaClient, listed: readonly string[]): readonly LocalRow[] {
+/** The documents of the listed notes are kept here: they open, and take edits, when the server is not there. */
+export function useLocalNotes(client: CorellaClient, listed: Query): readonly LocalRow[] {
   const [rows, setRows] = useState<readonly LocalRow[]>([]);
-  const [look, setLook] = useState<() => void>(() => () => {});
+  useEffect(() => {
+    const kept = scope(client, listed);
+    return () => kept.close();
+  }, [client, listed]);
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let ended = false;
@@ -37,18 +26,15 @@ export function useLocalNotes(client: CorellaClient, listed: readonly string[]):
         setRows(found);
       }
     };
-    const lookSoon = () => {
-      timer ??= setTimeout(() => void read(), pauseMilliseconds);
-    };
-    setLook(() => lookSoon);
     void read();
-    const stop = client.onSync(lookSoon);
+    const stop = client.onSync(() => {
+      timer ??= setTimeout(() => void read(), pauseMilliseconds);
+    });
     return () => {
       ended = true;
       clearTimeout(timer);
       stop();
     };
   }, [client]);
-  useKept(client, listed, look);
   return rows;
 }

@@ -1,11 +1,10 @@
 /** What a person does to a note as a whole: make it, delete it, bring it back. */
 
+import { messageOf, type NoticeContent } from "@corella/app-kit";
 import type { CorellaClient } from "@corella/client";
 import { useMemo } from "react";
 
-import { messageOf } from "../model/message";
 import { noteEntity, shownTitle } from "../model/note";
-import type { NoticeContent } from "./use-notice";
 import { openList, openNote } from "./use-route";
 
 export interface NoteActions {
@@ -16,7 +15,6 @@ export interface NoteActions {
 
 export function useNoteActions(
   client: CorellaClient,
-  refresh: () => void,
   announce: (notice: NoticeContent) => void,
   author: string,
 ): NoteActions {
@@ -24,7 +22,6 @@ export function useNoteActions(
     const attempt = async (failed: string, action: () => Promise<void>) => {
       try {
         await action();
-        refresh();
       } catch (error) {
         announce({ text: `${failed}: ${messageOf(error)}` });
       }
@@ -50,7 +47,7 @@ export function useNoteActions(
         }),
       restore,
     };
-  }, [client, refresh, announce, author]);
+  }, [client, announce, author]);
 }
 
 /** A note that begins on this device; the server gets it with the next connection. Returns its id. */

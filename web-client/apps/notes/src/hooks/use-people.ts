@@ -1,11 +1,11 @@
 /** Who else has the note open. */
 
+import type { Person } from "@corella/app-kit";
 import type { RowHandle } from "@corella/client";
 import type { Value } from "loro-crdt";
 import { useEffect, useState } from "react";
 
 import { presenceOf } from "../editor/presence";
-import type { Person } from "../model/person";
 
 /** One entry per person, however many windows that person has. */
 export function usePeople(row: RowHandle): readonly Person[] {

@@ -1,9 +1,9 @@
 /** The open note's row: opened, watched, given back. */
 
+import { messageOf } from "@corella/app-kit";
 import type { CorellaClient, RowHandle, RowStatus } from "@corella/client";
 import { useEffect, useReducer, useState } from "react";
 
-import { messageOf } from "../model/message";
 import { isDeleted, noteEntity, type NoteFields, noteFieldsOf } from "../model/note";
 
 export type OpenRow =

@@ -104,7 +104,8 @@ export class Scope {
   }
 
   #next(): void {
-    for (const id of this.#waiting) {
+    // Without a connection there is nothing to be had.
+    for (const id of this.answer.status.kind === "live" ? this.#waiting : []) {
       if (this.#fetching.size >= TOGETHER || this.#closed) {
         break;
       }

@@ -1,6 +1,7 @@
-/** Serves the page and its assets from this device when the server cannot be reached. Knows nothing of notes. */
+/** Serves the page and its assets from this device when the server cannot be reached. Knows nothing of what is in it. */
 
-const store = "notes-page";
+const home = new URL(self.registration.scope).pathname;
+const store = `page ${home}`;
 
 self.addEventListener("install", (event) => {
   event.waitUntil(
@@ -34,9 +35,10 @@ self.addEventListener("fetch", (event) => {
   if (request.method !== "GET" || new URL(request.url).origin !== self.location.origin) {
     return;
   }
-  if (request.mode === "navigate") {
+  // An app that lives below this one has a keeper of its own.
+  if (request.mode === "navigate" && new URL(request.url).pathname === home) {
     event.respondWith(pageFor(request));
-  } else if (request.url.includes("/assets/")) {
+  } else if (new URL(request.url).pathname.startsWith(`${home}assets/`)) {
     // Their names change with their content: what is kept under a name is right.
     event.respondWith(caches.match(request).then((kept) => kept ?? fetch(request)));
   }

@@ -2,9 +2,9 @@
 
 import { tidyName } from "../model/person";
 
-const nameKey = "corella.notes.user";
-const knownKey = "corella.notes.known.";
-const tokenKey = "corella.notes.token";
+const nameKey = "corella.user";
+const knownKey = "corella.known.";
+const tokenKey = "corella.token";
 
 /** The address comes first (`?user=ada`), so that two windows can be two people. */
 export function rememberedName(): string | undefined {

@@ -2,6 +2,8 @@
 
 import type { RowStatus, SyncStatus } from "@corella/client";
 
+import type { ReactNode } from "react";
+
 import type { Person } from "../model/person";
 import { Avatar } from "./avatar";
 import { Icon, Mark } from "./icons";
@@ -9,26 +11,35 @@ import { OfflineSwitch } from "./offline-switch";
 import { StatusLight } from "./status-light";
 
 interface TopBarProps {
+  /** The app's name. */
+  readonly name: string;
+  /** Where the way back leads, where there is one. */
+  readonly back?: string;
   readonly sync: SyncStatus;
   readonly row: RowStatus | undefined;
   readonly offline: boolean;
   readonly person: Person;
   readonly onOffline: (offline: boolean) => void;
   readonly onSignOut: () => void;
+  /** Between the name and the connection. */
+  readonly children?: ReactNode;
 }
 
-export function TopBar({ sync, row, offline, person, onOffline, onSignOut }: TopBarProps) {
+export function TopBar({ name, back, children, sync, row, offline, person, onOffline, onSignOut }: TopBarProps) {
   return (
     <header className="top-bar">
-      <a className="top-bar-back" href="#/">
-        <Icon name="back" />
-        Notes
-      </a>
+      {back !== undefined && (
+        <a className="top-bar-back" href={back}>
+          <Icon name="back" />
+          {name}
+        </a>
+      )}
       <span className="top-bar-brand">
         <Mark />
-        Notes
+        {name}
       </span>
       <span className="top-bar-gap" />
+      {children}
       <StatusLight sync={sync} row={row} />
       <OfflineSwitch offline={offline} onChange={onOffline} />
       <button type="button" className="person-button" popoverTarget="person-menu">

@@ -6,11 +6,14 @@ import type { Session, SessionActions } from "../hooks/use-session";
 import { Mark } from "./icons";
 
 interface SignInProps {
+  /** The app's name, and what it is for. */
+  readonly name: string;
+  readonly words: string;
   readonly session: Exclude<Session, { readonly kind: "signed-in" }>;
   readonly actions: SessionActions;
 }
 
-export function SignIn({ session, actions }: SignInProps) {
+export function SignIn({ name, words, session, actions }: SignInProps) {
   const needsToken = session.kind === "token-needed";
   const busy = session.kind === "signing-in";
   const message = session.kind === "signing-in" ? undefined : session.message;
@@ -33,7 +36,7 @@ export function SignIn({ session, actions }: SignInProps) {
     <main className="sign-in">
       <form className="sign-in-card" onSubmit={submit}>
         <Mark />
-        <h1>Notes</h1>
+        <h1>{name}</h1>
         {needsToken ? (
           <>
             <p>This server has no development sign-in. Paste a token, made with “corella token”.</p>
@@ -42,7 +45,7 @@ export function SignIn({ session, actions }: SignInProps) {
           </>
         ) : (
           <>
-            <p>Written together. Others see your name beside your cursor.</p>
+            <p>{words}</p>
             <label htmlFor={field}>Your name</label>
             <input
               key="name"
