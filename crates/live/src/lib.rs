@@ -20,4 +20,6 @@ mod rooms;
 pub use hub::{Hub, JoinError, Joined};
 pub use outbox::{Outbox, OutboxLimits, Work};
 pub use presence::{Presence, PresenceError, PresenceLimits};
-pub use queries::{LiveCounters, LiveCounts, LiveLimits, LiveQueries, NewSubscription};
+pub use queries::{
+    LiveCounters, LiveCounts, LiveLimits, LiveQueries, NewSubscription, OneAnswer, Refused, answer_once,
+};

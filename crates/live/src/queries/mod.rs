@@ -20,10 +20,12 @@
 //! What is read may be of a later moment than what was taken in; then nothing is told of the answer until the changes
 //! up to that moment are taken in, so that every message is about one version.
 
+mod answer;
 mod counters;
 mod image;
 mod intake;
 mod limits;
+mod once;
 mod query;
 mod reading;
 mod registry;
@@ -48,6 +50,8 @@ use self::registry::{Backlog, Registry, Told};
 pub use self::{
     counters::{LiveCounters, LiveCounts},
     limits::LiveLimits,
+    once::{OneAnswer, answer_once},
+    registry::Refused,
 };
 use crate::outbox::Outbox;
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::{Json as JsonBody, extract::State};
+use corella_live::{OneAnswer, answer_once};
 use corella_query::Query;
-use corella_store::Page;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use super::caller::{Caller, JsonObject};
 use crate::{App, Failure};
@@ -17,7 +17,6 @@ pub(super) async fn query(
     JsonObject(query): JsonObject,
 ) -> Result<JsonBody<Json>, Failure> {
     let query = Query::read(&app.manifest(), &Json::Object(query))?;
-    let Page { rows, cursor, seq } = app.store.select(&caller.tenant, &query).await?;
-    let rows: Vec<Map<String, Json>> = rows.iter().map(|row| query.show(&row.cells)).collect();
+    let OneAnswer { rows, cursor, seq } = answer_once(&app.store, &caller.tenant, &query).await?;
     Ok(JsonBody(json!({ "rows": rows, "cursor": cursor, "seq": seq.0, "epoch": app.store.epoch() })))
 }
