@@ -25,4 +25,6 @@ pub use admissions::Pass;
 pub use hub::{Hub, JoinError, Joined};
 pub use outbox::{Outbox, OutboxLimits, Queued, Work};
 pub use presence::{Presence, PresenceError, PresenceLimits};
-pub use queries::{LiveCounters, LiveCounts, LiveLimits, LiveQueries, NewSubscription};
+pub use queries::{
+    LiveCounters, LiveCounts, LiveLimits, LiveQueries, NewSubscription, OneAnswer, Refused, answer_once,
+};

@@ -27,6 +27,7 @@
 //!
 //! This crate does not know storage drivers or sockets.
 
+mod aggregate;
 mod column;
 mod compare;
 mod cursor;
@@ -44,6 +45,7 @@ mod sql;
 pub use query::{Limit, Query};
 pub use read::{QueryParts, QueryTexts};
 
+pub use aggregate::{Aggregation, Bucket, GroupTerm, Measure, MeasureKind};
 pub use column::{Column, ColumnType, RowView};
 pub use filter::{Comparison, Filter, Term, Test};
 pub use mask::ColumnMask;

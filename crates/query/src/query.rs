@@ -6,8 +6,8 @@ use corella_manifest::{Entity, EntityName, Manifest};
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    Column, ColumnMask, Cursor, Dialect, Filter, OrderTerm, QueryError, QueryErrorKind, QueryParts, RowView,
-    Statement, error::shown, fingerprint, order, read, sql,
+    Aggregation, Column, ColumnMask, Cursor, Dialect, Filter, OrderTerm, QueryError, QueryErrorKind,
+    QueryParts, RowView, Statement, error::shown, fingerprint, order, read, sql,
 };
 
 /// What a caller asks of one entity.
@@ -22,6 +22,7 @@ pub struct Query {
     limited: bool,
     columns: Arc<[Column]>,
     selected: Arc<[Column]>,
+    aggregation: Option<Arc<Aggregation>>,
     open: bool,
     /// Of the query as the caller asked it, whatever it was restricted to since.
     fingerprint: u64,
@@ -68,6 +69,8 @@ impl Query {
         let limited = parts.limit.is_some();
         let limit = parts.limit.map_or(Ok(Limit::DEFAULT), Limit::new)?;
         let selected = read::select(entity, parts.select.as_ref())?.into();
+        let aggregation =
+            read::aggregate(entity, parts.aggregate.as_ref(), parts.group_by.as_ref())?.map(Arc::new);
         let fingerprint = fingerprint::of_query(&entity.name, &filter, &order);
         let after = parts.cursor.map(|text| Cursor::read(text, &order, fingerprint)).transpose()?;
         Ok(Self {
@@ -79,6 +82,7 @@ impl Query {
             limited,
             columns: Column::all(entity).into(),
             selected,
+            aggregation,
             open: entity.open,
             fingerprint,
         })
@@ -132,6 +136,12 @@ impl Query {
         self
     }
 
+    /// What is asked about groups of rows; `None` where the rows themselves are asked for.
+    #[must_use]
+    pub fn aggregation(&self) -> Option<&Arc<Aggregation>> {
+        self.aggregation.as_ref()
+    }
+
     /// A row as the answer shows it.
     pub fn show<R: RowView + ?Sized>(&self, row: &R) -> Map<String, Json> {
         let shown = |column: &Column| (column.name().to_owned(), row.value(column).to_json());
@@ -148,15 +158,20 @@ impl Query {
     /// A text that is the same for two queries of one manifest only when both ask for the same.
     #[must_use]
     pub fn identity(&self) -> String {
-        let Self { entity, filter, order, limit, after, limited, columns: _, selected, open: _, fingerprint } =
+        let Self { entity, filter, order, limit, after, limited, selected, aggregation, fingerprint, .. } =
             self;
         let selected: Vec<usize> = selected.iter().map(Column::position).collect();
-        format!("{entity:?} {filter:?} {order:?} {limit:?} {limited} {after:?} {selected:?} {fingerprint:x}")
+        format!(
+            "{entity:?} {filter:?} {order:?} {limit:?} {limited} {after:?} {selected:?} {aggregation:?} {fingerprint:x}"
+        )
     }
 
     /// The columns on which the answer depends: of the condition, of the order, of what is shown.
     #[must_use]
     pub fn mask(&self) -> ColumnMask {
+        if let Some(aggregation) = &self.aggregation {
+            return self.filter.mask().union(aggregation.mask());
+        }
         let order = self.order.iter().map(|term| &term.column);
         self.filter.mask().union(order.chain(self.selected.iter()).collect())
     }

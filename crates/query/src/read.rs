@@ -1,5 +1,6 @@
 //! How a request's parts become a query.
 
+mod aggregate;
 mod filter;
 mod order;
 mod path;
@@ -11,6 +12,7 @@ use serde_json::Value as Json;
 
 use crate::{Limit, QueryError, QueryErrorKind, error::shown};
 
+pub(crate) use aggregate::aggregate;
 pub(crate) use filter::filter;
 pub(crate) use order::order;
 pub(crate) use select::select;
@@ -29,6 +31,10 @@ pub struct QueryParts<'a> {
     pub cursor: Option<&'a str>,
     /// The columns that the answer shows, such as `["title"]`, always with the id; all without it.
     pub select: Option<Json>,
+    /// What is asked about groups of rows instead of the rows, such as `{"rows": {"$count": true}}`.
+    pub aggregate: Option<Json>,
+    /// The columns that part the rows into groups, such as `["state", {"created": "day"}]`.
+    pub group_by: Option<Json>,
 }
 
 /// The parts of a query as they stand in a URL.
@@ -60,6 +66,7 @@ impl<'a> QueryTexts<'a> {
             limit,
             cursor: self.cursor,
             select: json("select", self.select, r#"JSON such as ["title", "created"]"#)?,
+            ..QueryParts::default()
         })
     }
 }

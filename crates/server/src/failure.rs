@@ -4,7 +4,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use corella_live::{JoinError, PresenceError};
+use corella_live::{JoinError, PresenceError, Refused};
 use corella_query::QueryError;
 use corella_rowdoc::Refusal;
 use corella_store::{ReadError, TransactionError, WriteError, port::BackendError};
@@ -159,6 +159,12 @@ impl From<ReadError> for Failure {
             ReadError::HistoryTrimmed => Self::new(ErrorCode::HistoryTrimmed, error.to_string()),
             ReadError::Internal(_) => Self::new(ErrorCode::Internal, error.to_string()),
         }
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(Refused(code, detail): Refused) -> Self {
+        Self::new(code, detail)
     }
 }
 

@@ -21,20 +21,8 @@ pub(crate) async fn follow(
     query: Query,
     since: Option<Since>,
 ) -> Result<(), Failure> {
-    let access = principal.access();
     let looked_up_at = app.store.last_seq().await?;
-    // Whether a field may be seen can differ from row to row, and change without the row.
-    let guarded = app.store.guarded_fields(query.entity(), &access)?;
-    let Restricted { query, asks_rows, memberships } =
-        app.store.restrict(&principal.tenant, &access, query.without_fields(&guarded)).await?;
-    if asks_rows {
-        let detail = format!(
-            "the policies of {} cannot be said as a condition for you, as a live query needs: ask for a list instead, or \
-             tie `exists` to one field of the row",
-            query.entity()
-        );
-        return Err(Failure::new(ErrorCode::Forbidden, detail));
-    }
+    let Restricted { query, memberships, .. } = restricted(app, principal, query).await?;
     // Rows that went out of sight meanwhile are in no log: the answer is sent whole.
     let since = since.filter(|_| memberships.is_empty());
     app.hub.queries().subscribe(NewSubscription {
@@ -47,4 +35,28 @@ pub(crate) async fn follow(
         since,
     });
     Ok(())
+}
+
+/// The query as `principal` may ask it where rows are not asked about one by one.
+///
+/// # Errors
+/// When the policies cannot be said as a condition.
+pub(crate) async fn restricted(
+    app: &App,
+    principal: &Principal,
+    query: Query,
+) -> Result<Restricted, Failure> {
+    let access = principal.access();
+    // Whether a field may be seen can differ from row to row, and change without the row.
+    let guarded = app.store.guarded_fields(query.entity(), &access)?;
+    let restricted = app.store.restrict(&principal.tenant, &access, query.without_fields(&guarded)).await?;
+    if restricted.asks_rows {
+        let detail = format!(
+            "the policies of {} cannot be said as a condition for you, as live queries and aggregates need: ask for a list \
+             instead, or tie `exists` to one field of the row",
+            restricted.query.entity()
+        );
+        return Err(Failure::new(ErrorCode::Forbidden, detail));
+    }
+    Ok(restricted)
 }

@@ -201,10 +201,12 @@ impl Inner {
     }
 }
 
-/// The declared fields by which a query finds and orders, by their place.
+/// The declared fields by which a query finds, orders, groups and adds up, by their place.
 fn named_fields(query: &Query) -> BTreeSet<usize> {
+    let ordered = query.order().iter().map(|term| &term.column);
+    let aggregated = query.aggregation().into_iter().flat_map(|aggregation| aggregation.columns());
     let mut fields: BTreeSet<usize> =
-        query.order().iter().filter_map(|term| term.column.position().checked_sub(1)).collect();
+        ordered.chain(aggregated).filter_map(|column| column.position().checked_sub(1)).collect();
     let mut waiting = vec![query.filter()];
     while let Some(filter) = waiting.pop() {
         match filter {

@@ -36,6 +36,10 @@ impl Image {
         Some(Self::new(&id, &columns, seq))
     }
 
+    pub(super) fn id(&self) -> &Arc<str> {
+        &self.0.id
+    }
+
     pub(super) fn seq(&self) -> Seq {
         self.0.seq
     }

@@ -9,6 +9,7 @@ use corella_store::port::Seq;
 
 use super::{
     Landed,
+    answer::Extent,
     counters::Count,
     image::Image,
     query::RowChange,
@@ -70,8 +71,7 @@ impl Registry {
                 }
             };
             let found = found.into_iter().filter_map(|row| Image::of_table(row, read_at));
-            let mut found: HashMap<Arc<str>, Image> =
-                found.map(|row| (Arc::clone(corella_query::maintain::WindowRow::id(&row)), row)).collect();
+            let mut found: HashMap<Arc<str>, Image> = found.map(|row| (Arc::clone(row.id()), row)).collect();
             for (id, seq) in rows {
                 let row = found.remove(&id);
                 let change = RowChange { seq, id, row, mask: ColumnMask::ALL };
@@ -120,20 +120,20 @@ impl Registry {
             for row in &held.left {
                 entity.lets_go(row, id);
             }
-            let Some(window) = &query.window else { continue };
-            if window.is_touched() && self.dirty.insert(id)
+            let Some(answer) = &query.answer else { continue };
+            if answer.is_touched() && self.dirty.insert(id)
                 || held != corella_query::maintain::Held::default()
             {
                 matches += 1;
             }
-            if window.is_touched() {
+            if answer.is_touched() {
                 query.settled_from = query.settled_from.max(settled_from);
             }
-            if window.runs_low() && query.reading.is_none() {
+            if answer.runs_low() && query.reading.is_none() {
                 low.push(id);
             }
-            if !query.query.is_limited() && window.held().len() > self.limits.rows {
-                outgrown.push(id);
+            if matches!(query.extent, Extent::All(most) if answer.held_count() > most) {
+                outgrown.push((id, query.extent.to_read()));
             }
         }
         self.counters.add(Count::Matches, matches);
@@ -141,8 +141,8 @@ impl Registry {
             self.counters.add(Count::Refills, 1);
             self.start_reading(id);
         }
-        for id in outgrown {
-            self.end(id, &Refused::too_large(self.limits.rows));
+        for (id, most) in outgrown {
+            self.end(id, &Refused::too_large(most));
         }
     }
 

@@ -9,6 +9,8 @@ pub struct LiveLimits {
     pub subscriptions: usize,
     /// Rows of an answer without a limit of its own.
     pub rows: usize,
+    /// Rows that are counted or added up for one answer.
+    pub grouped_rows: usize,
     /// Different queries of one tenant.
     pub queries: usize,
     /// Bytes that the rows held for one tenant may take, about.
@@ -30,6 +32,7 @@ impl Default for LiveLimits {
         Self {
             subscriptions: 1_000,
             rows: 10_000,
+            grouped_rows: 100_000,
             queries: 100_000,
             bytes: 512 * 1024 * 1024,
             scanned: 1_000,

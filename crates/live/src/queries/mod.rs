@@ -21,10 +21,12 @@
 //! up to that moment are taken in, so that every message is about one version.
 
 mod access;
+mod answer;
 mod counters;
 mod image;
 mod intake;
 mod limits;
+mod once;
 mod query;
 mod reading;
 mod registry;
@@ -50,6 +52,8 @@ use self::registry::{Backlog, Registry, Told};
 pub use self::{
     counters::{LiveCounters, LiveCounts},
     limits::LiveLimits,
+    once::{OneAnswer, answer_once},
+    registry::Refused,
 };
 use crate::outbox::Outbox;
 

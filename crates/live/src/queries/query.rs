@@ -5,13 +5,16 @@ use std::{collections::HashSet, sync::Arc, time::Instant};
 use corella_manifest::EntityName;
 use corella_query::{
     ColumnMask, Filter, Query,
-    maintain::{Changed, Diff, Held, Lookup, QueryId, Window, WindowSize},
+    maintain::{Held, Lookup, QueryId},
 };
 use corella_rowdoc::Tenant;
 use corella_store::{SourceId, port::Seq};
-use corella_wire::control::{Difference, EncodedRows, Since, Upsert};
+use corella_wire::control::Since;
 
-use super::image::Image;
+use super::{
+    answer::{Answer, Extent},
+    image::Image,
+};
 
 /// A change of one row, as queries take it in.
 #[derive(Debug, Clone)]
@@ -34,9 +37,9 @@ pub(super) struct LiveQuery {
     pub(super) memberships: Vec<(EntityName, Filter)>,
     pub(super) lookup: Lookup,
     pub(super) mask: ColumnMask,
-    pub(super) size: WindowSize,
-    /// The rows; `None` until they are read for the first time.
-    pub(super) window: Option<Window<Image>>,
+    pub(super) extent: Extent,
+    /// The answer; `None` until its rows are read for the first time.
+    pub(super) answer: Option<Answer>,
     /// While the rows are being read: every change of the entity since the reading began.
     pub(super) reading: Option<Vec<RowChange>>,
     /// Whether the rows have to be read once more when that is done.
@@ -97,12 +100,12 @@ pub(super) enum Kept {
 impl LiveQuery {
     /// Takes in a change; says what it did to the rows that are held.
     pub(super) fn apply(&mut self, change: &RowChange) -> Held {
-        let Some(window) = &mut self.window else { return Held::default() };
+        let Some(answer) = &mut self.answer else { return Held::default() };
         if change.seq <= self.read_at || !change.mask.meets(self.mask) {
             return Held::default();
         }
         let row = change.row.as_ref().filter(|row| self.query.matches(*row)).cloned();
-        let held = window.apply(&change.id, row);
+        let held = answer.apply(&change.id, row);
         if held.entered {
             self.bytes += change.row.as_ref().map_or(0, Image::weight);
         }
@@ -111,59 +114,11 @@ impl LiveQuery {
 
     /// Whether its answer is whole and of one moment, once all changes up to `position` are taken in.
     pub(super) fn is_settled(&self, position: Seq) -> bool {
-        self.settled_from <= position && self.window.as_ref().is_some_and(|window| !window.is_short())
+        self.settled_from <= position && self.answer.as_ref().is_some_and(|answer| !answer.is_short())
     }
 
     /// The last change that the answer has in it.
     pub(super) fn version(&self, position: Seq) -> Seq {
         position.max(self.read_at)
-    }
-
-    /// The whole answer as text.
-    pub(super) fn encode(&self) -> EncodedRows {
-        let shown = self.window.as_ref().map(Window::shown).unwrap_or_default();
-        let rows: Vec<_> = shown.iter().map(|row| self.query.show(row)).collect();
-        let goes_on = self.window.as_ref().is_some_and(Window::has_more);
-        let last = shown.last().filter(|_| goes_on && self.query.is_limited());
-        let cursor = last.map(|row| self.query.cursor_after(row).to_string());
-        EncodedRows::new(&rows, cursor.as_deref())
-    }
-
-    /// What became of the answer since the last time; nothing when nothing that is shown did.
-    pub(super) fn difference(&mut self) -> Option<Difference> {
-        let Diff { changed, removed } = self.window.as_mut()?.take_diff();
-        let upsert: Vec<Upsert> = changed.iter().filter_map(|changed| self.upsert(changed)).collect();
-        let remove: Vec<String> = removed.iter().map(ToString::to_string).collect();
-        (!upsert.is_empty() || !remove.is_empty()).then_some(Difference { upsert, remove })
-    }
-
-    fn upsert(&self, Changed { before, row, at }: &Changed<Image>) -> Option<Upsert> {
-        use corella_query::{RowView as _, maintain::WindowRow as _};
-        let Some(before) = before else {
-            return Some(Upsert { id: row.id().to_string(), at: *at, row: self.query.show(row) });
-        };
-        let columns = self.query.selected().iter().filter(|column| before.value(column) != row.value(column));
-        let row_json: serde_json::Map<_, _> =
-            columns.map(|column| (column.name().to_owned(), row.value(column).to_json())).collect();
-        let says_something = at.is_some() || !row_json.is_empty();
-        says_something.then(|| Upsert { id: row.id().to_string(), at: *at, row: row_json })
-    }
-
-    /// What a client lacks that has kept these rows.
-    pub(super) fn since(&self, ids: &HashSet<String>, changed: &HashSet<Arc<str>>, upto: Seq) -> Difference {
-        use corella_query::maintain::WindowRow as _;
-        let shown = self.window.as_ref().map(Window::shown).unwrap_or_default();
-        let is_news =
-            |row: &Image| !ids.contains(&**row.id()) || changed.contains(row.id()) || row.seq() > upto;
-        let upsert = shown.iter().enumerate().filter(|(_, row)| is_news(row)).map(|(at, row)| Upsert {
-            id: row.id().to_string(),
-            at: Some(at),
-            row: self.query.show(row),
-        });
-        let present: HashSet<&str> = shown.iter().map(|row| &**row.id()).collect();
-        let mut remove: Vec<String> =
-            ids.iter().filter(|id| !present.contains(id.as_str())).cloned().collect();
-        remove.sort();
-        Difference { upsert: upsert.collect(), remove }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use corella_query::maintain::{QueryId, Window, WindowRow as _};
+use corella_query::maintain::QueryId;
 use corella_store::{
     ReadError,
     port::{Seq, TableRow},
@@ -11,6 +11,7 @@ use corella_wire::ErrorCode;
 
 use super::{
     Event,
+    answer::{Answer, Extent},
     image::Image,
     query::{Kept, Subscription},
     registry::{Refused, Registry, Told},
@@ -19,7 +20,7 @@ use super::{
 impl Refused {
     pub(super) fn too_large(most: usize) -> Self {
         let detail = format!(
-            "the answer has more than {most} rows, the most that are kept without a limit; ask for fewer with where or limit"
+            "the answer is made of more than {most} rows, the most without a limit; ask for fewer with where or limit"
         );
         Self(ErrorCode::AnswerTooLarge, detail)
     }
@@ -32,7 +33,7 @@ impl Refused {
             ReadError::Forbidden(_) => ErrorCode::Forbidden,
             ReadError::HistoryTrimmed | ReadError::Internal(_) => ErrorCode::Internal,
         };
-        Self(code, format!("the answer could not be read: {error}; subscribe again"))
+        Self(code, format!("the answer could not be read: {error}; ask again"))
     }
 }
 
@@ -45,10 +46,7 @@ impl Registry {
         if let Some(entity) = self.entities.get_mut(&place) {
             entity.reading.push(id);
         }
-        let rows = match query.query.is_limited() {
-            true => query.size.to_read(),
-            false => self.limits.rows,
-        };
+        let rows = query.extent.to_read();
         let asked = query.query.clone().with_rows(u32::try_from(rows).unwrap_or(u32::MAX - 1));
         let (store, reads, events) = (self.store.clone(), Arc::clone(&self.reads), self.events.clone());
         let tenant = query.tenant.clone();
@@ -71,16 +69,16 @@ impl Registry {
             Ok(read) => read,
             Err(error) => return self.end(id, &Refused::unreadable(&error)),
         };
-        if more && !query.query.is_limited() {
-            return self.end(id, &Refused::too_large(self.limits.rows));
+        if let (true, Extent::All(most)) = (more, query.extent) {
+            return self.end(id, &Refused::too_large(most));
         }
         let before = query.bytes;
         let rows: Vec<Image> = rows.into_iter().filter_map(|row| Image::of_table(row, seq)).collect();
         query.bytes = rows.iter().map(Image::weight).sum::<usize>() + query.identity.len() + 1_024;
         query.read_at = seq;
-        match &mut query.window {
-            Some(window) => {
-                let (entered, left) = window.replace(rows, more);
+        match &mut query.answer {
+            Some(answer) => {
+                let (entered, left) = answer.replace(rows, more);
                 for row in entered {
                     entity.holds(&row, id);
                 }
@@ -93,7 +91,7 @@ impl Registry {
                 for row in &rows {
                     entity.holds(row.id(), id);
                 }
-                *empty = Some(Window::new(query.query.order().into(), query.size, rows, more));
+                *empty = Some(Answer::new(&query.query, query.extent, rows, more));
             }
         }
         for change in &noted {
@@ -106,7 +104,7 @@ impl Registry {
             }
         }
         let again =
-            std::mem::take(&mut query.read_again) || query.window.as_ref().is_some_and(Window::runs_low);
+            std::mem::take(&mut query.read_again) || query.answer.as_ref().is_some_and(Answer::runs_low);
         self.dirty.insert(id);
         self.weigh(id, before);
         if again {

@@ -27,6 +27,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::{
     Event, NewSubscription,
+    answer::{Answer, Extent},
     counters::{Count, LiveCounters},
     limits::LiveLimits,
     query::{Kept, LiveQuery, Subscription, Waiting},
@@ -105,8 +106,10 @@ struct Usage {
     bytes: usize,
 }
 
-/// Why a subscription is refused or ends.
-pub(super) struct Refused(pub(super) ErrorCode, pub(super) String);
+/// Why an answer is refused or ends.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{1}")]
+pub struct Refused(pub ErrorCode, pub String);
 
 impl Registry {
     pub(super) fn new(
@@ -295,9 +298,13 @@ impl Registry {
         entity.queries += 1;
         entity.needs = entity.needs.union(mask);
         entity.index.insert(id, &lookup);
-        let size = match query.is_limited() {
-            true => WindowSize::of(usize::try_from(query.limit().get()).unwrap_or(usize::MAX)),
-            false => WindowSize::unbounded(),
+        let extent = match (query.aggregation().is_some(), query.is_limited()) {
+            (true, _) => Extent::All(self.limits.grouped_rows),
+            (false, false) => Extent::All(self.limits.rows),
+            (false, true) => {
+                let shown = usize::try_from(query.limit().get()).unwrap_or(usize::MAX);
+                Extent::Window(WindowSize::of(shown))
+            }
         };
         for (entity, _) in &memberships {
             let place = (tenant.clone(), entity.clone());
@@ -311,8 +318,8 @@ impl Registry {
             query,
             lookup,
             mask,
-            size,
-            window: None,
+            extent,
+            answer: None,
             reading: None,
             read_again: false,
             read_at: Seq::ZERO,
@@ -391,9 +398,8 @@ impl Registry {
         let Some(entity) = self.entities.get_mut(&place) else { return };
         entity.index.remove(id, &query.lookup);
         entity.reading.retain(|reading| *reading != id);
-        for row in query.window.iter().flat_map(corella_query::maintain::Window::held) {
-            use corella_query::maintain::WindowRow as _;
-            entity.lets_go(row.id(), id);
+        for row in query.answer.iter().flat_map(Answer::held) {
+            entity.lets_go(&row, id);
         }
         entity.queries -= 1;
         if entity.queries == 0 {

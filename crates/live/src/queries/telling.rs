@@ -9,6 +9,7 @@ use corella_wire::control::{
 };
 
 use super::{
+    answer::Answer,
     counters::Count,
     query::{Follower, Kept, Standing, Subscription, Waiting},
     registry::Registry,
@@ -32,8 +33,10 @@ impl Registry {
             }
             if query.followers.is_empty() {
                 // Whoever comes is told the whole answer.
-                query.window.iter_mut().for_each(corella_query::maintain::Window::forget_diff);
-            } else if let Some(difference) = query.difference() {
+                query.answer.iter_mut().for_each(Answer::forget_diff);
+            } else if let Some(difference) =
+                query.answer.as_mut().and_then(|answer| answer.difference(&query.query))
+            {
                 let encoded = difference.encode();
                 self.counters.add(Count::Encodings, 1);
                 let current = query.followers.iter().filter(|told| told.standing == Standing::Current);
@@ -63,6 +66,7 @@ impl Registry {
     fn answer(&mut self, id: QueryId, messages: &mut HashMap<SourceId, Vec<(Arc<str>, EncodedDifference)>>) {
         let Some(query) = self.queries.get_mut(&id) else { return };
         let version = query.version(self.position);
+        let Some(answer) = &query.answer else { return };
         let mut whole: Option<EncodedRows> = None;
         let mut asked = Vec::new();
         for Waiting { subscription, kept } in std::mem::take(&mut query.waiting) {
@@ -70,12 +74,12 @@ impl Registry {
             let Some(connection) = self.connections.get(source) else { continue };
             match kept {
                 Kept::Nothing => {
-                    let rows = whole.get_or_insert_with(|| query.encode());
+                    let rows = whole.get_or_insert_with(|| answer.encode(&query.query));
                     let text = encode_snapshot(reference, number(version), self.store.epoch(), rows);
                     connection.outbox.push_text(text);
                 }
                 Kept::Known { ids, changed, upto } if version <= self.position => {
-                    let difference = query.since(&ids, &changed, upto).encode();
+                    let difference = answer.since(&query.query, &ids, &changed, upto).encode();
                     messages.entry(*source).or_default().push((Arc::clone(reference), difference));
                 }
                 // Its rows are of a later moment than the message would be.

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use corella_live::{Hub, NewSubscription, Outbox, OutboxLimits, Work};
+use corella_live::{Hub, NewSubscription, Outbox, OutboxLimits, Work, answer_once};
 use corella_query::Query;
 use corella_rowdoc::Tenant;
 use corella_store::{SourceId, Store, port::Seq};
@@ -188,8 +188,7 @@ impl Follower {
         if !parsed.is_limited() {
             parsed = parsed.with_rows(10_000);
         }
-        let page = self.store.select(&self.tenant, &parsed).await.unwrap();
-        page.rows.iter().map(|row| parsed.show(&row.cells)).collect()
+        answer_once(&self.store, &self.tenant, &parsed).await.unwrap().rows
     }
 }
 

@@ -110,7 +110,38 @@ fn condition() -> impl Strategy<Value = Json> {
     })
 }
 
+/// Something counted or added up, of all rows or by groups.
+fn aggregate() -> impl Strategy<Value = Json> {
+    let measures = json!({
+        "rows": {"$count": true}, "owned": {"$count": "owner"}, "stars": {"$sum": "stars"}, "place": {"$sum": "place"},
+        "mean": {"$avg": "stars"}, "middle": {"$avg": "place"}, "first": {"$min": "due"}, "last": {"$max": "title"},
+    });
+    let groups = select(vec![
+        json!([]),
+        json!("state"),
+        json!(["owner", "pinned"]),
+        json!([{"due": "month"}]),
+        json!(["stars", {"due": "day"}]),
+    ]);
+    (prop::option::weighted(0.6, condition()), groups).prop_map(move |(filter, groups)| {
+        let mut query = json!({"from": "Item", "aggregate": measures});
+        // A name of the answer may not be that of a column to group by.
+        if groups.to_string().contains("stars") {
+            query["aggregate"].as_object_mut().expect("it is one").remove("stars");
+        }
+        query["groupBy"] = groups;
+        if let Some(filter) = filter {
+            query["where"] = filter;
+        }
+        query
+    })
+}
+
 fn query() -> impl Strategy<Value = Json> {
+    prop_oneof![3 => rows_query(), 1 => aggregate()]
+}
+
+fn rows_query() -> impl Strategy<Value = Json> {
     let columns = prop::sample::subsequence(
         vec!["title", "state", "stars", "votes", "place", "pinned", "due", "owner"],
         0..3,
@@ -285,6 +316,49 @@ fn every_answer_is_what_a_fresh_query_finds_on_sqlite() {
 #[test]
 fn every_answer_is_what_a_fresh_query_finds_on_postgres() {
     try_histories(async || House::postgres(&House::database()).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_and_sums_follow_what_is_counted() {
+    let house = House::sqlite().await;
+    let mut ada = house.connect();
+    let measures = json!({"rows": {"$count": true}, "sum": {"$sum": "place"}, "most": {"$max": "stars"}});
+    ada.subscribe(
+        "by",
+        &json!({"from": "Item", "aggregate": measures, "groupBy": ["state", {"due": "month"}]}),
+    );
+    ada.subscribe("all", &json!({"from": "Item", "aggregate": measures}));
+    ada.settle(0).await;
+    assert_eq!(json!(ada.answers["all"].rows), json!([{"id": "[]", "rows": 0, "sum": 0, "most": null}]));
+    for (id, place, stars) in [("a", 0.1, 3), ("b", 0.2, 9), ("c", 1e300, 1)] {
+        let row = json!({"state": "open", "due": "2026-02-03T04:05:06Z", "place": place, "stars": stars});
+        house.insert(id, row).await;
+    }
+    let mut seq = house.delete("c").await;
+    ada.settle(seq).await;
+    ada.check().await;
+    let id = r#"["open","2026-02-01T00:00:00.000000Z"]"#;
+    let group = json!({"id": id, "state": "open", "due": "2026-02-01T00:00:00.000000Z", "rows": 2, "sum": 0.1 + 0.2, "most": 9});
+    assert_eq!(json!(ada.answers["by"].rows), json!([group]));
+    seq = seq.max(house.patch("b", json!({"state": "done"})).await);
+    ada.settle(seq).await;
+    ada.check().await;
+    assert_eq!(ada.answers["by"].rows.len(), 2);
+    seq = seq.max(house.delete("a").await);
+    ada.settle(seq).await;
+    ada.check().await;
+    assert_eq!(
+        ada.changes
+            .last()
+            .unwrap()
+            .answers
+            .iter()
+            .find(|told| told.reference == "by")
+            .unwrap()
+            .difference
+            .remove,
+        [id]
+    );
 }
 
 #[test]

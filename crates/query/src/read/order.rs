@@ -81,7 +81,7 @@ fn order_term(entity: &Entity, json: &Json, path: &Path<'_>) -> Result<OrderTerm
     }
 }
 
-fn order_column(entity: &Entity, name: &str, path: &Path<'_>) -> Result<Column, QueryError> {
+pub(super) fn order_column(entity: &Entity, name: &str, path: &Path<'_>) -> Result<Column, QueryError> {
     let column = Column::of(entity, name).ok_or_else(|| filter::unknown_column(entity, name, path))?;
     let ty = column.field().and_then(|field| entity.field(field.as_str())).map(|field| &field.ty);
     // A place in the order is carried in a cursor, so what decides it must be a value of ordinary size.

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::QueryParts;
 use crate::{Limit, QueryError, QueryErrorKind, error::shown};
 
-const KEYS: [&str; 6] = ["from", "where", "orderBy", "limit", "cursor", "select"];
+const KEYS: [&str; 8] = ["from", "where", "orderBy", "limit", "cursor", "select", "aggregate", "groupBy"];
 
 /// The entity and the other parts of a query.
 pub(crate) fn whole(json: &Json) -> Result<(&str, QueryParts<'_>), QueryError> {
@@ -21,6 +21,12 @@ pub(crate) fn whole(json: &Json) -> Result<(&str, QueryParts<'_>), QueryError> {
             found,
         );
         return Err(error.nearest(key, KEYS));
+    }
+    if map.contains_key("aggregate")
+        && let Some(key) = ["orderBy", "limit", "cursor", "select"].iter().find(|key| map.contains_key(**key))
+    {
+        let expected = "no such key beside aggregate: the answer is all groups in the order of their values";
+        return Err(QueryError::new(QueryErrorKind::Malformed, *key, expected, format!("`{key}`")));
     }
     let present = |key| map.get(key).filter(|value| !value.is_null());
     let from = match present("from") {
@@ -47,6 +53,8 @@ pub(crate) fn whole(json: &Json) -> Result<(&str, QueryParts<'_>), QueryError> {
         limit,
         cursor,
         select: present("select").cloned(),
+        aggregate: present("aggregate").cloned(),
+        group_by: present("groupBy").cloned(),
     };
     Ok((from, parts))
 }

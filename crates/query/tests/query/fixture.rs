@@ -75,7 +75,7 @@ pub(crate) fn parse(
         order_by: Some(order_by),
         limit: Some(limit),
         cursor,
-        select: None,
+        ..QueryParts::default()
     };
     Query::parse(&manifest(), "Note", parts)
 }
