@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use corella_rowdoc::Change;
+use corella_rowdoc::{Change, Version};
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
@@ -17,6 +17,7 @@ use crate::{
     prepared::{After, By, Lines, Prepared},
     resident::{Resident, Slot},
     store::Inner,
+    told::{self, Writer},
     transaction,
 };
 
@@ -24,11 +25,15 @@ use crate::{
 pub(crate) const MOST_TRIES: usize = 32;
 
 /// A write that was applied and waits for the commit.
-struct Accepted {
-    job: Job,
+pub(crate) struct Accepted {
+    pub(crate) job: Job,
     row: Option<Map<String, Json>>,
     /// Whether the document has operations of the server's own from it, which its sender lacks.
     completed: bool,
+    /// What it changed.
+    pub(crate) change: Change,
+    /// The document's version before it, where somebody else wrote what came before it.
+    pub(crate) before: Option<Version>,
 }
 
 /// Works off everything that waits for the row, then leaves.
@@ -157,13 +162,14 @@ impl Batch<'_> {
                 return None;
             }
         };
+        let before = told::seam(&self.accepted, &job).then(|| loaded.doc.version());
         let written_before = !self.accepted.is_empty();
         match apply(loaded, &self.model, &self.slot.key, &job.change, &job.author, written_before) {
             Ok(Applied { change, completed }) => {
                 self.change.merge(&change);
                 let row = self.row_for(&job);
                 match row {
-                    Ok(row) => self.accepted.push(Accepted { job, row, completed }),
+                    Ok(row) => self.accepted.push(Accepted { job, row, completed, change, before }),
                     Err(error) => {
                         self.start_over().await;
                         job.reply.send(Err(error));
@@ -215,13 +221,14 @@ impl Batch<'_> {
         }
         for Accepted { job, .. } in accepted {
             let Some(loaded) = &mut self.resident.loaded else { return };
+            let before = told::seam(&self.accepted, &job).then(|| loaded.doc.version());
             let written_before = !self.accepted.is_empty();
             match apply(loaded, &self.model, &self.slot.key, &job.change, &job.author, written_before) {
                 Ok(Applied { change, completed }) => {
                     self.change.merge(&change);
                     // Another server's writes show in the row, too. A row that cannot be read stops the commit.
                     let row = self.row_for(&job).unwrap_or_default();
-                    self.accepted.push(Accepted { job, row, completed });
+                    self.accepted.push(Accepted { job, row, completed, change, before });
                 }
                 Err(Rejection { error, .. }) => job.reply.send(Err(error)),
             }
@@ -284,6 +291,7 @@ impl Batch<'_> {
         let by = By {
             author: self.accepted.last().map(|accepted| Arc::clone(&accepted.job.author.user)),
             sole_source: self.sole_source(),
+            writers: self.accepted.iter().map(Writer::from).collect(),
         };
         let Some(loaded) = &self.resident.loaded else {
             return Err(WriteError::Internal("the document was not loaded"));
@@ -311,7 +319,8 @@ impl Batch<'_> {
             | RowChange::Insert(_)
             | RowChange::Patch(_)
             | RowChange::Delete
-            | RowChange::Restore => None,
+            | RowChange::Restore
+            | RowChange::Revert(_) => None,
         });
         let first = sources.next().flatten()?;
         sources.all(|source| source == Some(first)).then_some(first)

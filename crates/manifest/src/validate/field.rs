@@ -43,7 +43,8 @@ pub(crate) fn field(
     }
     let on_delete = on_delete(field, &ty, report);
     let (optional, unique) = (field.optional, field.unique);
-    let value = Field { name: name?, ty, crdt, optional, unique, default, on_delete, allow_read, allow_write };
+    let value =
+        Field { name: name?, ty, crdt, optional, unique, default, on_delete, allow_read, allow_write };
     Some(At { path: path.clone(), value })
 }
 

@@ -18,7 +18,10 @@ use serde_json::{Map, Value as Json};
 use super::inbound::Inbound;
 use crate::{
     Failure,
-    http::{caller::caller, caller::promise, rows::new_id},
+    http::{
+        caller::{caller, message_of, promise},
+        rows::new_id,
+    },
 };
 
 /// Takes in a text frame.
@@ -116,7 +119,7 @@ fn subscribe(inbound: &Inbound, subscribe: Subscribe) -> Result<(), Failure> {
 
 /// Starts a mutation; it is answered once it is durable.
 fn mutate(inbound: &Inbound, mutate: Mutate) -> Result<(), Failure> {
-    let Mutate { reference, entity, id, operation, fields, key } = mutate;
+    let Mutate { reference, entity, id, operation, fields, key, message } = mutate;
     let app = Arc::clone(&inbound.connection.app);
     let principal = match &inbound.principal {
         Some(principal) => principal.clone(),
@@ -147,7 +150,8 @@ fn mutate(inbound: &Inbound, mutate: Mutate) -> Result<(), Failure> {
     };
     let author =
         Author { user: Arc::clone(&principal.user), source: Some(inbound.connection.outbox.source()) };
-    let write = Write { key: row, change, author, wants_row: true, idempotency };
+    let message = message.map(|text| message_of(&text)).transpose()?;
+    let write = Write { key: row, change, author, wants_row: true, idempotency, message };
     let connection = Arc::clone(&inbound.connection);
     let reply = Reply::new(move |result| {
         let message = match result {

@@ -117,6 +117,7 @@ pub(super) async fn submit(
             author: Author { user: Arc::clone(&principal.user), source: Some(connection.outbox.source()) },
             wants_row: false,
             idempotency: None,
+            message: None,
         };
         let pending = Arc::clone(&pending);
         let reply = Reply::new(move |result| {

@@ -28,6 +28,7 @@ use crate::{
     references::{id_fields, target},
     resident::Loaded,
     store::Inner,
+    told::Writer,
 };
 
 /// How an attempt ended that may be followed by another.
@@ -145,6 +146,12 @@ impl<'a> Attempt<'a> {
             let by = By {
                 author: Some(Arc::clone(&self.transaction.author.user)),
                 sole_source: self.transaction.author.source.filter(|_| row.as_sent),
+                writers: vec![Writer {
+                    author: Arc::clone(&self.transaction.author.user),
+                    message: self.transaction.message.clone(),
+                    change: row.change.clone(),
+                    before: None,
+                }],
             };
             let prepared =
                 Prepared::of(self.store, &row.model, key, &row.loaded, &row.change, by, Lines::Now)?;
@@ -158,7 +165,11 @@ impl<'a> Attempt<'a> {
         }
         let outcomes: Vec<OutcomeWrite> = self.outcome(&answers).into_iter().collect();
         if writes.is_empty() && outcomes.is_empty() {
-            return Ok(if self.is_behind().await? { Ended::Behind } else { self.done(&[], afters, &answers) });
+            return Ok(if self.is_behind().await? {
+                Ended::Behind
+            } else {
+                self.done(&[], afters, &answers)
+            });
         }
         let deleted = writes.iter().filter(|write| write.kind == ChangeKind::Delete);
         let deleted: BTreeSet<RowKey> = deleted.map(|write| write.key.clone()).collect();
@@ -293,7 +304,8 @@ impl Row {
 
     /// The row as whoever asked for the change is to see it.
     fn json(&self, key: &RowKey, prepared: Option<&Prepared>) -> Result<Map<String, Json>, WriteError> {
-        let json = |projection: &Projection| row_json(&self.model.entity, key.id.as_str(), &projection.values);
+        let json =
+            |projection: &Projection| row_json(&self.model.entity, key.id.as_str(), &projection.values);
         match prepared {
             Some(prepared) => Ok(json(&prepared.write.projection)),
             None => Ok(json(&self.projection()?)),
