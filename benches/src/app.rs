@@ -63,7 +63,10 @@ pub(crate) async fn write(store: &Store, row: usize, change: RowChange) {
         id: RowId::new(&row_id(row)).unwrap(),
     };
     let author = Author::trusted("bench");
-    store.write(Write { key, change, author, wants_row: false, idempotency: None }).await.unwrap();
+    store
+        .write(Write { key, change, author, wants_row: false, idempotency: None, message: None })
+        .await
+        .unwrap();
 }
 
 /// Stores `count` rows with these fields in `folder`, as many at a time as a group commit takes.

@@ -6,7 +6,7 @@ use corella_manifest::{EntityName, Manifest, Value};
 use corella_rowdoc::{Projection, RowId, RowKey, Tenant};
 use corella_store::{
     StoreOptions,
-    port::{Backend as _, ChangeKind, RowWrite, Seq, Unit, UnitOutcome},
+    port::{About, Backend as _, ChangeKind, RowWrite, Seq, Unit, UnitOutcome},
     postgres::{PostgresBackend, PostgresOptions},
 };
 use corella_testkit::StartedPostgres;
@@ -88,6 +88,8 @@ fn write(row: usize, known_head: Seq, count: usize) -> RowWrite {
         projection: Arc::new(Projection { deleted: false, values }),
         kind: ChangeKind::Update,
         author: Some("bench".into()),
+        about: About { kind: "update".into(), fields: vec!["stars".into()], ..About::default() },
+        ends: vec![7; 12].into(),
         late: false,
     }
 }

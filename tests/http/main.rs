@@ -2,6 +2,7 @@
 
 mod constraints;
 mod documents;
+mod history;
 mod kinds;
 mod numbers;
 mod queries;

@@ -44,7 +44,14 @@ impl House {
 
     async fn write(&self, change: RowChange, source: Option<u64>) {
         let author = Author { source: source.map(SourceId), ..Author::trusted("ada") };
-        let write = Write { key: self.key.clone(), change, author, wants_row: false, idempotency: None };
+        let write = Write {
+            key: self.key.clone(),
+            change,
+            author,
+            wants_row: false,
+            idempotency: None,
+            message: None,
+        };
         self.store.write(write).await.unwrap();
     }
 

@@ -49,7 +49,7 @@ pub(crate) fn check(
     check_row(doc, shape, before, &after, &mut change)?;
     check_meta(before, &after, &mut change)?;
 
-    let mut homes = Homes { doc, known: HashMap::new(), levels };
+    let mut homes = Homes::new(doc, levels);
     for (id, landed) in &touched {
         let Some((home, level)) = homes.find(id)? else { continue };
         if level + landed.nesting > levels {
@@ -263,7 +263,7 @@ fn root_values(doc: &LoroDoc, root: &str) -> HashMap<String, LoroValue> {
 
 /// Which part of a row a container belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Home {
+pub(crate) enum Home {
     /// It is the map `row`.
     Row,
     /// It is the map `meta`.
@@ -275,7 +275,7 @@ enum Home {
 }
 
 /// Finds homes, each container's parent asked for once.
-struct Homes<'a> {
+pub(crate) struct Homes<'a> {
     doc: &'a LoroDoc,
     known: HashMap<ContainerID, (Home, usize)>,
     levels: usize,
@@ -285,10 +285,14 @@ struct Homes<'a> {
 /// square of its length.
 const MOST_NAME_BYTES: usize = 4096;
 
-impl Homes<'_> {
+impl<'a> Homes<'a> {
+    pub(crate) fn new(doc: &'a LoroDoc, levels: usize) -> Self {
+        Self { doc, known: HashMap::new(), levels }
+    }
+
     /// The container's home and level; `None` for one that no path leads to, such as a paragraph that was
     /// removed meanwhile.
-    fn find(&mut self, id: &ContainerID) -> Result<Option<(Home, usize)>, Refusal> {
+    pub(crate) fn find(&mut self, id: &ContainerID) -> Result<Option<(Home, usize)>, Refusal> {
         let mut below = Vec::new();
         let mut at = id.clone();
         let (mut home, mut level) = loop {

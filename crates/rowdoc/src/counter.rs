@@ -59,6 +59,16 @@ pub(crate) fn start(field: &ShapeField, earlier: &Json) -> Option<Edit> {
     amount(field, field.name.as_str(), earlier).ok().map(Edit::To)
 }
 
+/// The edit that brings a counter to what it stands at in `map`.
+pub(crate) fn to_total(ty: &FieldType, map: &LoroMap) -> Edit {
+    Edit::To(sum(ty, map))
+}
+
+/// The edit that brings a counter to zero.
+pub(crate) fn to_zero(field: &ShapeField) -> Edit {
+    Edit::To(zero(field))
+}
+
 fn amount(field: &ShapeField, path: &str, json: &Json) -> Result<Amount, Refusal> {
     match field.ty.read(json) {
         Ok(Value::Int(int)) => Ok(Amount::Int(int.into())),

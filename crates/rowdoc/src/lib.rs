@@ -21,6 +21,8 @@
 //! - `node_read`, `node_edit`: that value out of a document, and into it
 //! - `project`: a document as the values of its table row
 //! - `read`: deep values within a depth bound
+//! - `past`: a row as it was, and what differs; `delta`: edits of texts between two versions
+//! - `revert`: a row brought back to what it was; `blame`: which operation wrote each character
 //! - `fold`: a snapshot and its tail as one new snapshot
 //! - `salvage`: another document's stored pieces, and what is sound of damaged ones
 //! - [`presence`]: presence updates, apart from documents
@@ -33,10 +35,12 @@
 //! This is the only crate that names `loro`. It does not know storage or sockets.
 
 mod absent;
+mod blame;
 mod change;
 mod check;
 mod container;
 mod counter;
+mod delta;
 mod doc;
 mod fold;
 mod given;
@@ -49,11 +53,13 @@ mod node_edit;
 mod node_read;
 mod node_tree;
 mod operation;
+mod past;
 mod patch;
 pub mod presence;
 mod project;
 mod read;
 mod refusal;
+mod revert;
 mod rich;
 mod salvage;
 mod sequence;
@@ -66,11 +72,13 @@ mod version;
 mod vessel;
 mod wanted;
 
+pub use blame::{TextRun, TextRuns};
 pub use change::Change;
 pub use doc::RowDoc;
 pub use fold::{Folded, merge_stored};
 pub use import::Bounds;
 pub use key::{RowId, RowIdError, RowKey, Tenant};
+pub use past::{Difference, FieldDiff, Past, RowDiff};
 pub use project::{Projection, Unfit};
 pub use refusal::{CorruptRow, DocFault, Refusal};
 pub use salvage::{Salvage, salvage};

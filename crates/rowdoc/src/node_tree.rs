@@ -65,6 +65,14 @@ impl Runs {
         Self { runs: if text.is_empty() { Vec::new() } else { runs }, marked: false }
     }
 
+    /// The same without marks that were taken away again, which read as null.
+    pub(crate) fn settled(mut self) -> Self {
+        for run in &mut self.runs {
+            run.marks.retain(|_, value| !value.is_null());
+        }
+        self
+    }
+
     pub(crate) fn text(&self) -> String {
         self.runs.iter().map(|run| run.text.as_str()).collect()
     }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Why an edit ended.
-enum EditError {
+pub(crate) enum EditError {
     /// Found out before the first operation.
     Refused(Refusal),
     /// Loro refused an operation halfway.
@@ -44,7 +44,7 @@ impl RowDoc {
     /// was; only after [`Refusal::Poisoned`] it has to be dropped.
     pub fn patch(&mut self, patch: &Map<String, Json>) -> Result<Change, Refusal> {
         let wanted = wanted::read(&self.shape, patch)?;
-        self.edit(patch, |doc, shape| apply(doc, shape, &wanted))
+        self.edit(size_of(patch), |doc, shape| apply(doc, shape, &wanted))
     }
 
     /// Fills a new row: `fields` as in [`RowDoc::patch`], defaults already among them.
@@ -62,7 +62,7 @@ impl RowDoc {
         if let Some(field) = missing {
             return Err(Refusal::required(&field.name, "none"));
         }
-        self.edit(fields, |doc, shape| {
+        self.edit(size_of(fields), |doc, shape| {
             let mut change = Change::default();
             let row = doc.get_map(ROW);
             for (index, field) in shape.fields().iter().enumerate() {
@@ -92,9 +92,10 @@ impl RowDoc {
         })
     }
 
-    fn edit(
+    /// Makes one edit that brings about `bytes` bytes of values.
+    pub(crate) fn edit(
         &mut self,
-        patch: &Map<String, Json>,
+        bytes: usize,
         work: impl FnOnce(&LoroDoc, &RowShape) -> Result<Change, EditError>,
     ) -> Result<Change, Refusal> {
         let shape = &*self.shape;
@@ -106,14 +107,18 @@ impl RowDoc {
         match done {
             Ok(mut change) => {
                 change.open = shape.is_open() && !change.fields.is_empty();
-                let sizes = patch.values().map(size);
-                self.taken_in = self.taken_in.saturating_add(sizes.sum());
+                self.taken_in = self.taken_in.saturating_add(bytes);
                 Ok(change)
             }
             Err(EditError::Refused(refusal)) => Err(refusal),
             Err(EditError::Loro) => Err(self.poisoned()),
         }
     }
+}
+
+/// About how many bytes a patch brings into the document.
+fn size_of(patch: &Map<String, Json>) -> usize {
+    patch.values().map(size).sum()
 }
 
 /// About how many bytes a value brings into the document.
@@ -133,7 +138,11 @@ enum Ready {
     Deltas(Vec<Vec<TextDelta>>),
 }
 
-fn apply(doc: &LoroDoc, shape: &RowShape, wanted: &[(usize, Wanted)]) -> Result<Change, EditError> {
+pub(crate) fn apply(
+    doc: &LoroDoc,
+    shape: &RowShape,
+    wanted: &[(usize, Wanted)],
+) -> Result<Change, EditError> {
     let row = doc.get_map(ROW);
     let mut ready = Vec::with_capacity(wanted.len());
     for (index, wanted) in wanted {

@@ -48,6 +48,9 @@ pub enum Refusal {
         "the update builds on history that is not kept any more: set the copy aside and load the row afresh"
     )]
     HistoryTrimmed,
+    /// The row never was at the version that is asked for.
+    #[error("the row never was at that version: take one that its history names")]
+    NoSuchVersion,
     /// The entity declares no such field.
     #[error("no field {path:?} is declared{}", nearest.as_ref().map(|name| format!(": did you mean {name:?}?")).unwrap_or_default())]
     UnknownField {
@@ -91,6 +94,7 @@ impl Refusal {
             Self::TooDeep { .. } => "too_deep",
             Self::MissingDependencies => "missing_dependencies",
             Self::HistoryTrimmed => "history_trimmed",
+            Self::NoSuchVersion => "version_unknown",
             Self::UnknownField { .. } => "unknown_field",
             Self::InvalidValue { .. } => "invalid_value",
             Self::Required { .. } => "required_field",
@@ -135,6 +139,9 @@ pub enum DocFault {
     /// What is asked for lies before the history that the document still has.
     #[error("the history since that version is not kept any more")]
     HistoryTrimmed,
+    /// The row never was at the version that is asked for.
+    #[error("the row never was at that version")]
+    NoSuchVersion,
     /// The document's values do not fit its shape.
     #[error("the document does not fit its shape: {0}")]
     Unfit(#[from] Refusal),

@@ -222,11 +222,7 @@ fn loro_marks<S: std::hash::BuildHasher + Default>(
 
 /// The text as a list of inserts with their marks.
 pub(crate) fn delta_json(text: &LoroText, levels: Levels) -> Result<Json, TooDeep> {
-    let Runs { mut runs, .. } = node_read::runs(text, levels)?;
-    for run in &mut runs {
-        // A mark that was taken away again reads as null.
-        run.marks.retain(|_, value| !value.is_null());
-    }
+    let Runs { runs, .. } = node_read::runs(text, levels)?.settled();
     let pieces = joined(runs).into_iter().map(|Run { text, marks }| {
         if marks.is_empty() {
             json!({ "insert": text })

@@ -98,6 +98,20 @@ impl Version {
         self.0.merge(&other.0);
     }
 
+    /// What this version has beyond `before`: each peer of which there is more, with how many operations there are of it.
+    ///
+    /// Merged into `before`, it gives this version.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let more = self.0.iter().filter(|(peer, count)| before.0.get(peer).is_none_or(|had| had < count));
+        Self(more.map(|(peer, count)| (*peer, *count)).collect())
+    }
+
+    /// Each peer with how many of its operations there are.
+    pub fn ends(&self) -> impl Iterator<Item = (PeerId, i32)> {
+        self.0.iter().map(|(peer, count)| (PeerId(*peer), *count))
+    }
+
     pub(crate) fn from_vector(vector: VersionVector) -> Self {
         Self(vector)
     }
@@ -157,6 +171,16 @@ mod tests {
         let update = doc.export(loro::ExportMode::updates(&before)).unwrap();
         assert_eq!(Version::span_of(&update), Some((version(&[(7, 3)]), version(&[(7, 5)]))));
         assert_eq!(Version::span_of(b"none"), None);
+    }
+
+    #[test]
+    fn what_is_new_leads_from_one_version_to_the_next() {
+        let (one, two) = (version(&[(1, 3), (2, 1)]), version(&[(1, 3), (2, 4), (5, 1)]));
+        assert_eq!(two.since(&one), version(&[(2, 4), (5, 1)]));
+        assert_eq!(two.since(&two), Version::empty());
+        let mut led = one;
+        led.merge(&two.since(&led.clone()));
+        assert_eq!(led, two);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use corella_query::QueryError;
 use corella_rowdoc::Refusal;
 use corella_store::{ReadError, TransactionError, WriteError, port::BackendError};
 use corella_wire::ErrorCode;
-use serde_json::json;
+use serde_json::{Map, Value as Json, json};
 
 use crate::auth::AuthError;
 
@@ -23,11 +23,20 @@ pub struct Failure {
     pub code: ErrorCode,
     /// What was expected, what came, how to mend it.
     pub detail: String,
+    /// What programs may want to know besides, by name; members of the problem over HTTP.
+    pub facts: Map<String, Json>,
 }
 
 impl Failure {
     pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into() }
+        Self { code, detail: detail.into(), facts: Map::new() }
+    }
+
+    /// The same with one more fact.
+    #[must_use]
+    pub(crate) fn with(mut self, name: &str, fact: Json) -> Self {
+        self.facts.insert(name.to_owned(), fact);
+        self
     }
 
     /// The HTTP status that goes with the code.
@@ -81,13 +90,16 @@ impl Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let status = self.status();
-        let problem = json!({
+        let mut problem = json!({
             "type": format!("urn:corella:error:{}", self.code),
             "title": self.code.title(),
             "status": status.as_u16(),
             "detail": self.detail,
             "code": self.code.as_str(),
         });
+        if let Json::Object(problem) = &mut problem {
+            problem.extend(self.facts);
+        }
         let mut response = (status, problem.to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -129,6 +141,7 @@ impl From<&Refusal> for Failure {
             Refusal::TooDeep { .. } => ErrorCode::TooDeep,
             Refusal::MissingDependencies => ErrorCode::MissingDependencies,
             Refusal::HistoryTrimmed => ErrorCode::HistoryTrimmed,
+            Refusal::NoSuchVersion => ErrorCode::VersionUnknown,
             Refusal::UnknownField { .. } => ErrorCode::UnknownField,
             Refusal::InvalidValue { .. } => ErrorCode::InvalidValue,
             Refusal::Required { .. } => ErrorCode::RequiredField,

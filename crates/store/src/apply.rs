@@ -83,6 +83,10 @@ pub(crate) fn apply(
         RowChange::Patch(fields) => {
             weigh(doc, 0, |doc| doc.patch(fields)).map(Applied::from).map_err(refused(false))
         }
+        RowChange::Revert(_) if !exists => Err(clean(not_found())),
+        RowChange::Revert(version) => {
+            weigh(doc, doc_weight(doc), |doc| doc.revert(version)).map(Applied::from).map_err(refused(false))
+        }
         RowChange::Delete => doc.set_deleted(true).map(Applied::from).map_err(refused(false)),
         RowChange::Restore => doc.set_deleted(false).map(Applied::from).map_err(refused(false)),
     }
@@ -106,6 +110,11 @@ fn begin(
     let completed = complete(doc, &model.entity, maker).map_err(|error| Rejection { error, traces: true })?;
     change.merge(&completed);
     Ok(Applied { change, completed })
+}
+
+/// What a revert has to go through: it copies the document.
+fn doc_weight(doc: &RowDoc) -> usize {
+    doc.resident_bytes() / 4
 }
 
 /// Runs `work` here, or, when it may take long, where it does not hold up others.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use corella_rowdoc::Change;
+use corella_rowdoc::{Change, Version};
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
@@ -18,6 +18,7 @@ use crate::{
     prepared::{After, By, Lines, Prepared},
     resident::{Resident, Slot},
     store::Inner,
+    told::{self, Writer},
     transaction,
 };
 
@@ -25,11 +26,21 @@ use crate::{
 pub(crate) const MOST_TRIES: usize = 32;
 
 /// A write that was applied and waits for the commit.
-struct Accepted {
-    job: Job,
+pub(crate) struct Accepted {
+    pub(crate) job: Job,
+    pub(crate) trace: Trace,
+}
+
+/// What a write that was applied has left.
+pub(crate) struct Trace {
+    /// The row as the author wants to see it.
     row: Option<Map<String, Json>>,
     /// Whether the document has operations of the server's own from it, which its sender lacks.
     completed: bool,
+    /// What it changed.
+    pub(crate) change: Change,
+    /// The document's version before it, where somebody else wrote what came before it.
+    pub(crate) before: Option<Version>,
 }
 
 /// Works off everything that waits for the row, then leaves.
@@ -154,7 +165,7 @@ impl Batch<'_> {
     /// Applies one job or refuses it; gives it back when it would have been refused over a document that is behind.
     async fn try_apply(&mut self, job: Job) -> Option<Job> {
         match self.take_in(&job).await {
-            Ok((row, completed)) => self.accepted.push(Accepted { job, row, completed }),
+            Ok(trace) => self.accepted.push(Accepted { job, trace }),
             Err(Rejection { error, traces }) => {
                 let error = match self.was_behind().await {
                     Ok(true) => return Some(job),
@@ -170,20 +181,20 @@ impl Batch<'_> {
         None
     }
 
-    /// Applies one job to the document, if its author may do what it does; what comes back is the row as the author
-    /// wants to see it, and whether the server has put in operations of its own.
-    async fn take_in(&mut self, job: &Job) -> Result<(Option<Map<String, Json>>, bool), Rejection> {
+    /// Applies one job to the document, if its author may do what it does; what comes back is what that has left.
+    async fn take_in(&mut self, job: &Job) -> Result<Trace, Rejection> {
         let written_before = !self.accepted.is_empty();
         let rejected = |traces| move |error| Rejection { error, traces };
         let loaded = self.store.loaded(self.slot, self.resident).await;
         let loaded = loaded.map_err(|error| rejected(false)(error.into()))?;
+        let before = told::seam(&self.accepted, job).then(|| loaded.doc.version());
         let live = self.live.get_or_insert_with(|| Live::of(loaded));
         let target = Target { store: self.store, model: &self.model, key: &self.slot.key };
         let Applied { change, completed } =
             target.apply(loaded, live, &job.change, &job.author, written_before).await?;
         self.change.merge(&change);
         let row = self.row_for(job).await.map_err(rejected(true))?;
-        Ok((row, !completed.is_empty()))
+        Ok(Trace { row, completed: !completed.is_empty(), change, before })
     }
 
     /// Whether the document was behind what is stored; then it is dropped.
@@ -231,7 +242,7 @@ impl Batch<'_> {
         while let Some(job) = waiting.next() {
             match self.take_in(&job).await {
                 // Another server's writes show in the row, too.
-                Ok((row, completed)) => self.accepted.push(Accepted { job, row, completed }),
+                Ok(trace) => self.accepted.push(Accepted { job, trace }),
                 Err(Rejection { error, traces: false }) => job.reply.send(Err(error)),
                 Err(Rejection { error, traces: true }) => {
                     jobs.extend(std::mem::take(&mut self.accepted).into_iter().map(|accepted| accepted.job));
@@ -299,6 +310,7 @@ impl Batch<'_> {
         let by = By {
             author: self.accepted.last().map(|accepted| Arc::clone(&accepted.job.author.user)),
             sole_source: self.sole_source(),
+            writers: self.accepted.iter().map(Writer::from).collect(),
         };
         let Some(loaded) = &self.resident.loaded else {
             return Err(WriteError::Internal("the document was not loaded"));
@@ -319,14 +331,17 @@ impl Batch<'_> {
     /// The connection that wrote everything in this batch as document bytes, if it was one alone.
     fn sole_source(&self) -> Option<crate::SourceId> {
         let mut sources = self.accepted.iter().map(|accepted| match accepted.job.change {
-            RowChange::Update(_) | RowChange::Seed(_) if !accepted.completed => accepted.job.author.source,
+            RowChange::Update(_) | RowChange::Seed(_) if !accepted.trace.completed => {
+                accepted.job.author.source
+            }
             RowChange::Update(_)
             | RowChange::Seed(_)
             | RowChange::Merge(_)
             | RowChange::Insert(_)
             | RowChange::Patch(_)
             | RowChange::Delete
-            | RowChange::Restore => None,
+            | RowChange::Restore
+            | RowChange::Revert(_) => None,
         });
         let first = sources.next().flatten()?;
         sources.all(|source| source == Some(first)).then_some(first)
@@ -343,8 +358,8 @@ impl Batch<'_> {
     /// Answers everything with where the row stands.
     fn answer_unchanged(self) -> Left {
         let Some(loaded) = &self.resident.loaded else { return Left::nothing() };
-        for Accepted { job, row, .. } in self.accepted {
-            let row = row.filter(|_| job.wants_row);
+        for Accepted { job, trace } in self.accepted {
+            let row = trace.row.filter(|_| job.wants_row);
             job.reply.send(Ok(Written { seq: loaded.head, version: Arc::clone(&loaded.version), row }));
         }
         Left::nothing()
@@ -411,7 +426,7 @@ impl Left {
 
 fn outcome(accepted: &Accepted) -> Option<OutcomeWrite> {
     let idempotency = accepted.job.idempotency.as_ref()?;
-    let row = accepted.row.clone().unwrap_or_default();
+    let row = accepted.trace.row.clone().unwrap_or_default();
     Some(OutcomeWrite {
         key: idempotency.key.clone(),
         request: idempotency.request.clone(),

@@ -76,13 +76,18 @@ async fn fold(store: &Arc<Inner>, slot: &Slot) -> Result<(), Failure> {
         snapshot: Bytes::from(snapshot),
         version: Bytes::from(version.encode()),
         mark: plan.mark,
+        cut: None,
     };
     if history_start.is_empty() {
         let snapshot_bytes = fold.snapshot.len();
         store.backend.fold(fold).await?;
         renew_tail(slot, snapshot_bytes).await;
-    } else if !cut(store, &model, fold).await? {
-        return Ok(());
+    } else {
+        let cut_at = crate::history::cut_at(&*store.backend, &slot.key, upto, &history_start).await?;
+        let fold = Fold { cut: cut_at, ..fold };
+        if !cut(store, &model, fold).await? {
+            return Ok(());
+        }
     }
     point(KillPoint::AfterFold);
     metrics::counter!("corella_folds_total").increment(1);

@@ -229,7 +229,7 @@ impl RowGuard {
 fn export(loaded: &Loaded, since: &Version) -> Result<Bytes, ReadError> {
     loaded.doc.export_since(since).map(Bytes::from).map_err(|fault| match fault {
         DocFault::HistoryTrimmed => ReadError::HistoryTrimmed,
-        DocFault::Poisoned | DocFault::Export(_) | DocFault::Unfit(_) => {
+        DocFault::Poisoned | DocFault::Export(_) | DocFault::Unfit(_) | DocFault::NoSuchVersion => {
             tracing::error!(error = &fault as &dyn std::error::Error, "an export failed");
             ReadError::Internal("the row could not be exported")
         }

@@ -32,7 +32,9 @@ impl Store {
         }
         let change = RowChange::Merge(row.blobs().cloned().collect());
         let author = Author::trusted(AUTHOR);
-        self.write(Write { key: row.key, change, author, wants_row: false, idempotency: None }).await
+        let write =
+            Write { key: row.key, change, author, wants_row: false, idempotency: None, message: None };
+        self.write(write).await
     }
 }
 

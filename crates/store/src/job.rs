@@ -31,6 +31,8 @@ pub enum RowChange {
     Delete,
     /// Bring the row back.
     Restore,
+    /// Bring the row to what it was at this version, by new operations.
+    Revert(Version),
 }
 
 impl RowChange {
@@ -39,7 +41,7 @@ impl RowChange {
         match self {
             Self::Update(update) | Self::Seed(update) => update.len(),
             Self::Merge(pieces) => pieces.iter().map(Bytes::len).sum(),
-            Self::Insert(_) | Self::Patch(_) | Self::Delete | Self::Restore => 0,
+            Self::Insert(_) | Self::Patch(_) | Self::Delete | Self::Restore | Self::Revert(_) => 0,
         }
     }
 }
@@ -88,6 +90,8 @@ pub struct Write {
     pub wants_row: bool,
     /// The promise that was asked for.
     pub idempotency: Option<Idempotency>,
+    /// What the writer says of it, for the row's history.
+    pub message: Option<Arc<str>>,
 }
 
 /// A write that is durable.
@@ -142,5 +146,6 @@ pub(crate) struct Job {
     pub(crate) author: Author,
     pub(crate) wants_row: bool,
     pub(crate) idempotency: Option<Idempotency>,
+    pub(crate) message: Option<Arc<str>>,
     pub(crate) reply: Reply,
 }

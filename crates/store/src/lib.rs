@@ -23,6 +23,7 @@ mod faults;
 mod fold;
 mod follow;
 mod guard;
+mod history;
 mod import;
 mod job;
 mod json;
@@ -39,6 +40,7 @@ mod repair;
 mod resident;
 pub mod sqlite;
 mod store;
+mod told;
 mod transaction;
 
 pub use access::Access;
@@ -49,6 +51,10 @@ pub use durability::Durability;
 pub use error::{Forbidden, ReadError, StartError, WriteError};
 pub use follow::FollowInterval;
 pub use guard::{Backfill, Export, RichRow, RowGuard};
+pub use history::{
+    At, Blame, BlameRun, Blamed, HistoryChange, HistoryError, HistoryPage, HistoryPart, HistoryPoint,
+    PastRow, RowDifference,
+};
 pub use import::{Reading, RowReader, fill_tables};
 pub use job::{Author, Idempotency, Reply, RowChange, SourceId, Write, Written};
 pub use json::row_json;

@@ -176,7 +176,7 @@ impl Target<'_> {
     fn touched(&self, write: &RowChange, applied: &Applied) -> BTreeSet<usize> {
         let shape = &self.model.shape;
         match write {
-            RowChange::Update(_) | RowChange::Seed(_) | RowChange::Merge(_) => {
+            RowChange::Update(_) | RowChange::Seed(_) | RowChange::Merge(_) | RowChange::Revert(_) => {
                 &applied.change.fields - &applied.completed.fields
             }
             RowChange::Insert(fields) | RowChange::Patch(fields) => {
@@ -216,7 +216,7 @@ impl Target<'_> {
 /// operations of a document has had it.
 fn names_row(change: &RowChange) -> bool {
     match change {
-        RowChange::Patch(_) | RowChange::Delete | RowChange::Restore => true,
+        RowChange::Patch(_) | RowChange::Delete | RowChange::Restore | RowChange::Revert(_) => true,
         RowChange::Insert(_) | RowChange::Update(_) | RowChange::Seed(_) | RowChange::Merge(_) => false,
     }
 }

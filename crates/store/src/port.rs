@@ -4,6 +4,7 @@
 //! decides whether a write is allowed, and never tells anybody about one. SQLite implements it in
 //! [`crate::sqlite`], PostgreSQL in [`crate::postgres`].
 
+mod history;
 mod keep;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use corella_rowdoc::{PeerId, Projection, RowId, RowKey, Tenant};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+pub use self::history::{About, HistoryCut, HistoryLine, HistoryOrder, HistoryScope, Part, Reach};
 pub use self::keep::{
     DumpScope, Kept, KeptDelta, KeptOutcome, KeptRow, Mend, MendOutcome, Moment, REPAIR, RestoreOnto,
     RestoreOutcome, Sealed, checksum,
@@ -119,6 +121,10 @@ pub struct RowWrite {
     pub kind: ChangeKind,
     /// Who wrote it, if known.
     pub author: Option<Arc<str>>,
+    /// What is told of it beside that; its kind is `kind`.
+    pub about: About,
+    /// As [`Reach::Ends`]: how far it led.
+    pub ends: Bytes,
     /// Whether the row's line in its table stays as it is for now, and [`Backend::late_rows`] names the row until
     /// [`Backend::reproject`] or a later write brings it up to date. Only for rows that stand in their table; never
     /// when the backend [is shared](Backend::is_shared).
@@ -244,6 +250,8 @@ pub struct Fold {
     pub version: Bytes,
     /// The mark to remember from now on; `None` leaves the one that there is.
     pub mark: Option<HistoryMark>,
+    /// Which changes are forgotten with the history that the snapshot lacks; `None` keeps all.
+    pub cut: Option<HistoryCut>,
 }
 
 /// One line of the change log.
@@ -329,8 +337,12 @@ pub trait Backend: Send + Sync + 'static {
     /// [`BackendError::Unknown`] when the transaction's end was not seen; then any of the units may be there.
     async fn commit(&self, units: &[Unit]) -> Result<Vec<UnitOutcome>, BackendError>;
 
-    /// Puts a new snapshot in the place of the tail up to `fold.upto`, unless a later snapshot is there.
+    /// Puts a new snapshot in the place of the tail up to `fold.upto`, unless a later snapshot is there. What is told of
+    /// the changes in that tail stays.
     async fn fold(&self, fold: Fold) -> Result<(), BackendError>;
+
+    /// What is told of a row's changes.
+    async fn history(&self, key: &RowKey, scope: HistoryScope) -> Result<Vec<HistoryLine>, BackendError>;
 
     /// Runs a query over one entity's table.
     async fn select(&self, entity: &Entity, statement: Statement) -> Result<Selected, BackendError>;

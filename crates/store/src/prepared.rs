@@ -15,6 +15,7 @@ use crate::{
     references::new_references,
     resident::Loaded,
     store::Inner,
+    told::{self, Writer},
 };
 
 /// Who wrote, as the tail and the watchers are told.
@@ -22,6 +23,8 @@ pub(crate) struct By {
     pub(crate) author: Option<Arc<str>>,
     /// The connection that wrote all of it as document bytes, if it was one alone.
     pub(crate) sole_source: Option<SourceId>,
+    /// Who wrote what, one after the other.
+    pub(crate) writers: Vec<Writer>,
 }
 
 /// Whether the line of a large text may be written later.
@@ -97,6 +100,8 @@ impl Prepared {
             projection: Arc::clone(&projection),
             kind,
             author: by.author,
+            about: told::about(model, kind, change, &loaded.version, &version, &by.writers),
+            ends: version.since(&loaded.version).encode().into(),
             late,
         };
         let event = RowEvent {

@@ -26,6 +26,8 @@ use crate::{
 
 /// Folds that run at the same time.
 const FOLDS: usize = 1;
+/// Rows that are looked at as they were at the same time.
+const LOOKS_BACK: usize = 2;
 
 /// How a store is to run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,6 +53,8 @@ pub(crate) struct Inner {
     pub(crate) committer: Committer,
     pub(crate) sink: Arc<dyn CommitSink>,
     pub(crate) folds: Arc<Semaphore>,
+    /// Held while a whole document is loaded to look at it as it was.
+    pub(crate) looks_back: Arc<Semaphore>,
     /// The rows whose lines are behind their documents.
     pub(crate) late: LateRows,
     pub(crate) late_delay: LateDelay,
@@ -98,6 +102,7 @@ impl Store {
             committer,
             sink,
             folds: Arc::new(Semaphore::new(FOLDS)),
+            looks_back: Arc::new(Semaphore::new(LOOKS_BACK)),
             late: LateRows::default(),
             late_delay: options.late,
             tasks: TaskTracker::new(),
@@ -159,9 +164,9 @@ impl Store {
         if self.0.tasks.is_closed() {
             return reply.send(Err(WriteError::ShuttingDown));
         }
-        let Write { key, change, author, wants_row, idempotency } = write;
+        let Write { key, change, author, wants_row, idempotency, message } = write;
         let slot = self.0.cache.slot(&key);
-        match slot.push(Job { change, author, wants_row, idempotency, reply }) {
+        match slot.push(Job { change, author, wants_row, idempotency, message, reply }) {
             Queued::Worked => {}
             Queued::Idle => {
                 self.0.tasks.spawn(batch::work(Arc::clone(&self.0), slot));

@@ -36,6 +36,8 @@ pub struct Transaction {
     pub author: Author,
     /// The promise that was asked for.
     pub idempotency: Option<Idempotency>,
+    /// What the writer says of it, for the rows' history.
+    pub message: Option<Arc<str>>,
 }
 
 /// Why a transaction was not made; nothing of it was.
@@ -93,8 +95,9 @@ impl Store {
 
 /// Makes a single write that other rows must change for, such as the deletion of a row that they name.
 pub(crate) async fn one(store: &Arc<Inner>, key: &RowKey, job: Job) {
-    let Job { change, author, wants_row, idempotency, reply } = job;
-    let transaction = Transaction { changes: vec![(key.clone(), change)], author, idempotency };
+    let Job { change, author, wants_row, idempotency, message, reply } = job;
+    let changes = vec![(key.clone(), change)];
+    let transaction = Transaction { changes, author, idempotency, message };
     let result = transact(store, &transaction, Kept::Row).await;
     reply.send(match result.map(|mut rows| rows.pop()) {
         Ok(Some(Written { seq, version, row })) => {

@@ -92,6 +92,7 @@ impl Subject {
             snapshot: folded.snapshot.into(),
             version: folded.version.encode().into(),
             mark: None,
+            cut: None,
         };
         backend.fold(fold).await.unwrap();
     }
@@ -132,7 +133,7 @@ fn fields(json: serde_json::Value) -> serde_json::Map<String, serde_json::Value>
 
 async fn write(store: &Store, id: &str, change: RowChange) {
     let author = Author::trusted("ada");
-    let write = Write { key: key(id), change, author, wants_row: false, idempotency: None };
+    let write = Write { key: key(id), change, author, wants_row: false, idempotency: None, message: None };
     store.write(write).await.unwrap();
 }
 

@@ -1,13 +1,13 @@
 //! Rows whose entity keeps only a part of their history.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use std::{path::Path, sync::Arc};
 
 use corella_manifest::{EntityName, Manifest};
 use corella_rowdoc::{Refusal, RowId, RowKey, Tenant, Version};
 use corella_store::{
-    Access, Author, CommitSink, Committed, ReadError, RowChange, Store, StoreOptions, Write, WriteError,
-    Written, check,
+    Access, At, Author, Blame, BlameRun, CommitSink, Committed, HistoryError, HistoryPage, PastRow,
+    ReadError, Reply, RowChange, Store, StoreOptions, Write, WriteError, Written, check,
     port::{Backend, Seq},
     sqlite::{Durability, SqliteBackend},
 };
@@ -83,7 +83,14 @@ impl Desk {
     async fn update(&self, update: Vec<u8>) -> Result<Written, WriteError> {
         let author = Author::trusted("ada");
         let change = RowChange::Update(update.into());
-        let write = Write { key: self.key.clone(), change, author, wants_row: false, idempotency: None };
+        let write = Write {
+            key: self.key.clone(),
+            change,
+            author,
+            wants_row: false,
+            idempotency: None,
+            message: None,
+        };
         self.store.write(write).await
     }
 
@@ -107,6 +114,27 @@ impl Desk {
         let database = Connection::open(SqliteBackend::file(self.folder.path())).unwrap();
         let sql = "UPDATE corella_rows SET mark_at = mark_at - ?1 WHERE mark_at IS NOT NULL";
         assert_eq!(database.execute(sql, [seconds * 1_000_000]).unwrap(), 1, "there is a mark");
+    }
+
+    /// Submits writes at once.
+    async fn together(&self, writes: Vec<(&str, Option<&str>, RowChange)>) -> Vec<Written> {
+        let mut answers = tokio::task::JoinSet::new();
+        for (place, (user, message, change)) in writes.into_iter().enumerate() {
+            let (send, receive) = tokio::sync::oneshot::channel();
+            let write = Write {
+                key: self.key.clone(),
+                change,
+                author: Author { user: user.into(), source: None },
+                wants_row: false,
+                idempotency: None,
+                message: message.map(Into::into),
+            };
+            self.store.submit(write, Reply::new(move |result| drop(send.send(result))));
+            answers.spawn(async move { (place, receive.await.unwrap().unwrap()) });
+        }
+        let mut written = answers.join_all().await;
+        written.sort_by_key(|(place, _)| *place);
+        written.into_iter().map(|(_, written)| written).collect()
     }
 
     async fn stored(&self) -> LoroDoc {
@@ -293,5 +321,116 @@ async fn writes_while_history_goes_are_kept() {
         desk.assert_sound().await;
     }
     assert!(desk.stored().await.is_shallow());
+    desk.store.close().await;
+}
+
+fn body(past: &PastRow) -> String {
+    past.values[0].to_json().as_str().unwrap_or_default().to_owned()
+}
+
+/// On one thread, so that all of the writes wait before the first is taken.
+#[tokio::test]
+async fn what_several_wrote_together_is_told_apart() {
+    let desk = Desk::new("All").await;
+    desk.update(edit(&desk.doc, "start ")).await.unwrap();
+    let other = desk.doc.fork();
+    let by_ada = RowChange::Update(edit(&desk.doc, "ada ").into());
+    let more_by_ada = RowChange::Update(edit(&desk.doc, "again ").into());
+    let by_bob = RowChange::Update(edit(&other, "bob ").into());
+    let patch = serde_json::from_str(r#"{"body": {"$delta": [{"insert": "eve "}]}}"#).unwrap();
+    let written = desk
+        .together(vec![
+            ("ada", None, by_ada),
+            ("ada", None, more_by_ada),
+            ("bob", Some("hello"), by_bob),
+            ("eve", None, RowChange::Patch(patch)),
+        ])
+        .await;
+    assert!(written.iter().all(|one| one.seq == Seq(2)), "they were committed together");
+    let HistoryPage { changes, next } = desk.store.history(&desk.key, None, 10).await.unwrap();
+    assert_eq!((changes.len(), next), (2, None));
+    let parts: Vec<_> = changes[0]
+        .parts
+        .iter()
+        .map(|part| (&*part.author, part.message.as_deref(), part.fields.len()))
+        .collect();
+    assert_eq!(parts, [("ada", None, 1), ("bob", Some("hello"), 1), ("eve", None, 1)]);
+    assert_eq!((changes[0].author.as_deref(), changes[1].parts.len()), (Some("eve"), 0));
+    let Blame::Text { runs, next } = desk.store.blame(&desk.key, "body", 0, 1_000).await.unwrap() else {
+        panic!("the body is a text");
+    };
+    assert_eq!(next, None);
+    let mut by: Vec<(String, String)> = runs
+        .into_iter()
+        .map(|BlameRun { text, by }| (by.unwrap().author.unwrap().to_string(), text))
+        .collect();
+    by.sort();
+    let expected = [("ada", "ada again "), ("ada", "start "), ("bob", "bob "), ("eve", "eve ")];
+    assert_eq!(by, expected.map(|(author, text)| (author.to_owned(), text.to_owned())));
+    desk.store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_of_changes_goes_with_their_history() {
+    let (desk, old) = trimmed().await;
+    let mut changes = Vec::new();
+    let mut before = None;
+    loop {
+        let page = desk.store.history(&desk.key, before, 50).await.unwrap();
+        changes.extend(page.changes);
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    let oldest = changes.last().unwrap();
+    assert!(oldest.seq > Seq(1), "{:?}", oldest.seq);
+    let gone = [At::Seq(Seq(1)), At::Seq(Seq(oldest.seq.0 - 1)), At::Version(version(&old))];
+    for at in gone {
+        match desk.store.row_at(&desk.key, &at, &[]).await {
+            Err(HistoryError::Trimmed { oldest: Some(point) }) => assert_eq!(point.seq, Some(oldest.seq)),
+            other => panic!("expected to hear of the oldest moment, found {other:?}"),
+        }
+    }
+    // Each of those that are told can be seen, and reverted to.
+    for change in &changes {
+        let past = desk.store.row_at(&desk.key, &At::Seq(change.seq), &[]).await.unwrap();
+        assert_eq!(past.point.version, change.version);
+        assert_eq!(body(&past).matches("ipsum").count(), usize::try_from(change.seq.0 - 1).unwrap());
+    }
+    let reverted = desk.store.find(&desk.key, &At::Seq(oldest.seq)).await.unwrap().version;
+    desk.together(vec![("ada", None, RowChange::Revert(reverted.clone()))]).await;
+    let (now, then) = (
+        desk.store.row_at(&desk.key, &At::Now, &[]).await.unwrap(),
+        desk.store.row_at(&desk.key, &At::Version(reverted), &[]).await.unwrap(),
+    );
+    assert_eq!(body(&now), body(&then));
+    desk.doc.import(&desk.stored().await.export(ExportMode::all_updates()).unwrap()).ok();
+    let reader = SqliteBackend::open_read_only(desk.folder.path()).unwrap();
+    assert_eq!(check(&reader, manifest()).await.unwrap().differences, []);
+    desk.store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_from_before_tells_what_it_knows() {
+    let desk = Desk::new("All").await;
+    desk.update(edit(&desk.doc, "one ")).await.unwrap();
+    desk.update(edit(&desk.doc, "two ")).await.unwrap();
+    let database = Connection::open(SqliteBackend::file(desk.folder.path())).unwrap();
+    database.execute("UPDATE corella_tail SET about = NULL, ends = NULL", []).unwrap();
+    desk.update(edit(&desk.doc, "three ")).await.unwrap();
+    let page = desk.store.history(&desk.key, None, 10).await.unwrap();
+    let kinds: Vec<&str> = page.changes.iter().map(|change| change.kind.as_str()).collect();
+    assert_eq!(kinds, ["update", "", ""]);
+    let past = desk.store.row_at(&desk.key, &At::Seq(Seq(2)), &[]).await.unwrap();
+    assert_eq!(body(&past), "one two ");
+    desk.type_until_folded().await;
+    let past = desk.store.row_at(&desk.key, &At::Seq(Seq(3)), &[]).await;
+    assert!(
+        matches!(past, Err(HistoryError::Trimmed { .. }))
+            || past.is_ok_and(|past| body(&past) == "one two three ")
+    );
+    let now = desk.store.row_at(&desk.key, &At::Now, &[]).await.unwrap();
+    assert!(body(&now).starts_with("one two three "));
     desk.store.close().await;
 }

@@ -80,7 +80,8 @@ impl House {
 
     async fn write(&self, key: &RowKey, change: RowChange) -> Option<Json> {
         let author = Author::trusted("ada");
-        let write = Write { key: key.clone(), change, author, wants_row: true, idempotency: None };
+        let write =
+            Write { key: key.clone(), change, author, wants_row: true, idempotency: None, message: None };
         self.store.write(write).await.unwrap().row.map(Json::Object)
     }
 

@@ -61,6 +61,7 @@ pub async fn run<F: Future<Output = Subject>>(open: impl Fn() -> F) {
     folds::a_fold_takes_the_place_of_what_it_has(open().await).await;
     folds::a_mark_is_remembered_until_the_next(open().await).await;
     folds::an_older_fold_is_passed_over(open().await).await;
+    folds::what_is_told_of_changes_outlives_their_bytes(open().await).await;
 
     reads::every_value_comes_back_as_it_went_in(open().await).await;
     reads::a_query_finds_orders_and_ends(open().await).await;

@@ -105,7 +105,14 @@ impl House {
     /// Makes a change; gives back its place.
     pub(crate) async fn try_write(&self, id: &str, change: RowChange) -> Result<i64, WriteError> {
         let author = Author::trusted("ada");
-        let write = Write { key: self.key("Item", id), change, author, wants_row: false, idempotency: None };
+        let write = Write {
+            key: self.key("Item", id),
+            change,
+            author,
+            wants_row: false,
+            idempotency: None,
+            message: None,
+        };
         self.store.write(write).await.map(|written| written.seq.0)
     }
 

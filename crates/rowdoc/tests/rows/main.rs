@@ -11,6 +11,7 @@ mod maps;
 mod merge;
 mod nodes;
 mod open;
+mod past;
 mod patches;
 mod projection;
 mod rich;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use corella_manifest::{Crdt, Entity, EntityName, Field, FieldName, FieldType, History};
-use corella_rowdoc::{PeerId, Refusal, RowDoc, RowShape, Version};
+use corella_rowdoc::{Change, Folded, PeerId, Projection, Refusal, RowDoc, RowShape, Version, merge_stored};
 use loro::{ExportMode, LoroDoc, LoroMap, VersionVector};
+use proptest::sample::Index;
 use serde_json::{Map, Value as Json};
 
 pub(crate) fn field(name: &str, ty: FieldType) -> Field {
@@ -206,4 +207,110 @@ pub(crate) fn accepted(edit: impl FnOnce(&Client)) -> (RowDoc, Vec<String>) {
 
 pub(crate) fn json(row: &RowDoc, field: &str) -> Json {
     row.to_json().unwrap().remove(field).unwrap()
+}
+
+/// Replicas of one row that act, each by itself, and every update that they made.
+pub(crate) struct Room {
+    start: RowDoc,
+    pub(crate) replicas: Vec<RowDoc>,
+    pub(crate) updates: Vec<Vec<u8>>,
+}
+
+impl Room {
+    /// So many replicas of `start`.
+    pub(crate) fn of(start: &RowDoc, count: u64) -> Self {
+        let replicas = (0..count).map(|index| replica(start, 10 + index)).collect();
+        Self { start: replica(start, 9), replicas, updates: Vec::new() }
+    }
+
+    /// Lets one of them act; what it changed is what it says that it changed.
+    pub(crate) fn act(&mut self, who: usize, act: impl FnOnce(&mut RowDoc) -> Option<Change>) {
+        let row = &mut self.replicas[who];
+        let (before, known) = (row.version(), row.project().unwrap());
+        let Some(change) = act(row) else { return };
+        assert_eq!(row.project_changed(&known, &change).unwrap(), row.project().unwrap());
+        assert_eq!(change.is_empty(), row.version() == before);
+        self.updates.push(row.export_since(&before).unwrap());
+    }
+
+    /// Brings what another one has to one of them.
+    pub(crate) fn take_in(&mut self, who: usize, from: Option<usize>) {
+        let Some(from) = from.filter(|from| *from != who) else { return };
+        let known = self.replicas[who].project().unwrap();
+        let update = self.replicas[from].export_since(&self.replicas[who].version()).unwrap();
+        let change = self.replicas[who].import(&update).unwrap();
+        let merged = self.replicas[who].project().unwrap();
+        assert_eq!(self.replicas[who].project_changed(&known, &change).unwrap(), merged);
+    }
+
+    /// Brings every update everywhere, in many ways, each of which has to lead to the same values; answers with them.
+    pub(crate) fn meets_everywhere(&mut self, order: Index, rotate: usize) -> Projection {
+        self.everything_to_everyone(order, rotate);
+        let projection = self.replicas[0].project().unwrap();
+        for row in &self.replicas[1..] {
+            assert_eq!(row.version(), self.replicas[0].version());
+            assert_eq!(row.project().unwrap(), projection);
+        }
+        self.from_what_is_stored(&projection);
+        self.with_less_history(order, rotate, &projection);
+        projection
+    }
+
+    /// To each starting elsewhere, until nobody waits for anything; some come twice.
+    fn everything_to_everyone(&mut self, order: Index, rotate: usize) {
+        let count = self.updates.len();
+        for (index, row) in self.replicas.iter_mut().enumerate() {
+            let mut waiting: Vec<&Vec<u8>> = self.updates.iter().collect();
+            waiting.rotate_left((rotate + index * 7) % count);
+            waiting.push(&self.updates[order.index(count)]);
+            while !waiting.is_empty() {
+                let before = waiting.len();
+                let mut later = Vec::new();
+                for update in waiting {
+                    let mut attempt = replica(row, 90);
+                    if attempt.import(update).is_ok() {
+                        row.import(update).unwrap();
+                    } else {
+                        later.push(update);
+                    }
+                }
+                assert!(later.len() < before, "updates that nobody can take in");
+                waiting = later;
+            }
+        }
+    }
+
+    fn from_what_is_stored(&self, projection: &Projection) {
+        let snapshot = self.start.snapshot().unwrap();
+        let shape = self.start.shape();
+        let Folded { snapshot: folded, version, .. } =
+            merge_stored(shape, Some(&snapshot), &self.updates, None).unwrap();
+        assert_eq!(version, self.replicas[0].version());
+        let stored = RowDoc::load(Arc::clone(shape), PeerId(50), Some(&folded), &[] as &[Vec<u8>]).unwrap();
+        assert_eq!(stored.project().unwrap(), *projection);
+        let mut joiner = RowDoc::new(Arc::clone(shape), PeerId(51));
+        joiner.import(&stored.export_since(&Version::empty()).unwrap()).unwrap();
+        assert_eq!(joiner.project().unwrap(), *projection);
+    }
+
+    /// What comes on top leads to the same, or says that it cannot.
+    fn with_less_history(&self, order: Index, rotate: usize, projection: &Projection) {
+        let (snapshot, shape, count) =
+            (self.start.snapshot().unwrap(), self.start.shape(), self.updates.len());
+        let (mark, upto) = (order.index(count), order.index(count).max(rotate % count));
+        let (early, late) = (&self.updates[..mark.min(upto)], &self.updates[upto..]);
+        let early = merge_stored(shape, Some(&snapshot), early, None).unwrap();
+        let trimmed =
+            merge_stored(shape, Some(&snapshot), &self.updates[..upto], Some(&early.version)).unwrap();
+        assert!(
+            early.version.includes(&trimmed.history_start),
+            "kept from the mark on, and what lies before"
+        );
+        if let Ok(row) = RowDoc::load(Arc::clone(shape), PeerId(52), Some(&trimmed.snapshot), late) {
+            assert_eq!(row.version(), self.replicas[0].version());
+            assert_eq!(row.project().unwrap(), *projection);
+        } else {
+            assert!(!trimmed.history_start.is_empty(), "nothing was cut, and yet something is missing");
+        }
+    }
 }

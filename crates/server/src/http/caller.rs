@@ -113,6 +113,31 @@ fn parse_object(bytes: &[u8]) -> Result<Map<String, Json>, Failure> {
     }
 }
 
+/// Longest message of a change, in characters.
+const MOST_MESSAGE: usize = 500;
+
+/// What the author of a change says of it in `Corella-Message`, as UTF-8.
+pub(super) fn message(headers: &HeaderMap) -> Result<Option<Arc<str>>, Failure> {
+    let Some(value) = headers.get("corella-message") else { return Ok(None) };
+    let text = std::str::from_utf8(value.as_bytes()).map_err(|_| {
+        Failure::new(ErrorCode::InvalidValue, "Corella-Message: expected text in UTF-8, found other bytes")
+    })?;
+    message_of(text).map(Some)
+}
+
+/// What the author of a change says of it.
+pub(crate) fn message_of(text: &str) -> Result<Arc<str>, Failure> {
+    let count = text.chars().count();
+    if !(1..=MOST_MESSAGE).contains(&count) || text.chars().any(char::is_control) {
+        let detail = format!(
+            "message: expected 1 to {MOST_MESSAGE} characters without control characters, found {count}{}",
+            if text.chars().any(char::is_control) { ", some of them control characters" } else { "" }
+        );
+        return Err(Failure::new(ErrorCode::InvalidValue, detail));
+    }
+    Ok(text.into())
+}
+
 /// The promise that a request asks for in `Idempotency-Key`.
 pub(super) fn idempotency(
     caller: &Principal,

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    caller::{Address, Body, Caller},
+    caller::{Address, Body, Caller, message},
     rows::not_found,
 };
 use crate::{App, Failure};
@@ -56,15 +56,25 @@ pub(super) async fn read(
 }
 
 fn version(text: &str) -> Result<Version, Failure> {
+    version_of("since", text)
+}
+
+/// Reads a version in base64url, which was given as `name`.
+pub(super) fn version_of(name: &str, text: &str) -> Result<Version, Failure> {
     let unreadable = |what: String| Failure::new(ErrorCode::VersionUnknown, what);
     let bytes = BASE64
         .decode(text.trim_end_matches('='))
-        .map_err(|error| unreadable(format!("since: expected a version in base64url: {error}")))?;
-    Version::decode(&bytes).map_err(|error| unreadable(format!("since: {error}")))
+        .map_err(|error| unreadable(format!("{name}: expected a version in base64url: {error}")))?;
+    Version::decode(&bytes).map_err(|error| unreadable(format!("{name}: {error}")))
+}
+
+/// A version in base64url, as `Corella-Version` has it.
+pub(super) fn version_text(version: &Version) -> String {
+    BASE64.encode(version.encode())
 }
 
 fn version_header(version: &Version) -> HeaderValue {
-    let text = BASE64.encode(version.encode());
+    let text = version_text(version);
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
@@ -91,7 +101,14 @@ pub(super) async fn merge(
 ) -> Result<Response, Failure> {
     let key = app.row_key(&caller.0.tenant, &entity, &id)?;
     let change = if fills(&headers)? { RowChange::Seed(update) } else { RowChange::Update(update) };
-    let write = Write { key, change, author: caller.author(), wants_row: true, idempotency: None };
+    let write = Write {
+        key,
+        change,
+        author: caller.author(),
+        wants_row: true,
+        idempotency: None,
+        message: message(&headers)?,
+    };
     let written = app.store.write(write).await?;
     let body = json!({ "id": id, "row": written.row, "seq": written.seq.0 });
     let mut response = JsonBody(body).into_response();

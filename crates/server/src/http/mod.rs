@@ -3,6 +3,7 @@
 pub(crate) mod caller;
 mod development;
 mod documents;
+mod history;
 mod live;
 mod queries;
 pub(crate) mod rows;
@@ -35,6 +36,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/entities/{entity}", get(rows::list).post(rows::insert))
         .route("/api/entities/{entity}/{id}", get(rows::read).patch(rows::patch).delete(rows::delete))
         .route("/api/entities/{entity}/{id}/restore", post(rows::restore))
+        .route("/api/entities/{entity}/{id}/history", get(history::list))
+        .route("/api/entities/{entity}/{id}/diff", get(history::diff))
+        .route("/api/entities/{entity}/{id}/blame", get(history::blame))
+        .route("/api/entities/{entity}/{id}/revert", post(history::revert))
         .route("/api/query", post(queries::query))
         .route("/api/live", get(live::follow))
         .route("/api/transactions", post(transactions::transact))

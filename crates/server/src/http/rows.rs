@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::IntoResponse,
 };
-use corella_manifest::{Crdt, Field, FieldType};
+use corella_manifest::{Crdt, Entity, Field, FieldType};
 use corella_query::{Query, QueryTexts};
 use corella_rowdoc::{RowId, RowKey};
 use corella_store::{RichRow, RowChange, SeenPage, Write, Written};
@@ -16,7 +16,10 @@ use corella_wire::ErrorCode;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::caller::{Address, Caller, JsonObject, idempotency};
+use super::{
+    caller::{Address, Caller, JsonObject, idempotency, message},
+    history,
+};
 use crate::{App, Failure, Principal};
 
 /// The query string of a list.
@@ -36,6 +39,8 @@ pub(super) struct ListParameters {
 pub(super) struct ReadParameters {
     /// The fields whose marks or node trees are asked for, with commas between them.
     rich: Option<String>,
+    /// The moment that is asked for; now when there is none.
+    at: Option<String>,
 }
 
 /// `GET /api/entities/{entity}`
@@ -69,9 +74,12 @@ pub(super) async fn read(
     Address((entity, id)): Address<(String, String)>,
     parameters: Result<QueryString<ReadParameters>, QueryRejection>,
 ) -> Result<JsonBody<Json>, Failure> {
-    let QueryString(ReadParameters { rich }) =
+    let QueryString(ReadParameters { rich, at }) =
         parameters.map_err(|error| Failure::new(ErrorCode::InvalidQuery, error.body_text()))?;
     let key = app.row_key(&caller.tenant, &entity, &id)?;
+    if let Some(at) = at {
+        return history::read(&app, &caller, &key, &at, rich.as_deref()).await;
+    }
     if let Some(names) = rich {
         return read_rich(&app, &caller, &key, &names).await;
     }
@@ -89,6 +97,14 @@ async fn read_rich(
     names: &str,
 ) -> Result<JsonBody<Json>, Failure> {
     let entity = app.store.entity(key.entity.as_str())?;
+    let asked = rich_fields(&entity, names)?;
+    let row = app.store.lock(key).await.rich(&asked, &caller.access()).await?;
+    let RichRow { row, rich, seq } = row.ok_or_else(|| not_found(key))?;
+    Ok(JsonBody(json!({ "id": key.id.as_str(), "row": row, "rich": rich, "seq": seq.0 })))
+}
+
+/// The fields that `names` lists, all of which have more than their plain text.
+pub(super) fn rich_fields<'a>(entity: &Entity, names: &'a str) -> Result<Vec<&'a str>, Failure> {
     let has_more =
         |field: &Field| matches!(field.crdt, Crdt::Text | Crdt::Document) && field.ty != FieldType::String;
     let known: Vec<&str> =
@@ -100,9 +116,7 @@ async fn read_rich(
             format!("rich: expected fields of type richtext or document ({what}), found {other:.60?}");
         return Err(Failure::new(ErrorCode::InvalidQuery, detail));
     }
-    let row = app.store.lock(key).await.rich(&asked, &caller.access()).await?;
-    let RichRow { row, rich, seq } = row.ok_or_else(|| not_found(key))?;
-    Ok(JsonBody(json!({ "id": key.id.as_str(), "row": row, "rich": rich, "seq": seq.0 })))
+    Ok(asked)
 }
 
 pub(super) fn not_found(key: &RowKey) -> Failure {
@@ -130,6 +144,7 @@ pub(super) async fn insert(
         author: caller.author(),
         wants_row: true,
         idempotency,
+        message: message(&headers)?,
     };
     let written = app.store.write(write).await?;
     Ok((StatusCode::CREATED, JsonBody(answer(&id, written))))
@@ -149,7 +164,7 @@ pub(crate) fn new_id(asked: Option<Json>) -> Result<RowId, Failure> {
 }
 
 /// The answer to a write; a repeated one names the row that the first one made.
-fn answer(id: &RowId, written: Written) -> Json {
+pub(super) fn answer(id: &RowId, written: Written) -> Json {
     let row = written.row.unwrap_or_default();
     let id = row.get("id").cloned().unwrap_or_else(|| Json::from(id.as_str()));
     json!({ "id": id, "row": row, "seq": written.seq.0 })
@@ -198,7 +213,8 @@ async fn change(
     let key = app.row_key(&caller.0.tenant, entity, id)?;
     let idempotency = idempotency(&caller.0, headers, &format!("{verb} {entity}/{id}"), &fields)?;
     let id = key.id.clone();
-    let write =
-        Write { key, change: to_change(fields), author: caller.author(), wants_row: true, idempotency };
+    let message = message(headers)?;
+    let change = to_change(fields);
+    let write = Write { key, change, author: caller.author(), wants_row: true, idempotency, message };
     Ok(JsonBody(answer(&id, app.store.write(write).await?)))
 }

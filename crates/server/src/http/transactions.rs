@@ -9,7 +9,7 @@ use corella_wire::ErrorCode;
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    caller::{Caller, JsonObject, idempotency},
+    caller::{Caller, JsonObject, idempotency, message},
     rows::new_id,
 };
 use crate::{App, Failure};
@@ -31,7 +31,8 @@ pub(super) async fn transact(
         .map(|(place, change)| read(&app, &caller, change).map_err(|failure| within(place, failure)))
         .collect::<Result<Vec<(RowKey, RowChange)>, Failure>>()?;
     let keys: Vec<RowKey> = changes.iter().map(|(key, _)| key.clone()).collect();
-    let transaction = Transaction { changes, author: caller.author(), idempotency };
+    let transaction =
+        Transaction { changes, author: caller.author(), idempotency, message: message(&headers)? };
     let written = app.store.transact(transaction).await?;
     let seq = written.iter().map(|written| written.seq.0).max().unwrap_or(0);
     let rows: Vec<Json> = keys

@@ -18,7 +18,10 @@ use super::inbound::Inbound;
 use crate::{
     Failure,
     following::follow,
-    http::{caller::caller, caller::promise, rows::new_id},
+    http::{
+        caller::{caller, message_of, promise},
+        rows::new_id,
+    },
 };
 
 /// Takes in a text frame.
@@ -110,7 +113,7 @@ async fn subscribe(inbound: &Inbound, subscribe: Subscribe) -> Result<(), Failur
 
 /// Starts a mutation; it is answered once it is durable.
 fn mutate(inbound: &Inbound, mutate: Mutate) -> Result<(), Failure> {
-    let Mutate { reference, entity, id, operation, fields, key } = mutate;
+    let Mutate { reference, entity, id, operation, fields, key, message } = mutate;
     let app = Arc::clone(&inbound.connection.app);
     let principal = match &inbound.principal {
         Some(principal) => principal.clone(),
@@ -140,7 +143,8 @@ fn mutate(inbound: &Inbound, mutate: Mutate) -> Result<(), Failure> {
         Operation::Restore => RowChange::Restore,
     };
     let author = principal.author(Some(inbound.connection.outbox.source()));
-    let write = Write { key: row, change, author, wants_row: true, idempotency };
+    let message = message.map(|text| message_of(&text)).transpose()?;
+    let write = Write { key: row, change, author, wants_row: true, idempotency, message };
     let connection = Arc::clone(&inbound.connection);
     let reply = Reply::new(move |result| {
         let message = match result {

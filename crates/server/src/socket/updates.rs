@@ -117,6 +117,7 @@ pub(super) async fn submit(
             author: principal.author(Some(connection.outbox.source())),
             wants_row: false,
             idempotency: None,
+            message: None,
         };
         let pending = Arc::clone(&pending);
         let reply = Reply::new(move |result| {

@@ -11,7 +11,9 @@ use super::{
     ArchiveHeader, FORMAT, VERSION,
     encoding::{Base64, Hex, Time},
 };
-use crate::port::{KeptDelta, KeptOutcome, KeptRow, Outcome, OutcomeKey, Sealed, Seq, StoredHead};
+use crate::port::{
+    About, HistoryLine, KeptDelta, KeptOutcome, KeptRow, Outcome, OutcomeKey, Reach, Sealed, Seq, StoredHead,
+};
 
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
@@ -44,6 +46,9 @@ pub(super) struct RowLine {
     created: Time,
     snapshot: Option<SnapshotLine>,
     tail: Vec<DeltaLine>,
+    /// What is told of the changes that the snapshot has swallowed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    history: Vec<ChangeLine>,
     /// For the reader's eye; never read back.
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub(super) fields: Option<Map<String, Json>>,
@@ -71,6 +76,51 @@ struct DeltaLine {
     at: Time,
     bytes: Base64,
     xxh3: Hex,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    about: Option<About>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ends: Option<Base64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ChangeLine {
+    seq: i64,
+    author: Option<String>,
+    at: Time,
+    about: About,
+    ends: Base64,
+    /// Whether `ends` is the whole version.
+    #[serde(default)]
+    whole: bool,
+}
+
+impl From<&HistoryLine> for ChangeLine {
+    fn from(line: &HistoryLine) -> Self {
+        let (ends, whole) = match &line.reach {
+            Reach::Whole(version) => (version, true),
+            Reach::Ends(bytes) | Reach::Delta(bytes) => (bytes, false),
+        };
+        Self {
+            seq: line.seq.0,
+            author: line.author.as_deref().map(str::to_owned),
+            at: Time(line.at),
+            about: line.about.clone(),
+            ends: Base64(ends.clone()),
+            whole,
+        }
+    }
+}
+
+impl From<ChangeLine> for HistoryLine {
+    fn from(line: ChangeLine) -> Self {
+        Self {
+            seq: Seq(line.seq),
+            author: line.author.map(Arc::from),
+            at: line.at.0,
+            about: line.about,
+            reach: if line.whole { Reach::Whole(line.ends.0) } else { Reach::Ends(line.ends.0) },
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -137,7 +187,8 @@ impl From<&KeptRow> for RowLine {
         let delta = |entry: &KeptDelta| {
             let SealedLine { bytes, xxh3 } = sealed(&entry.delta);
             let author = entry.author.as_deref().map(str::to_owned);
-            DeltaLine { seq: entry.seq.0, author, at: Time(entry.at), bytes, xxh3 }
+            let (about, ends) = (entry.about.clone(), entry.ends.clone().map(Base64));
+            DeltaLine { seq: entry.seq.0, author, at: Time(entry.at), bytes, xxh3, about, ends }
         };
         Self {
             tenant: row.key.tenant.as_str().into(),
@@ -149,6 +200,7 @@ impl From<&KeptRow> for RowLine {
             created: Time(row.created_at),
             snapshot,
             tail: row.tail.iter().map(delta).collect(),
+            history: row.history.iter().map(ChangeLine::from).collect(),
             fields: None,
         }
     }
@@ -171,6 +223,8 @@ impl RowLine {
             delta: unsealed(SealedLine { bytes: line.bytes, xxh3: line.xxh3 }),
             author: line.author.map(Arc::from),
             at: line.at.0,
+            about: line.about,
+            ends: line.ends.map(|ends| ends.0),
         };
         Ok(KeptRow {
             key,
@@ -186,6 +240,7 @@ impl RowLine {
             created_at: self.created.0,
             snapshot: bytes,
             tail: self.tail.into_iter().map(delta).collect(),
+            history: self.history.into_iter().map(HistoryLine::from).collect(),
         })
     }
 }

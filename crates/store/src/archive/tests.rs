@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{ArchiveCounts, ArchiveError, ArchiveHeader, ArchiveReader, ArchiveWriter, Piece};
-use crate::port::{KeptDelta, KeptOutcome, KeptRow, Outcome, OutcomeKey, Sealed, Seq, StoredHead};
+use crate::port::{
+    About, HistoryLine, KeptDelta, KeptOutcome, KeptRow, Outcome, OutcomeKey, Reach, Sealed, Seq, StoredHead,
+};
 
 fn time(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).expect("a time")
@@ -25,12 +27,25 @@ fn header() -> ArchiveHeader {
     }
 }
 
+fn told(seq: i64, whole: bool) -> HistoryLine {
+    let about = About { kind: "update".into(), message: Some("why".into()), ..About::default() };
+    let reach = Bytes::from_static(&[1, 2]);
+    let reach = if whole { Reach::Whole(reach) } else { Reach::Ends(reach) };
+    HistoryLine { seq: Seq(seq), author: Some("ada".into()), at: time(seq), about, reach }
+}
+
 fn row(id: &str) -> KeptRow {
     let delta = |seq, author: Option<&str>| KeptDelta {
         seq: Seq(seq),
         delta: Sealed::new(Bytes::from(format!("delta {seq}"))),
         author: author.map(Arc::from),
         at: time(seq),
+        about: author.map(|_| About {
+            kind: "update".into(),
+            fields: vec!["title".into()],
+            ..About::default()
+        }),
+        ends: author.map(|_| Bytes::from_static(&[1, 9])),
     };
     KeptRow {
         key: RowKey {
@@ -49,6 +64,7 @@ fn row(id: &str) -> KeptRow {
         created_at: time(1),
         snapshot: Some(Sealed::new(Bytes::from_static(&[0, 255, 10, 13]))),
         tail: vec![delta(6, Some("ada")), delta(7, None)],
+        history: vec![told(4, false), told(5, true)],
     }
 }
 
@@ -64,6 +80,7 @@ fn outcome() -> KeptOutcome {
 fn rows() -> Vec<KeptRow> {
     let mut young = row("young");
     (young.snapshot, young.head.snapshot, young.head.snapshot_version) = (None, Seq::ZERO, Bytes::new());
+    young.history.clear();
     let mut missing = row("missing");
     missing.snapshot = None;
     let mut harmed = row("harmed");

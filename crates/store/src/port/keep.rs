@@ -8,7 +8,7 @@ use corella_rowdoc::{Projection, RowId, RowKey, Tenant};
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Outcome, OutcomeKey, Seq, StoredHead};
+use super::{About, HistoryLine, Outcome, OutcomeKey, Reach, Seq, StoredHead};
 
 /// The checksum that is stored beside each blob.
 #[must_use]
@@ -53,6 +53,8 @@ pub struct KeptRow {
     pub snapshot: Option<Sealed>,
     /// What was written since the snapshot, oldest first.
     pub tail: Vec<KeptDelta>,
+    /// What is told of the changes that the snapshot has swallowed, oldest first.
+    pub history: Vec<HistoryLine>,
 }
 
 impl KeptRow {
@@ -88,6 +90,10 @@ pub struct KeptDelta {
     pub author: Option<Arc<str>>,
     /// When.
     pub at: Timestamp,
+    /// What is told of it beside that.
+    pub about: Option<About>,
+    /// As [`Reach::Ends`], if known.
+    pub ends: Option<Bytes>,
 }
 
 /// An answer that is kept under an idempotency key.
@@ -188,6 +194,24 @@ pub struct Mend {
     pub projection: Projection,
     /// When it was mended.
     pub at: Timestamp,
+}
+
+impl Mend {
+    /// What the row's history tells of it when it is the change `seq`.
+    #[must_use]
+    pub fn line(&self, seq: Seq) -> HistoryLine {
+        HistoryLine {
+            seq,
+            author: None,
+            at: self.at,
+            about: About {
+                kind: REPAIR.into(),
+                message: Some(self.fault.as_str().into()),
+                ..About::default()
+            },
+            reach: Reach::Whole(self.version.clone()),
+        }
+    }
 }
 
 /// What became of a mend.

@@ -38,15 +38,16 @@ pub(super) struct Answered<'a> {
 /// The statements of one append; a head is moved by whoever holds the commit lock, so that it needs no guard.
 const ROWS: &str = "\
     WITH write AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bytea[], \
-    $6::boolean[], $7::bytea[], $8::bigint[], $9::text[], $10::text[], $11::timestamptz[]) \
-    AS write (tenant, entity, row_id, seq, version, deleted, delta, checksum, author, kind, at)), \
+    $6::boolean[], $7::bytea[], $8::bigint[], $9::text[], $10::text[], $11::timestamptz[], $12::text[], \
+    $13::bytea[]) AS write (tenant, entity, row_id, seq, version, deleted, delta, checksum, author, kind, at, about, \
+    ends)), \
     heads AS (INSERT INTO corella_rows (tenant, entity, row_id, head_seq, head_version, snapshot_seq, \
     snapshot_version, projected_seq, deleted, created_at) \
     SELECT tenant, entity, row_id, seq, version, 0, '', seq, deleted, at FROM write \
     ON CONFLICT (tenant, entity, row_id) DO UPDATE SET head_seq = excluded.head_seq, \
     head_version = excluded.head_version, projected_seq = excluded.projected_seq, deleted = excluded.deleted), \
-    tails AS (INSERT INTO corella_tail (tenant, entity, row_id, seq, delta, checksum, author, at) \
-    SELECT tenant, entity, row_id, seq, delta, checksum, author, at FROM write) \
+    tails AS (INSERT INTO corella_tail (tenant, entity, row_id, seq, delta, checksum, author, at, about, ends) \
+    SELECT tenant, entity, row_id, seq, delta, checksum, author, at, about, ends FROM write) \
     INSERT INTO corella_changes (seq, tenant, entity, row_id, kind, at) \
     SELECT seq, tenant, entity, row_id, kind, at FROM write";
 
@@ -72,6 +73,8 @@ pub(super) async fn rows(
         .bind(writes.iter().map(|placed| placed.write.author.as_deref()).collect::<Vec<_>>())
         .bind(writes.iter().map(|placed| placed.write.kind.as_str()).collect::<Vec<_>>())
         .bind(writes.iter().map(|placed| Moment(placed.at)).collect::<Vec<_>>())
+        .bind(writes.iter().map(|placed| placed.write.about.to_text()).collect::<Vec<_>>())
+        .bind(writes.iter().map(|placed| &placed.write.ends[..]).collect::<Vec<_>>())
         .execute(&mut *connection)
         .await?;
     let several = writes.iter().filter(|placed| placed.several).map(|placed| placed.write);

@@ -10,7 +10,7 @@ use super::{
     append::{self, Answered, Placed},
     bind::Moment,
     failure::{is_clash, is_of_values, unavailable, unknown},
-    gather,
+    gather, history,
     judge::Verdict,
     locks,
     tables::Tables,
@@ -232,6 +232,10 @@ pub(super) async fn fold(connection: &mut PgConnection, fold: &Fold) -> Result<(
         .execute(&mut *connection)
         .await?;
         point(KillPoint::MidFold);
+        history::keep_of_tail(connection, &fold.key, fold.upto, &fold.version).await?;
+        if let Some(cut) = &fold.cut {
+            history::cut(connection, &fold.key, cut).await?;
+        }
         query::<Postgres>(
             "DELETE FROM corella_tail WHERE tenant = $1 AND entity = $2 AND row_id = $3 AND seq <= $4 \
              AND at < now() - make_interval(secs => $5)",

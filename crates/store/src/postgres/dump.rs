@@ -12,10 +12,11 @@ use tokio::sync::mpsc;
 
 use super::{
     bind::row_key,
+    history,
     read::{self, HEAD, HEAD_COLUMNS, stored_head, timestamp},
 };
 use crate::port::{
-    DumpScope, Kept, KeptDelta, KeptOutcome, KeptRow, Moment, Outcome, OutcomeKey, Sealed, Seq,
+    About, DumpScope, Kept, KeptDelta, KeptOutcome, KeptRow, Moment, Outcome, OutcomeKey, Sealed, Seq,
 };
 
 /// Rows read at once.
@@ -24,13 +25,14 @@ const PAGE: usize = 128;
 /// A row with all its pieces, behind the columns of its head; times in microseconds since 1970.
 const PIECES: &str = "\
     kept.tenant, kept.entity, kept.row_id, (extract(epoch FROM kept.created_at) * 1000000)::bigint, \
-    snapshot.snapshot, snapshot.checksum, tail.seqs, tail.deltas, tail.checksums, tail.authors, tail.times \
+    snapshot.snapshot, snapshot.checksum, tail.seqs, tail.deltas, tail.checksums, tail.authors, tail.times, tail.abouts, tail.ends \
     FROM corella_rows AS kept \
     LEFT JOIN corella_snapshots AS snapshot ON snapshot.tenant = kept.tenant AND snapshot.entity = kept.entity \
     AND snapshot.row_id = kept.row_id \
     CROSS JOIN LATERAL (SELECT array_agg(seq ORDER BY seq) AS seqs, array_agg(delta ORDER BY seq) AS deltas, \
     array_agg(checksum ORDER BY seq) AS checksums, array_agg(author ORDER BY seq) AS authors, \
-    array_agg((extract(epoch FROM at) * 1000000)::bigint ORDER BY seq) AS times \
+    array_agg((extract(epoch FROM at) * 1000000)::bigint ORDER BY seq) AS times, \
+    array_agg(about ORDER BY seq) AS abouts, array_agg(ends ORDER BY seq) AS ends \
     FROM corella_tail AS piece WHERE piece.tenant = kept.tenant AND piece.entity = kept.entity \
     AND piece.row_id = kept.row_id AND piece.seq > kept.snapshot_seq) AS tail";
 
@@ -60,10 +62,16 @@ pub(super) async fn dump(
             .fetch_all(&mut *transaction)
             .await?;
         for row in &found {
-            let row = kept_row(row)?;
+            let mut row = kept_row(row)?;
             let key = &row.key;
             after = (key.tenant.as_str().to_owned(), key.entity.to_string(), key.id.as_str().to_owned());
-            if scope.has(key) && pieces.send(Kept::Row(row)).await.is_err() {
+            if !scope.has(key) {
+                continue;
+            }
+            if row.head.snapshot != Seq::ZERO {
+                row.history = history::kept(&mut transaction, &row.key).await?;
+            }
+            if pieces.send(Kept::Row(row)).await.is_err() {
                 return Ok(());
             }
         }
@@ -135,9 +143,12 @@ pub(super) async fn kept(connection: &mut PgConnection, key: &RowKey) -> Result<
         .bind(key.tenant.as_str())
         .bind(key.entity.as_str())
         .bind(key.id.as_str())
-        .fetch_optional(connection)
+        .fetch_optional(&mut *connection)
         .await?;
-    found.as_ref().map(kept_row).transpose()
+    let Some(found) = found else { return Ok(None) };
+    let mut row = kept_row(&found)?;
+    row.history = history::kept(connection, key).await?;
+    Ok(Some(row))
 }
 
 fn kept_row(row: &PgRow) -> Result<KeptRow, Error> {
@@ -151,10 +162,20 @@ fn kept_row(row: &PgRow) -> Result<KeptRow, Error> {
     let sums: Vec<i64> = row.try_get::<Option<_>, _>(KEY + 8)?.unwrap_or_default();
     let authors: Vec<Option<String>> = row.try_get::<Option<_>, _>(KEY + 9)?.unwrap_or_default();
     let times: Vec<i64> = row.try_get::<Option<_>, _>(KEY + 10)?.unwrap_or_default();
-    let pieces = seqs.into_iter().zip(deltas).zip(sums).zip(authors).zip(times);
-    let tail = pieces.map(|((((seq, delta), checksum), author), at)| {
+    let abouts: Vec<Option<String>> = row.try_get::<Option<_>, _>(KEY + 11)?.unwrap_or_default();
+    let ends: Vec<Option<Vec<u8>>> = row.try_get::<Option<_>, _>(KEY + 12)?.unwrap_or_default();
+    let told = abouts.into_iter().zip(ends);
+    let pieces = seqs.into_iter().zip(deltas).zip(sums).zip(authors).zip(times).zip(told);
+    let tail = pieces.map(|(((((seq, delta), checksum), author), at), (about, ends))| {
         let delta = Sealed { bytes: Bytes::from(delta), checksum };
-        Ok(KeptDelta { seq: Seq(seq), delta, author: author.map(Into::into), at: timestamp(at)? })
+        Ok(KeptDelta {
+            seq: Seq(seq),
+            delta,
+            author: author.map(Into::into),
+            at: timestamp(at)?,
+            about: about.map(|text| About::of_text(Some(&text))),
+            ends: ends.map(Bytes::from),
+        })
     });
     Ok(KeptRow {
         key: row_key(&entity, row.try_get(KEY)?, row.try_get(KEY + 2)?)?,
@@ -163,5 +184,6 @@ fn kept_row(row: &PgRow) -> Result<KeptRow, Error> {
         snapshot: snapshot
             .map(|bytes| Sealed { bytes: Bytes::from(bytes), checksum: sum.unwrap_or_default() }),
         tail: tail.collect::<Result<_, Error>>()?,
+        history: Vec::new(),
     })
 }

@@ -8,7 +8,7 @@ use sqlx_core::{
 };
 use sqlx_postgres::{PgConnection, Postgres};
 
-use super::{append::project, bind::Moment, dump, gather, locks, read, tables::Table};
+use super::{append::project, bind::Moment, dump, gather, history, locks, read, tables::Table};
 use crate::port::{KeptRow, Mend, MendOutcome, REPAIR, Sealed, Seq, checksum};
 
 /// A stored piece on its way out.
@@ -80,6 +80,8 @@ async fn mend_within(
     }
     set_aside(connection, &row, mend).await?;
     let seq = Seq(read::last_seq(connection).await?.0 + 1);
+    history::keep_of_tail(connection, &mend.key, Seq(i64::MAX), &[]).await?;
+    history::put(connection, &[(&mend.key, &mend.line(seq))]).await?;
     query::<Postgres>("DELETE FROM corella_tail WHERE tenant = $1 AND entity = $2 AND row_id = $3")
         .bind(tenant)
         .bind(entity)

@@ -10,6 +10,7 @@ mod connect;
 mod dump;
 mod failure;
 mod gather;
+mod history;
 mod judge;
 mod locks;
 mod mend;
@@ -40,9 +41,9 @@ use self::{
     tables::Tables,
 };
 use crate::port::{
-    Alone, Backend, BackendError, ChangeEntry, DumpScope, Fold, FollowedChange, Kept, KeptRow, Mend,
-    MendOutcome, Opened, Outcome, OutcomeKey, RestoreOnto, RestoreOutcome, ScannedRow, Selected, Seq,
-    StoredHead, StoredRow, Unit, UnitOutcome,
+    Alone, Backend, BackendError, ChangeEntry, DumpScope, Fold, FollowedChange, HistoryLine, HistoryScope,
+    Kept, KeptRow, Mend, MendOutcome, Opened, Outcome, OutcomeKey, RestoreOnto, RestoreOutcome, ScannedRow,
+    Selected, Seq, StoredHead, StoredRow, Unit, UnitOutcome,
 };
 
 /// Lends a reading connection to a read, which is made again on another one when the connection has died.
@@ -206,6 +207,10 @@ impl Backend for PostgresBackend {
         self.link
             .write(async move |connection| commit::fold(connection, &fold).await.map_err(unavailable))
             .await
+    }
+
+    async fn history(&self, key: &RowKey, scope: HistoryScope) -> Result<Vec<HistoryLine>, BackendError> {
+        reading!(self.link, connection => history::lines(connection, key, scope))
     }
 
     async fn select(&self, entity: &Entity, statement: Statement) -> Result<Selected, BackendError> {

@@ -7,10 +7,10 @@ use sqlx_core::{
 use sqlx_postgres::{PgConnection, Postgres};
 use tokio::sync::mpsc;
 
-use super::{bind::Moment, gather::keys, locks, migrate};
+use super::{bind::Moment, gather::keys, history, locks, migrate};
 use crate::{
     faults::{KillPoint, point},
-    port::{Kept, KeptDelta, KeptOutcome, KeptRow, RestoreOnto, RestoreOutcome},
+    port::{About, Kept, KeptDelta, KeptOutcome, KeptRow, RestoreOnto, RestoreOutcome},
 };
 
 /// Rows written at once.
@@ -83,7 +83,7 @@ async fn is_empty(connection: &mut PgConnection) -> Result<bool, Error> {
 async fn clear(connection: &mut PgConnection) -> Result<(), Error> {
     raw_sql(
         "DELETE FROM corella_rows; DELETE FROM corella_snapshots; DELETE FROM corella_tail; \
-         DELETE FROM corella_changes; DELETE FROM corella_outcomes; UPDATE corella_tables SET stale = true",
+         DELETE FROM corella_history; DELETE FROM corella_changes; DELETE FROM corella_outcomes; UPDATE corella_tables SET stale = true",
     )
     .execute(&mut *connection)
     .await?;
@@ -123,7 +123,8 @@ async fn put_rows(connection: &mut PgConnection, rows: &[KeptRow]) -> Result<(),
     .execute(&mut *connection)
     .await?;
     put_snapshots(connection, rows).await?;
-    put_tails(connection, rows).await
+    put_tails(connection, rows).await?;
+    history::put_rows(connection, rows).await
 }
 
 async fn put_snapshots(connection: &mut PgConnection, rows: &[KeptRow]) -> Result<(), Error> {
@@ -148,9 +149,9 @@ async fn put_tails(connection: &mut PgConnection, rows: &[KeptRow]) -> Result<()
         rows.iter().flat_map(|row| row.tail.iter().map(move |entry| (row, entry))).collect();
     let [tenants, entities, ids] = keys(entries.iter().map(|(row, _)| &row.key));
     query::<Postgres>(
-        "INSERT INTO corella_tail (tenant, entity, row_id, seq, delta, checksum, author, at) SELECT * FROM \
-         unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bytea[], $6::bigint[], $7::text[], \
-         $8::timestamptz[])",
+        "INSERT INTO corella_tail (tenant, entity, row_id, seq, delta, checksum, author, at, about, ends) \
+         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bytea[], $6::bigint[], \
+         $7::text[], $8::timestamptz[], $9::text[], $10::bytea[])",
     )
     .bind(tenants)
     .bind(entities)
@@ -160,6 +161,8 @@ async fn put_tails(connection: &mut PgConnection, rows: &[KeptRow]) -> Result<()
     .bind(entries.iter().map(|(_, entry)| entry.delta.checksum).collect::<Vec<_>>())
     .bind(entries.iter().map(|(_, entry)| entry.author.as_deref()).collect::<Vec<_>>())
     .bind(entries.iter().map(|(_, entry)| Moment(entry.at)).collect::<Vec<_>>())
+    .bind(entries.iter().map(|(_, entry)| entry.about.as_ref().map(About::to_text)).collect::<Vec<_>>())
+    .bind(entries.iter().map(|(_, entry)| entry.ends.as_deref()).collect::<Vec<_>>())
     .execute(connection)
     .await
     .map(drop)

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Error, ErrorCode, Params, ToSql, Transaction, Transac
 
 use super::{
     bind::{Bound, is_full, unavailable},
-    references,
+    history, references,
     tables::{Table, Tables},
 };
 use crate::faults::{KillPoint, point};
@@ -140,9 +140,20 @@ fn write_row(
     }
     run(
         connection,
-        "INSERT INTO corella_tail (tenant, entity, row_id, seq, delta, checksum, author, at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        (tenant, entity, id, seq.0, &write.delta[..], checksum(&write.delta), write.author.as_deref(), at),
+        "INSERT INTO corella_tail (tenant, entity, row_id, seq, delta, checksum, author, at, about, ends) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        (
+            tenant,
+            entity,
+            id,
+            seq.0,
+            &write.delta[..],
+            checksum(&write.delta),
+            write.author.as_deref(),
+            at,
+            write.about.to_text(),
+            &write.ends[..],
+        ),
     )?;
     run(
         connection,
@@ -269,6 +280,10 @@ pub(super) fn fold(connection: &mut Connection, fold: &Fold) -> Result<(), Backe
             (row.0, row.1, row.2, &fold.snapshot[..], checksum(&fold.snapshot)),
         )?;
         point(KillPoint::MidFold);
+        history::keep_of_tail(&transaction, &fold.key, fold.upto, &fold.version)?;
+        if let Some(cut) = &fold.cut {
+            history::cut(&transaction, &fold.key, cut)?;
+        }
         run(
             &transaction,
             "DELETE FROM corella_tail WHERE tenant = ?1 AND entity = ?2 AND row_id = ?3 AND seq <= ?4",

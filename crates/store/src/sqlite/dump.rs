@@ -10,9 +10,13 @@ use rusqlite::{
     types::{Type, ValueRef},
 };
 
-use super::read::{self, HEAD, HEAD_COLUMNS, any_key, last_seq_of, stored_head};
+use super::{
+    history,
+    read::{self, HEAD, HEAD_COLUMNS, any_key, last_seq_of, stored_head},
+};
 use crate::port::{
-    DumpScope, Kept, KeptDelta, KeptOutcome, KeptRow, Moment, Outcome, OutcomeKey, Sealed, Seq, StoredHead,
+    About, DumpScope, Kept, KeptDelta, KeptOutcome, KeptRow, Moment, Outcome, OutcomeKey, Sealed, Seq,
+    StoredHead,
 };
 
 /// Sends what `scope` has, in one read transaction; stops when `send` says that nobody listens.
@@ -109,7 +113,7 @@ fn with_pieces(
     let (tenant, entity, id) = read::place(&key);
     let tail = connection
         .prepare_cached(
-            "SELECT seq, delta, checksum, author, at FROM corella_tail \
+            "SELECT seq, delta, checksum, author, at, about, ends FROM corella_tail \
              WHERE tenant = ?1 AND entity = ?2 AND row_id = ?3 AND seq > ?4 ORDER BY seq",
         )?
         .query_map((tenant, entity, id, head.snapshot.0), |row| {
@@ -118,10 +122,13 @@ fn with_pieces(
                 delta: sealed(row, 1)?,
                 author: row.get::<_, Option<String>>(3)?.map(Arc::from),
                 at: timestamp(row, 4)?,
+                about: row.get::<_, Option<String>>(5)?.map(|text| About::of_text(Some(&text))),
+                ends: row.get::<_, Option<Vec<u8>>>(6)?.map(Bytes::from),
             })
         })?
         .collect::<Result<_, _>>()?;
-    Ok(KeptRow { key, head, created_at, snapshot, tail })
+    let history = history::kept(connection, &key)?;
+    Ok(KeptRow { key, head, created_at, snapshot, tail, history })
 }
 
 fn sealed(row: &Row<'_>, offset: usize) -> Result<Sealed, Error> {
@@ -134,7 +141,7 @@ fn sealed(row: &Row<'_>, offset: usize) -> Result<Sealed, Error> {
 }
 
 /// A time that is stored in microseconds since 1970.
-fn timestamp(row: &Row<'_>, column: usize) -> Result<Timestamp, Error> {
+pub(super) fn timestamp(row: &Row<'_>, column: usize) -> Result<Timestamp, Error> {
     Timestamp::from_microsecond(row.get(column)?)
         .map_err(|error| Error::FromSqlConversionFailure(column, Type::Integer, Box::new(error)))
 }

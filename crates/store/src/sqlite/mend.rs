@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json};
 use super::{
     bind::unavailable,
     commit::{not_unique, project},
-    dump, migrate,
+    dump, history, migrate,
     read::{last_seq_of, place},
     tables::{Table, Tables},
 };
@@ -96,6 +96,8 @@ fn set_aside(transaction: &Transaction<'_>, row: &KeptRow, mend: &Mend) -> Resul
 
 fn replace(transaction: &Transaction<'_>, mend: &Mend, seq: Seq) -> Result<(), Error> {
     let (tenant, entity, id) = place(&mend.key);
+    history::keep_of_tail(transaction, &mend.key, Seq(i64::MAX), &[])?;
+    history::put(transaction, &mend.key, &mend.line(seq))?;
     transaction.execute(
         "DELETE FROM corella_tail WHERE tenant = ?1 AND entity = ?2 AND row_id = ?3",
         (tenant, entity, id),

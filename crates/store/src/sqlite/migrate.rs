@@ -13,6 +13,7 @@ use crate::faults::{KillPoint, point};
 const STEPS: &[&str] = &[
     include_str!("../../../../schema/sql/sqlite/0001_sidecar.sql"),
     include_str!("../../../../schema/sql/sqlite/0002_damaged.sql"),
+    include_str!("../../../../schema/sql/sqlite/0003_history.sql"),
 ];
 
 const KNOWN: i64 = STEPS.len() as i64;

@@ -4,6 +4,7 @@ mod bind;
 mod commit;
 mod connect;
 mod dump;
+mod history;
 mod mend;
 mod migrate;
 mod read;
@@ -28,9 +29,9 @@ use tokio::sync::mpsc;
 use self::{connect::Readers, tables::Tables};
 pub use crate::durability::Durability;
 use crate::port::{
-    Backend, BackendError, ChangeEntry, DumpScope, Fold, Kept, KeptRow, Mend, MendOutcome, Opened, Outcome,
-    OutcomeKey, RestoreOnto, RestoreOutcome, ScannedRow, Selected, Seq, StoredHead, StoredRow, Unit,
-    UnitOutcome,
+    Backend, BackendError, ChangeEntry, DumpScope, Fold, HistoryLine, HistoryScope, Kept, KeptRow, Mend,
+    MendOutcome, Opened, Outcome, OutcomeKey, RestoreOnto, RestoreOutcome, ScannedRow, Selected, Seq,
+    StoredHead, StoredRow, Unit, UnitOutcome,
 };
 
 /// Why a database could not be opened.
@@ -260,6 +261,11 @@ impl Backend for SqliteBackend {
 
     async fn fold(&self, fold: Fold) -> Result<(), BackendError> {
         self.write(move |connection, _| commit::fold(connection, &fold)).await
+    }
+
+    async fn history(&self, key: &RowKey, scope: HistoryScope) -> Result<Vec<HistoryLine>, BackendError> {
+        let key = key.clone();
+        self.read(move |connection| history::lines(connection, &key, scope)).await
     }
 
     async fn select(&self, entity: &Entity, statement: Statement) -> Result<Selected, BackendError> {

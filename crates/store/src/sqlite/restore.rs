@@ -3,9 +3,9 @@
 use corella_query::Identifier;
 use rusqlite::{Connection, Error, Transaction, TransactionBehavior};
 
-use super::{bind::unavailable, migrate, read::place};
+use super::{bind::unavailable, history, migrate, read::place};
 use crate::faults::{KillPoint, point};
-use crate::port::{BackendError, Kept, KeptOutcome, KeptRow, RestoreOnto, RestoreOutcome};
+use crate::port::{About, BackendError, Kept, KeptOutcome, KeptRow, RestoreOnto, RestoreOutcome};
 
 /// Puts all pieces into the database, or leaves it as it is.
 pub(super) fn restore(
@@ -54,7 +54,7 @@ fn is_empty(transaction: &Transaction<'_>) -> Result<bool, Error> {
 fn clear(transaction: &Transaction<'_>) -> Result<(), Error> {
     transaction.execute_batch(
         "DELETE FROM corella_rows; DELETE FROM corella_snapshots; DELETE FROM corella_tail; \
-         DELETE FROM corella_changes; DELETE FROM corella_outcomes; UPDATE corella_tables SET stale = 1;",
+         DELETE FROM corella_history; DELETE FROM corella_changes; DELETE FROM corella_outcomes; UPDATE corella_tables SET stale = 1;",
     )?;
     let entities: Vec<String> = transaction
         .prepare("SELECT entity FROM corella_tables")?
@@ -95,13 +95,18 @@ fn put_row(transaction: &Transaction<'_>, row: &KeptRow) -> Result<(), Error> {
             .execute((tenant, entity, id, &snapshot.bytes[..], snapshot.checksum))?;
     }
     let mut tail = transaction.prepare_cached(
-        "INSERT INTO corella_tail (tenant, entity, row_id, seq, delta, checksum, author, at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO corella_tail (tenant, entity, row_id, seq, delta, checksum, author, at, about, ends) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     for entry in &row.tail {
         let at = entry.at.as_microsecond();
         let (delta, sum) = (&entry.delta.bytes[..], entry.delta.checksum);
-        tail.execute((tenant, entity, id, entry.seq.0, delta, sum, entry.author.as_deref(), at))?;
+        let about = entry.about.as_ref().map(About::to_text);
+        let (author, ends) = (entry.author.as_deref(), entry.ends.as_deref());
+        tail.execute((tenant, entity, id, entry.seq.0, delta, sum, author, at, about, ends))?;
+    }
+    for line in &row.history {
+        history::put(transaction, &row.key, line)?;
     }
     let kind = if head.deleted { "delete" } else { "insert" };
     let at = row.tail.last().map_or(created_at, |entry| entry.at.as_microsecond());

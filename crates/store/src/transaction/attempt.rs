@@ -29,6 +29,7 @@ use crate::{
     references::{id_fields, target},
     resident::Loaded,
     store::Inner,
+    told::Writer,
 };
 
 /// How an attempt ended that may be followed by another.
@@ -150,6 +151,12 @@ impl<'a> Attempt<'a> {
             let by = By {
                 author: Some(Arc::clone(&self.transaction.author.user)),
                 sole_source: self.transaction.author.source.filter(|_| row.as_sent),
+                writers: vec![Writer {
+                    author: Arc::clone(&self.transaction.author.user),
+                    message: self.transaction.message.clone(),
+                    change: row.change.clone(),
+                    before: None,
+                }],
             };
             let prepared =
                 Prepared::of(self.store, &row.model, key, &row.loaded, &row.change, by, Lines::Now)?;

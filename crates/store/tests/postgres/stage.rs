@@ -119,7 +119,8 @@ impl Node {
 
     pub(crate) async fn write(&self, key: &RowKey, change: RowChange) -> Result<Written, WriteError> {
         let author = Author::trusted("ada");
-        let write = Write { key: key.clone(), change, author, wants_row: true, idempotency: None };
+        let write =
+            Write { key: key.clone(), change, author, wants_row: true, idempotency: None, message: None };
         within("the answer to a write", self.store.write(write)).await
     }
 

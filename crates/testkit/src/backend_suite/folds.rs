@@ -1,7 +1,7 @@
 //! Snapshots that take the place of a part of the tail.
 
 use bytes::Bytes;
-use corella_store::port::{Backend, Fold, HistoryMark, Seq};
+use corella_store::port::{Backend, Fold, HistoryCut, HistoryMark, HistoryOrder, HistoryScope, Reach, Seq};
 use jiff::Timestamp;
 
 use super::{
@@ -16,6 +16,7 @@ async fn fold(backend: &dyn Backend, id: &str, upto: Seq, snapshot: &'static str
         snapshot: Bytes::from_static(snapshot.as_bytes()),
         version: Bytes::from(format!("version of {snapshot}")),
         mark: None,
+        cut: None,
     };
     backend.fold(fold).await.expect("the fold goes through");
 }
@@ -58,6 +59,7 @@ pub(super) async fn a_mark_is_remembered_until_the_next(Subject { backend, keep:
         snapshot: Bytes::from_static(b"snapshot"),
         version: Bytes::from_static(b"version"),
         mark,
+        cut: None,
     };
     let mark = |version: &'static str, second| HistoryMark {
         version: Bytes::from_static(version.as_bytes()),
@@ -89,4 +91,58 @@ pub(super) async fn an_older_fold_is_passed_over(Subject { backend, keep: _keep,
     // A row that was never written is not made by a fold.
     fold(&*backend, "nobody", Seq(1), "nothing").await;
     assert!(backend.load(&key("nobody")).await.expect("reads go through").is_none());
+}
+
+/// Each change of a note: its place, its message, how far it led.
+async fn told(backend: &dyn Backend, scope: HistoryScope) -> Vec<(Seq, String, Reach)> {
+    let lines = backend.history(&key("n1"), scope).await.expect("reads go through");
+    let told = lines.into_iter().map(|line| {
+        assert_eq!(line.author.as_deref(), Some("ada"));
+        assert_eq!((line.at, line.about.kind.as_str()), (Timestamp::UNIX_EPOCH, "update"));
+        (line.seq, line.about.message.as_deref().unwrap_or_default().to_owned(), line.reach)
+    });
+    told.collect()
+}
+
+pub(super) async fn what_is_told_of_changes_outlives_their_bytes(
+    Subject { backend, keep: _keep, .. }: Subject,
+) {
+    let all =
+        HistoryScope { after: Seq::ZERO, before: None, until: None, order: HistoryOrder::Newest, limit: 100 };
+    let ends = |what: &str| Reach::Ends(Bytes::from(format!("ends of {what}")));
+    let whole = |what: &'static str| Reach::Whole(Bytes::from_static(what.as_bytes()));
+    let [first, second, third] = three(&*backend).await;
+    let mut expected = vec![
+        (third, "third".to_owned(), ends("third")),
+        (second, "second".to_owned(), ends("second")),
+        (first, "first".to_owned(), ends("first")),
+    ];
+    assert_eq!(told(&*backend, all).await, expected);
+    fold(&*backend, "n1", second, "one and two").await;
+    expected[1].2 = whole("version of one and two");
+    assert_eq!(told(&*backend, all).await, expected);
+
+    let some = HistoryScope { before: Some(third), limit: 1, ..all };
+    assert_eq!(told(&*backend, some).await, expected[1..2]);
+    let oldest = HistoryScope { after: first, order: HistoryOrder::Oldest, ..all };
+    assert_eq!(told(&*backend, oldest).await, [expected[1].clone(), expected[0].clone()]);
+    let early = HistoryScope { until: Some(Timestamp::from_second(-1).expect("a time")), ..all };
+    assert_eq!(told(&*backend, early).await, []);
+    let then = HistoryScope { until: Some(Timestamp::UNIX_EPOCH), ..all };
+    assert_eq!(told(&*backend, then).await, expected);
+    assert_eq!(backend.history(&key("nobody"), all).await.expect("reads go through"), []);
+
+    // A fold that leaves history out forgets what is told of it.
+    let cut = HistoryCut { from: second, version: Bytes::from_static(b"cut here") };
+    let last = Fold {
+        key: key("n1"),
+        upto: third,
+        snapshot: Bytes::from_static(b"the rest"),
+        version: Bytes::from_static(b"all"),
+        mark: None,
+        cut: Some(cut),
+    };
+    backend.fold(last).await.expect("the fold goes through");
+    let kept = [(third, "third".to_owned(), whole("all")), (second, "second".to_owned(), whole("cut here"))];
+    assert_eq!(told(&*backend, all).await, kept);
 }

@@ -64,6 +64,7 @@ async fn furnish(backend: &dyn Backend) {
         snapshot: Bytes::from_static(b"snapshot"),
         version: Bytes::from_static(b"version of snapshot"),
         mark: None,
+        cut: None,
     };
     backend.fold(fold).await.expect("the fold goes through");
     put(backend, write_slug("n1", second, "third")).await;

@@ -7,7 +7,7 @@ use corella_manifest::{EntityName, Manifest, Value};
 use corella_query::{Query, QueryTexts};
 use corella_rowdoc::{Projection, RowId, RowKey, Tenant};
 use corella_store::port::{
-    Backend, ChangeKind, OutcomeKey, OutcomeWrite, RowWrite, Selected, Seq, Unit, UnitOutcome,
+    About, Backend, ChangeKind, OutcomeKey, OutcomeWrite, RowWrite, Selected, Seq, Unit, UnitOutcome,
 };
 use jiff::Timestamp;
 
@@ -64,6 +64,8 @@ pub(super) fn write_of(key: RowKey, known_head: Seq, delta: &str, values: Vec<Va
         projection: Arc::new(Projection { deleted: false, values }),
         kind: if known_head == Seq::ZERO { ChangeKind::Insert } else { ChangeKind::Update },
         author: Some("ada".into()),
+        about: About { kind: "update".into(), message: Some(delta.into()), ..About::default() },
+        ends: Bytes::from(format!("ends of {delta}")),
         late: false,
     }
 }

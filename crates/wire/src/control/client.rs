@@ -92,6 +92,9 @@ pub struct Mutate {
     /// The idempotency key: the same change under the same key is made once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// What the author says of it, for the row's history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// What is done to a row.
@@ -223,7 +226,7 @@ mod tests {
         assert_snapshot!(check(r#"{"type":"hello","client":"notes/1.2","schema":"abc","later":[1]}"#), @r#"{"type":"hello","client":"notes/1.2","schema":"abc"}"#);
         assert_snapshot!(check(r#"{"type":"auth","token":"t.t.t","ref":"1"}"#), @r#"{"type":"auth","token":"t.t.t","ref":"1"}"#);
         assert_snapshot!(check(r#"{"ref":"2","entity":"Note","op":"insert","fields":{"n":9007199254740993,"a":null},"key":"k","type":"mutate"}"#), @r#"{"type":"mutate","ref":"2","entity":"Note","op":"insert","fields":{"n":9007199254740993,"a":null},"key":"k"}"#);
-        assert_snapshot!(check(r#"{"type":"mutate","ref":"3","entity":"Note","op":"delete","id":"n1"}"#), @r#"{"type":"mutate","ref":"3","entity":"Note","id":"n1","op":"delete"}"#);
+        assert_snapshot!(check(r#"{"type":"mutate","ref":"3","entity":"Note","op":"delete","id":"n1","message":"done"}"#), @r#"{"type":"mutate","ref":"3","entity":"Note","id":"n1","op":"delete","message":"done"}"#);
     }
 
     #[test]
@@ -252,7 +255,7 @@ mod tests {
         assert_snapshot!(check(r#"{"type":"auth"}"#), @"invalid_value: expected a complete message of type auth: missing field `token`");
         assert_snapshot!(check(r#"{"type":"auth","token":"t","ref":{"a":1}}"#), @"invalid_value: expected a complete message of type auth: invalid type: map, expected a string");
         assert_snapshot!(check(r#"{"type":"mutate","ref":"7","entity":"Note","op":"upsert"}"#), @"invalid_value: expected a complete message of type mutate: unknown variant `upsert`, expected one of `insert`, `patch`, `delete`, `restore` (ref 7)");
-        assert_snapshot!(check(r#"{"type":"mutate","ref":"7","entity":"Note","op":"patch","feilds":{}}"#), @"invalid_value: expected a complete message of type mutate: unknown field `feilds`, expected one of `ref`, `entity`, `id`, `op`, `fields`, `key` (ref 7)");
+        assert_snapshot!(check(r#"{"type":"mutate","ref":"7","entity":"Note","op":"patch","feilds":{}}"#), @"invalid_value: expected a complete message of type mutate: unknown field `feilds`, expected one of `ref`, `entity`, `id`, `op`, `fields`, `key`, `message` (ref 7)");
         assert_snapshot!(check(r#"{"type":"mutate","ref":"7","entity":"Note","op":"patch","fields":[]}"#), @"invalid_value: expected a complete message of type mutate: invalid type: sequence, expected a map (ref 7)");
     }
 
