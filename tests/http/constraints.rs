@@ -242,7 +242,9 @@ async fn what_names_a_deleted_row_goes_or_is_emptied(database: Database) {
     peer.join("Task/t3").await;
     ada.delete("/api/entities/Project/p1").await.expect(200);
     peer.until("Task/t3", "the deletion", |doc| {
-        doc.get_map("meta").get("deleted").is_some_and(|deleted| deleted.into_value() == Ok(LoroValue::Bool(true)))
+        doc.get_map("meta")
+            .get("deleted")
+            .is_some_and(|deleted| deleted.into_value() == Ok(LoroValue::Bool(true)))
     })
     .await;
     let tasks = ada.get(&path("Task")).await.expect(200);

@@ -28,7 +28,10 @@ async fn a_transaction_is_made_whole_or_not_at_all(database: Database) {
     let made = ada.post(TRANSACTIONS, changes.clone()).await.expect(200);
     let rows = made["rows"].as_array().unwrap();
     assert_eq!((rows.len(), &made["seq"]), (4, &json!(3)));
-    assert_eq!((&rows[1]["entity"], &rows[1]["row"]["name"], &rows[1]["row"]["votes"]), (&json!("Project"), &json!("renamed"), &json!(5)));
+    assert_eq!(
+        (&rows[1]["entity"], &rows[1]["row"]["name"], &rows[1]["row"]["votes"]),
+        (&json!("Project"), &json!("renamed"), &json!(5))
+    );
     assert_eq!(rows[1]["row"], rows[2]["row"], "each answer is the row after all changes");
     peer.until("Project/p1", "the row", |doc| read(doc, "name") == "renamed").await;
 
@@ -43,7 +46,11 @@ async fn a_transaction_is_made_whole_or_not_at_all(database: Database) {
         (json!({ "entity": "Task", "id": "t1", "delete": false }), "400 invalid_json", "changes[1]"),
         (json!({ "entity": "Task", "delete": true }), "400 invalid_row_id", "changes[1]"),
         (json!({ "entity": "Nope", "insert": {} }), "404 unknown_entity", "changes[1]"),
-        (json!({ "entity": "Task", "id": "t1", "patch": {}, "delete": true }), "400 invalid_json", "changes[1]"),
+        (
+            json!({ "entity": "Task", "id": "t1", "patch": {}, "delete": true }),
+            "400 invalid_json",
+            "changes[1]",
+        ),
     ] {
         let changes = json!({ "changes": [insert("Person", "u2", json!({})), wrong] });
         let answer = ada.post(TRANSACTIONS, changes).await;
@@ -54,7 +61,8 @@ async fn a_transaction_is_made_whole_or_not_at_all(database: Database) {
     for body in [json!({}), json!({ "changes": [] }), json!({ "changes": {} }), json!({ "changes": [1] })] {
         assert_eq!(ada.post(TRANSACTIONS, body).await.problem(), "400 invalid_json");
     }
-    let many: Vec<Json> = (0..1_001).map(|number| insert("Person", &format!("m{number}"), json!({}))).collect();
+    let many: Vec<Json> =
+        (0..1_001).map(|number| insert("Person", &format!("m{number}"), json!({}))).collect();
     assert_eq!(ada.post(TRANSACTIONS, json!({ "changes": many })).await.problem(), "422 too_many_rows");
     assert_eq!(stage.seq().await, 3, "something was left behind");
 
@@ -80,12 +88,11 @@ on_both!(a_repeated_transaction_is_made_once);
 async fn a_repeated_transaction_is_made_once(database: Database) {
     let stage = Stage::on(database, PROJECTS).await;
     let ada = stage.ada();
-    let changes = json!({ "changes": [{ "entity": "Person", "insert": {} }, { "entity": "Person", "insert": {} }] });
+    let changes =
+        json!({ "changes": [{ "entity": "Person", "insert": {} }, { "entity": "Person", "insert": {} }] });
     let send = |body: &Json| {
         let (ada, body) = (ada.clone(), body.to_string());
-        async move {
-            ada.send("POST".parse().unwrap(), TRANSACTIONS, &[("idempotency-key", "k1")], body).await
-        }
+        async move { ada.send("POST".parse().unwrap(), TRANSACTIONS, &[("idempotency-key", "k1")], body).await }
     };
     let first = send(&changes).await.expect(200);
     for _ in 0..2 {

@@ -20,6 +20,7 @@
 //! - `node_tree`: an editor's node tree as a value
 //! - `node_read`, `node_edit`: that value out of a document, and into it
 //! - `project`: a document as the values of its table row
+//! - `former`: values from before a field's type or merge rule changed
 //! - `read`: deep values within a depth bound
 //! - `fold`: a snapshot and its tail as one new snapshot
 //! - `salvage`: another document's stored pieces, and what is sound of damaged ones
@@ -39,6 +40,7 @@ mod container;
 mod counter;
 mod doc;
 mod fold;
+mod former;
 mod given;
 mod import;
 mod json_edit;
@@ -71,8 +73,8 @@ pub use doc::RowDoc;
 pub use fold::{Folded, merge_stored};
 pub use import::Bounds;
 pub use key::{RowId, RowIdError, RowKey, Tenant};
-pub use project::{Projection, Unfit};
+pub use project::{Projection, Shown, Unfit};
 pub use refusal::{CorruptRow, DocFault, Refusal};
 pub use salvage::{Salvage, salvage};
-pub use shape::{Form, RowShape, ShapeField, UnservedField};
+pub use shape::{Form, Former, RowShape, ShapeField, UnservedField};
 pub use version::{PeerId, Version, VersionError};

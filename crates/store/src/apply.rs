@@ -103,8 +103,7 @@ fn begin(
     if doc.version().is_empty() {
         return Ok(change.into());
     }
-    let more =
-        complete(doc, &model.entity, maker).map_err(|error| Rejection { error, traces: true })?;
+    let more = complete(doc, &model.entity, maker).map_err(|error| Rejection { error, traces: true })?;
     let completed = !more.is_empty();
     change.merge(&more);
     Ok(Applied { change, completed })

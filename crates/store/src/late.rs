@@ -20,6 +20,7 @@ use crate::{
     guard::RowGuard,
     model::EntityModel,
     port::{Backend, BackendError, ChangeKind, Seq, TableRow},
+    schema::Waited,
     store::Inner,
 };
 
@@ -279,23 +280,27 @@ impl Inner {
                 self.late.forget(key);
                 Ok(None)
             }
-            Err(error @ (ReadError::Backend(_) | ReadError::HistoryTrimmed | ReadError::Internal(_))) => {
-                Err(error)
-            }
+            Err(
+                error @ (ReadError::Backend(_)
+                | ReadError::HistoryTrimmed
+                | ReadError::Filling { .. }
+                | ReadError::Internal(_)),
+            ) => Err(error),
         }
     }
 
-    /// These rows of a table, those that are behind as their documents say them.
+    /// These rows of a table, those that are behind as their documents say them; all of them when the table is.
     pub(crate) async fn shown(
         self: &Arc<Self>,
         tenant: &Tenant,
         entity: &EntityName,
         mut rows: Vec<TableRow>,
+        standing: Waited,
     ) -> Result<Vec<TableRow>, ReadError> {
         for row in &mut rows {
             let Ok(id) = RowId::new(row.id()) else { continue };
             let key = RowKey { tenant: tenant.clone(), entity: entity.clone(), id };
-            if !self.late.has(&key) {
+            if standing == Waited::Filled && !self.late.has(&key) {
                 continue;
             }
             let (_, projection, _) = RowGuard::lock(self, &key).await.columns().await?;

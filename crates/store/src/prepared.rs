@@ -83,8 +83,12 @@ impl Prepared {
         };
         let before = loaded.exists().then(|| Arc::clone(&loaded.projection));
         let references = new_references(&model.entity, key, before.as_deref(), &projection);
-        let after =
-            After { projection: Arc::clone(&projection), behind: behind.clone(), line_waits: late, delta_bytes: delta.len() };
+        let after = After {
+            projection: Arc::clone(&projection),
+            behind: behind.clone(),
+            line_waits: late,
+            delta_bytes: delta.len(),
+        };
         let write = RowWrite {
             key: key.clone(),
             known_head: loaded.head,

@@ -48,10 +48,13 @@ pub(crate) fn id_fields(entity: &Entity) -> impl Iterator<Item = (usize, &Field,
 /// The `id(…)` fields that no index of the entity starts with. Each gets one: who deletes a row looks for those that
 /// name it.
 pub(crate) fn unindexed(entity: &Entity) -> impl Iterator<Item = &FieldName> {
-    id_fields(entity).map(|(_, field, _)| field).filter(|field| {
-        let leads = |fields: &[FieldName]| fields.first() == Some(&field.name);
-        !field.unique && !entity.indexes.iter().any(|index| leads(&index.fields))
-    }).map(|field| &field.name)
+    id_fields(entity)
+        .map(|(_, field, _)| field)
+        .filter(|field| {
+            let leads = |fields: &[FieldName]| fields.first() == Some(&field.name);
+            !field.unique && !entity.indexes.iter().any(|index| leads(&index.fields))
+        })
+        .map(|field| &field.name)
 }
 
 /// The row that a column's value names.

@@ -83,7 +83,10 @@ impl Store {
             send.send(transact(&store, &transaction, Kept::Rows).await).ok();
         });
         receive.await.unwrap_or_else(|_| {
-            Err(WriteError::Internal("the transaction was given up half-way; whether it is durable is unknown").into())
+            Err(WriteError::Internal(
+                "the transaction was given up half-way; whether it is durable is unknown",
+            )
+            .into())
         })
     }
 }

@@ -118,7 +118,10 @@ fn undoing_the_first_write_is_no_offence() {
 #[test]
 fn a_required_field_keeps_a_value() {
     let refused = |edit: fn(&Client), about: &str| check_refused(edit, "required_field", about);
-    refused(|c| c.row().insert("title", LoroValue::Null).unwrap(), "title, since the field is required, found null");
+    refused(
+        |c| c.row().insert("title", LoroValue::Null).unwrap(),
+        "title, since the field is required, found null",
+    );
     refused(|c| c.row().delete("title").unwrap(), "title, since the field is required, found its removal");
 }
 

@@ -13,6 +13,9 @@ use crate::{App, Principal};
 /// How long a closing connection may take to send what it still owes.
 const FAREWELL: Duration = Duration::from_secs(5);
 
+/// The close code of a client that was made for another schema; 4400 to 4499 mirror HTTP's, and clients stay away.
+const OTHER_SCHEMA: u16 = 4412;
+
 /// What a connection's parts share.
 pub(super) struct Connection {
     pub(super) app: Arc<App>,
@@ -36,6 +39,8 @@ pub(super) enum End {
     Violation,
     /// The client sent a message over the limit.
     TooLarge,
+    /// The client was made for another schema.
+    OtherSchema,
 }
 
 impl End {
@@ -45,6 +50,7 @@ impl End {
             Self::Silent => (close_code::AWAY, "nothing was heard for too long"),
             Self::Stopping => (close_code::RESTART, "the server is restarting; come back"),
             Self::TooLarge => (close_code::SIZE, "a message may have 262144 bytes; send more in fragments"),
+            Self::OtherSchema => (OTHER_SCHEMA, "schema_incompatible: load the newer version of the app"),
             Self::Violation => (close_code::POLICY, "expected the Loro Syncing Protocol v1"),
         };
         Some(CloseFrame { code, reason: reason.into() })

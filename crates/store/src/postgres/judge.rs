@@ -131,8 +131,7 @@ impl Facts {
                 return Err(Verdict::Stale { key: write.key.clone(), known: write.known_head });
             }
         }
-        let tabled =
-            || unit.writes.iter().filter_map(|write| Some((tables.find(&write.key.entity)?, write)));
+        let tabled = || unit.writes.iter().filter_map(|write| Some((tables.find(&write.key.entity)?, write)));
         // All let go first: a value may pass from one row of the unit to another.
         for (table, write) in tabled() {
             self.release(table, write, moved);

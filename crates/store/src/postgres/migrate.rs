@@ -15,6 +15,7 @@ use crate::faults::{KillPoint, point};
 const STEPS: &[&str] = &[
     include_str!("../../../../schema/sql/postgres/0001_sidecar.sql"),
     include_str!("../../../../schema/sql/postgres/0002_damaged.sql"),
+    include_str!("../../../../schema/sql/postgres/0003_schemas.sql"),
 ];
 
 const KNOWN: i64 = STEPS.len() as i64;

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use corella_manifest::{EntityName, FieldName};
 use corella_rowdoc::{RowId, RowKey};
-use sqlx_core::{
-    error::Error, query_as::query_as, query_scalar::query_scalar, sql_str::AssertSqlSafe,
-};
+use sqlx_core::{error::Error, query_as::query_as, query_scalar::query_scalar, sql_str::AssertSqlSafe};
 use sqlx_postgres::{PgConnection, Postgres};
 
 use super::{

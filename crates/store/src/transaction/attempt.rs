@@ -158,7 +158,11 @@ impl<'a> Attempt<'a> {
         }
         let outcomes: Vec<OutcomeWrite> = self.outcome(&answers).into_iter().collect();
         if writes.is_empty() && outcomes.is_empty() {
-            return Ok(if self.is_behind().await? { Ended::Behind } else { self.done(&[], afters, &answers) });
+            return Ok(if self.is_behind().await? {
+                Ended::Behind
+            } else {
+                self.done(&[], afters, &answers)
+            });
         }
         let deleted = writes.iter().filter(|write| write.kind == ChangeKind::Delete);
         let deleted: BTreeSet<RowKey> = deleted.map(|write| write.key.clone()).collect();
@@ -293,7 +297,8 @@ impl Row {
 
     /// The row as whoever asked for the change is to see it.
     fn json(&self, key: &RowKey, prepared: Option<&Prepared>) -> Result<Map<String, Json>, WriteError> {
-        let json = |projection: &Projection| row_json(&self.model.entity, key.id.as_str(), &projection.values);
+        let json =
+            |projection: &Projection| row_json(&self.model.entity, key.id.as_str(), &projection.values);
         match prepared {
             Some(prepared) => Ok(json(&prepared.write.projection)),
             None => Ok(json(&self.projection()?)),

@@ -71,7 +71,8 @@ pub(super) async fn a_row_names_one_that_is_there(Subject { backend, keep: _keep
     // A row that is deleted is not there.
     let gone = put(backend, deleted(project("p2"), heads[2][0])).await;
     let outcomes =
-        commit(backend, &[with(vec![task("t4", Seq::ZERO, Some("p2"))], vec![naming("t4", p2.clone())])]).await;
+        commit(backend, &[with(vec![task("t4", Seq::ZERO, Some("p2"))], vec![naming("t4", p2.clone())])])
+            .await;
     assert!(matches!(&outcomes[0], UnitOutcome::Dangling(_)), "{outcomes:?}");
     // Nor is one that goes in the same unit, or before in the same commit.
     let back = RowWrite { kind: ChangeKind::Restore, known_head: gone, ..project("p2") };
@@ -107,7 +108,10 @@ pub(super) async fn a_row_that_is_named_stays(Subject { backend, keep: _keep, ..
     )
     .await;
     let UnitOutcome::Held(held) = &outcomes[0] else { unreachable!("{outcomes:?}") };
-    assert_eq!((held.holder.entity.as_str(), held.field.as_str(), held.target.id.as_str()), ("Task", "project", "p1"));
+    assert_eq!(
+        (held.holder.entity.as_str(), held.field.as_str(), held.target.id.as_str()),
+        ("Task", "project", "p1")
+    );
     let UnitOutcome::Held(held) = &outcomes[1] else { unreachable!("{outcomes:?}") };
     assert_eq!(held.holder.id.as_str(), "t2");
     seqs(&outcomes[2]);
@@ -124,7 +128,10 @@ pub(super) async fn a_row_that_is_named_stays(Subject { backend, keep: _keep, ..
     )
     .await;
     let t3 = seqs(&outcomes[0])[0];
-    assert!(matches!(&outcomes[1], UnitOutcome::Held(held) if held.holder.id.as_str() == "t3"), "{outcomes:?}");
+    assert!(
+        matches!(&outcomes[1], UnitOutcome::Held(held) if held.holder.id.as_str() == "t3"),
+        "{outcomes:?}"
+    );
     let outcomes = commit(
         backend,
         &[
