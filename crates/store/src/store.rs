@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use corella_manifest::{Entity, EntityName, Manifest};
-use corella_query::{Query, QueryParts};
+use corella_query::{ColumnMask, Query, QueryParts};
 use corella_rowdoc::{Change, PeerId, Projection, RowDoc, RowKey, Tenant};
 use serde_json::json;
 use tokio::sync::{RwLock, Semaphore, oneshot};
@@ -136,7 +136,7 @@ impl Store {
         let manifest = self.manifest();
         let _alone = self.0.backend.alone().await?;
         let plan = schema::bring(&*self.0.backend, &manifest, Consent::Additive).await?;
-        self.0.filling.begin(&plan.missing);
+        self.0.filling.begin(&manifest, &plan.behind);
         let known = schema::served_schemas(&*self.0.backend).await?;
         self.0.schemas.store(Arc::new(KnownSchemas::new(&manifest, &known)));
         // An entity that was away from the manifest may have left lines behind.
@@ -207,8 +207,8 @@ impl Store {
     /// Runs a query over one entity's table. Whatever was acknowledged before is in the answer.
     ///
     /// While the storage is full, large texts that wait for their line are shown from their documents, but found by
-    /// what the line says. So are all rows of a table whose columns are being filled. Where lines may be missing, the
-    /// answer waits for them.
+    /// what the line says. So are all rows of a table whose columns are being filled, unless the query finds rows by these
+    /// columns, or lines may be missing: then the answer waits for them.
     ///
     /// # Errors
     /// [`ReadError`] when the database fails.
@@ -252,10 +252,12 @@ impl Store {
 
     /// A page, and how the table stood when it was read.
     async fn page(&self, tenant: &Tenant, query: &Query) -> Result<(Page, Waited), ReadError> {
+        let order: ColumnMask = query.order().iter().map(|term| &term.column).collect();
+        let found_by = query.filter().mask().union(order);
         let (_serving, standing) = loop {
-            self.0.filling.lines(query.entity()).await?;
+            self.0.filling.wait(query.entity(), found_by).await?;
             let serving = self.0.serving.read().await;
-            if let Some(standing) = self.0.filling.standing(query.entity()) {
+            if let Some(standing) = self.0.filling.standing(query.entity(), found_by) {
                 break (serving, standing);
             }
         };

@@ -28,7 +28,7 @@ impl Refused {
         let code = match error {
             ReadError::UnknownEntity(_) => ErrorCode::UnknownEntity,
             ReadError::Quarantined(_) => ErrorCode::RowQuarantined,
-            ReadError::Backend(_) => ErrorCode::Unavailable,
+            ReadError::Backend(_) | ReadError::Filling { .. } => ErrorCode::Unavailable,
             ReadError::HistoryTrimmed | ReadError::Internal(_) => ErrorCode::Internal,
         };
         Self(code, format!("the answer could not be read: {error}; subscribe again"))

@@ -212,6 +212,25 @@ impl Step {
         }
     }
 
+    /// The field whose column the step fills; `None` when it is about more than one, or about none.
+    #[must_use]
+    pub fn filled_field(&self) -> Option<&FieldName> {
+        use SchemaChange as C;
+        match &self.change {
+            C::AddField { field, .. } => Some(&field.name),
+            C::ChangeKey { field, .. } | C::Retype { field, .. } | C::ChangeConversion { field, .. } => {
+                Some(field)
+            }
+            C::AddVariants { field, .. } | C::RemoveVariants { field, .. } => Some(field),
+            C::Require { field, .. } | C::Relax { field, .. } => Some(field),
+            C::AddEntity { .. } | C::RemoveEntity | C::RenameEntity { .. } | C::RemoveField { .. } => None,
+            C::RenameField { .. } | C::AddUnique { .. } | C::RemoveUnique { .. } | C::AddIndex { .. } => None,
+            C::RemoveIndex { .. } | C::Open | C::Close | C::BecomePlainRows | C::BecomeDocuments => None,
+            C::KeepHistory { .. } | C::AddRelation { .. } | C::ChangeRelation { .. } => None,
+            C::RemoveRelation { .. } => None,
+        }
+    }
+
     /// Whether lines of the entity's table have to be written again from the documents, so that they say what these say
     /// under the new manifest.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use corella_manifest::{Entity, EntityName, SchemaChange, Step};
+use corella_manifest::{Entity, EntityName, FieldName, SchemaChange, Step};
 use corella_query::Identifier;
 
 use super::sql;
@@ -22,12 +22,31 @@ pub(super) struct Standing {
     pub(super) is_known: bool,
 }
 
+/// A table that has to be filled from its documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ToFill {
+    pub(crate) entity: EntityName,
+    /// What of it is behind until then.
+    pub(crate) behind: Behind,
+}
+
+/// What of a table is behind its documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Behind {
+    /// Lines may be missing.
+    Lines,
+    /// Any column of a line.
+    AnyColumn,
+    /// These columns.
+    Columns(Vec<FieldName>),
+}
+
 /// What a migration does.
 #[derive(Debug, Default)]
 pub(super) struct Actions {
     pub(super) actions: Vec<SchemaAction>,
-    /// The entities whose tables have to be filled afterwards, and whether lines may be missing until then.
-    pub(super) fill: Vec<(EntityName, bool)>,
+    /// What has to be filled afterwards.
+    pub(super) fill: Vec<ToFill>,
     /// Why it cannot be done.
     pub(super) refused: Vec<String>,
 }
@@ -82,11 +101,21 @@ pub(super) fn actions(
         }
     }
     for (entity, design) in wanted {
-        let fills = steps.iter().any(|step| step.entity == entity.name && step.fills_the_table());
+        let filling: Vec<&Step> =
+            steps.iter().filter(|step| step.entity == entity.name && step.fills_the_table()).collect();
+        let fields: Option<Vec<FieldName>> =
+            filling.iter().map(|step| step.filled_field().cloned()).collect();
         let has_documents = documents.contains(entity.name.as_str());
         let record = tables.remove(entity.name.as_str());
-        let asked = Asked { fills, has_documents, is_known };
-        reconcile(&mut actions, entity, design, record, asked);
+        let was_stale = record.as_ref().is_some_and(|record| record.stale);
+        let asked = Asked { fills: !filling.is_empty(), has_documents, is_known };
+        let Some(missing) = reconcile(&mut actions, entity, design, record, asked) else { continue };
+        let behind = match fields {
+            _ if missing => Behind::Lines,
+            Some(fields) if is_known && !was_stale => Behind::Columns(fields),
+            Some(_) | None => Behind::AnyColumn,
+        };
+        actions.fill.push(ToFill { entity: entity.name.clone(), behind });
     }
     if let Some(schema) = schema {
         actions.keep(sql::keep_schema(schema));
@@ -136,13 +165,14 @@ struct Asked {
     is_known: bool,
 }
 
+/// Says whether the table has to be filled, and if so, whether lines may be missing until then.
 fn reconcile(
     actions: &mut Actions,
     entity: &Entity,
     design: &TableDesign,
     record: Option<TableRecord>,
     asked: Asked,
-) {
+) -> Option<bool> {
     let table = &design.name;
     let wanted: Vec<String> = design.columns.iter().map(|column| column.sql.clone()).collect();
     let mut next = match &record {
@@ -186,12 +216,10 @@ fn reconcile(
         actions.actions.extend(make_index(entity, design, index));
         next.indexes.push(index.sql.clone());
     }
-    if next.stale {
-        actions.fill.push((entity.name.clone(), next.missing));
-    }
     if record.as_ref() != Some(&next) {
         actions.keep(sql::record(&next));
     }
+    next.stale.then_some(next.missing)
 }
 
 fn make_index(

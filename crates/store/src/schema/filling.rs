@@ -6,12 +6,14 @@ use std::{
     time::Duration,
 };
 
-use corella_manifest::EntityName;
+use corella_manifest::{EntityName, Manifest};
+use corella_query::ColumnMask;
 use tokio::sync::Notify;
 
+use super::actions::{Behind, ToFill};
 use crate::error::ReadError;
 
-/// How long a query waits for lines that may be missing.
+/// How long a query waits for what it finds rows by.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The tables that are being filled.
@@ -23,20 +25,20 @@ pub(crate) struct Filling {
     done: Notify,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Table {
-    /// Whether lines may be missing, and not only columns of lines be behind.
-    missing: bool,
+    /// The columns that are behind; every one, the id included, where lines may be missing.
+    behind: ColumnMask,
     rows: u64,
     done: u64,
 }
 
-/// How a table stands once its lines are there.
+/// How a table stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waited {
     /// As its documents.
     Filled,
-    /// Every row has its line, but columns of some are behind.
+    /// The right rows are found, but columns of some are behind.
     Behind,
 }
 
@@ -46,9 +48,22 @@ impl Filling {
     }
 
     /// These tables are to be filled from now on, and no others.
-    pub(crate) fn begin(&self, tables: &[(EntityName, bool)]) {
-        let begun = |(entity, missing): &(EntityName, bool)| {
-            (entity.clone(), Table { missing: *missing, ..Table::default() })
+    pub(crate) fn begin(&self, manifest: &Manifest, tables: &[ToFill]) {
+        let begun = |ToFill { entity, behind }: &ToFill| {
+            let fields = manifest.entity(entity.as_str()).map_or(&[][..], |entity| &entity.fields);
+            // The id comes first, the whole value of an open entity last.
+            let every = 1..=fields.len() + 1;
+            let behind = match behind {
+                Behind::Lines => ColumnMask::ALL,
+                Behind::AnyColumn => union(every),
+                Behind::Columns(names) => {
+                    let is_named = |place: &usize| {
+                        fields.get(place.wrapping_sub(1)).is_some_and(|field| names.contains(&field.name))
+                    };
+                    union(every.filter(is_named))
+                }
+            };
+            (entity.clone(), Table { behind, rows: 0, done: 0 })
         };
         *self.tables() = tables.iter().map(begun).collect();
         self.done.notify_waiters();
@@ -86,35 +101,39 @@ impl Filling {
         }
     }
 
-    /// Whether every row of the entity has its line, and how it stands; `None` while some may not.
-    pub(crate) fn standing(&self, entity: &EntityName) -> Option<Waited> {
+    /// How the table stands for somebody who finds rows by these columns; `None` while they would not be found rightly.
+    pub(crate) fn standing(&self, entity: &EntityName, found_by: ColumnMask) -> Option<Waited> {
         match self.tables().get(entity) {
             None => Some(Waited::Filled),
-            Some(table) if table.missing => None,
+            Some(table) if table.behind == ColumnMask::ALL || table.behind.meets(found_by) => None,
             Some(_) => Some(Waited::Behind),
         }
     }
 
-    /// Waits until every row of the entity has its line.
+    /// Waits until rows are found rightly by these columns.
     ///
     /// # Errors
     /// [`ReadError::Filling`] when that takes too long.
-    pub(crate) async fn lines(&self, entity: &EntityName) -> Result<Waited, ReadError> {
+    pub(crate) async fn wait(&self, entity: &EntityName, found_by: ColumnMask) -> Result<(), ReadError> {
         let waiting = async {
             loop {
                 let mut done = std::pin::pin!(self.done.notified());
                 // Whoever is told before it looks would wait for ever otherwise.
                 done.as_mut().enable();
-                if let Some(standing) = self.standing(entity) {
-                    return standing;
+                if self.standing(entity, found_by).is_some() {
+                    return;
                 }
                 done.await;
             }
         };
         tokio::time::timeout(PATIENCE, waiting).await.map_err(|_| {
-            let table = self.tables().get(entity).copied().unwrap_or_default();
-            let percent = table.done * 100 / table.rows.max(1);
+            let (done, rows) = self.tables().get(entity).map_or((0, 0), |table| (table.done, table.rows));
+            let percent = done * 100 / rows.max(1);
             ReadError::Filling { entity: entity.clone(), percent: percent.min(99) }
         })
     }
+}
+
+fn union(places: impl Iterator<Item = usize>) -> ColumnMask {
+    places.fold(ColumnMask::NONE, |mask, place| mask.union(ColumnMask::at(place)))
 }

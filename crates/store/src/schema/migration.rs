@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use corella_manifest::{Entity, EntityName, Manifest, Parsed, Step, StepClass};
 
 use super::{
-    actions::{Actions, Standing, actions},
+    actions::{Actions, Standing, ToFill, actions},
     fill::{FillReport, FillStep, fill_one},
 };
 use crate::{
@@ -37,8 +37,8 @@ pub struct MigrationPlan {
     /// Whether the database has recorded its schema; one that has not is taken to be as its tables are.
     pub is_known: bool,
     actions: Vec<SchemaAction>,
-    /// The tables to fill, and whether lines may be missing from them until then.
-    pub(crate) missing: Vec<(EntityName, bool)>,
+    /// The tables to fill, with what is behind until then.
+    pub(crate) behind: Vec<ToFill>,
 }
 
 impl MigrationPlan {
@@ -95,11 +95,11 @@ pub async fn plan(backend: &dyn Backend, manifest: &Manifest) -> Result<Migratio
     Ok(MigrationPlan {
         steps,
         statements: actions.iter().filter_map(shown).collect(),
-        fill: fill.iter().map(|(entity, _)| entity.clone()).collect(),
+        fill: fill.iter().map(|table| table.entity.clone()).collect(),
         refused,
         is_known: !schemas.is_empty(),
         actions,
-        missing: fill,
+        behind: fill,
     })
 }
 
