@@ -41,7 +41,7 @@ fn body(manifest: &Manifest) -> String {
     }
     line("}");
     line("");
-    line("/** What the client is told of the schema: hand it to `new CorellaClient` and to `typed`. */");
+    line("/** What the client is told of the schema: hand it to `new CorellaClient`, and to `typed` of `@corella/client/typed`. */");
     line("export const schema: Schema<Entities> = {");
     line(&format!("  fingerprint: {},", quoted(&manifest.fingerprint())));
     line("  keys: {");

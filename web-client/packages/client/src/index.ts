@@ -3,7 +3,6 @@
 export { CorellaClient } from "./client.js";
 export { CorellaError } from "./public/error.js";
 export type * from "./public/edits.js";
-export { typed } from "./public/schema.js";
 export type * from "./public/schema.js";
 export type * from "./public/types.js";
 export { CREATION_ORIGIN } from "./row/changes.js";

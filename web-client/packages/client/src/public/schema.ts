@@ -150,6 +150,8 @@ const OF_FIELDS: ReadonlySet<string | symbol> = new Set([
  * A client's rows with the types of a schema.
  *
  * ```ts
+ * import { typed } from "@corella/client/typed";
+ *
  * const client = new CorellaClient({ url, schema });
  * const rows = typed(client, schema);
  * rows.row("Task", "t1").set("state", "done");

@@ -203,7 +203,7 @@ export interface Entities {
   };
 }
 
-/** What the client is told of the schema: hand it to `new CorellaClient` and to `typed`. */
+/** What the client is told of the schema: hand it to `new CorellaClient`, and to `typed` of `@corella/client/typed`. */
 export const schema: Schema<Entities> = {
   fingerprint: "328985355b74d869",
   keys: {
