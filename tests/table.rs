@@ -165,6 +165,13 @@ async fn a_changed_shape_fills_the_table_again_from_the_documents() {
         fields.push(json!({ "name": "stars", "type": "float", "optional": true }));
         fields.push(json!({ "name": "mood", "type": "string", "optional": true }));
     }));
+    // A server does not let go of a column by itself.
+    let refused = installation.run(&["serve", "--listen", "127.0.0.1:0"]).await;
+    assert_eq!(refused.code, Some(3), "{refused:?}");
+    assert!(refused.stderr.contains("remove the field Note.summary"), "{refused:?}");
+    assert!(refused.stderr.contains("corella migrate apply --allow-destructive"), "{refused:?}");
+    let applied = installation.run(&["migrate", "apply", "--allow-destructive"]).await;
+    assert_eq!(applied.code, Some(0), "{applied:?}");
     let server = installation.serve().await;
     assert_eq!(installation.check_clean().await, 700);
     let row = server.http(&token).get("/api/entities/Note/n699").await.expect(200)["row"].clone();
@@ -177,6 +184,8 @@ async fn a_changed_shape_fills_the_table_again_from_the_documents() {
 
     // And back: nothing was lost meanwhile.
     installation.write_manifest(SAMPLE);
+    let applied = installation.run(&["migrate", "apply", "--allow-destructive"]).await;
+    assert_eq!(applied.code, Some(0), "{applied:?}");
     let server = installation.serve().await;
     assert_eq!(installation.check_clean().await, 700);
     let row = server.http(&token).get("/api/entities/Note/n699").await.expect(200)["row"].clone();
@@ -191,7 +200,7 @@ async fn a_rebuild_that_was_cut_short_is_made_at_the_next_start() {
     server.kill().await;
     let database = open(&installation);
     database.execute("delete from Note", []).unwrap();
-    database.execute("update corella_tables set stale = 1 where entity = 'Note'", []).unwrap();
+    database.execute("update corella_tables set stale = 1, missing = 1 where entity = 'Note'", []).unwrap();
     drop(database);
     let server = installation.serve().await;
     assert_eq!(installation.check_clean().await, 1);

@@ -8,6 +8,7 @@ use corella_store::{
     StoreOptions,
     port::{About, Backend as _, ChangeKind, RowWrite, Seq, Unit, UnitOutcome},
     postgres::{PostgresBackend, PostgresOptions},
+    schema::{self, Consent},
 };
 use corella_testkit::StartedPostgres;
 
@@ -46,7 +47,7 @@ async fn open(server: &StartedPostgres) -> PostgresBackend {
 /// queues or checks.
 async fn one_by_one(backend: PostgresBackend) -> f64 {
     let manifest = Manifest::parse(&app::manifest()).unwrap().manifest;
-    backend.shape(&manifest).await.unwrap();
+    schema::bring(&backend, &manifest, Consent::Additive).await.unwrap();
     let mut heads = [Seq::ZERO; WRITERS];
     let started = Instant::now();
     let mut count = 0;

@@ -50,3 +50,28 @@ async fn of_what_keeps_and_moves_data() {
         insta::assert_snapshot!(format!("of_{command}"), check(&[command, "--help"]).await);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_migrate() {
+    insta::assert_snapshot!(check(&["migrate", "--help"]).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_migrate_plan() {
+    insta::assert_snapshot!(check(&["migrate", "plan", "--help"]).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_migrate_apply() {
+    insta::assert_snapshot!(check(&["migrate", "apply", "--help"]).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_reproject() {
+    insta::assert_snapshot!(check(&["reproject", "--help"]).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_codegen() {
+    insta::assert_snapshot!(check(&["codegen", "--help"]).await);
+}

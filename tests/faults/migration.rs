@@ -47,7 +47,12 @@ async fn of_an_older_database() {
     // As the first version left it.
     let older = || {
         let database = Connection::open(installation.database()).unwrap();
-        database.execute_batch("drop table corella_damaged; pragma user_version = 1").unwrap();
+        database
+            .execute_batch(
+                "drop table corella_damaged; drop table corella_schemas; \
+                 alter table corella_tables drop column missing; pragma user_version = 1",
+            )
+            .unwrap();
     };
     older();
     let mut number = 1;

@@ -5,8 +5,9 @@
 use crate::workspace::Package;
 
 /// Our crates from the bottom up: each may use those before it, and none after it.
-const BOTTOM_UP: [&str; 15] = [
+const BOTTOM_UP: [&str; 16] = [
     "corella-manifest",
+    "corella-codegen",
     "corella-rowdoc",
     "corella-wire",
     "corella-query",

@@ -69,6 +69,9 @@ pub(crate) enum Failure {
         path.display()
     )]
     UnknownEntities { path: PathBuf, entities: String },
+    /// The manifest has no such entity.
+    #[error("expected the name of an entity of the manifest ({known}), found {found:?}")]
+    UnknownEntity { found: String, known: String },
     /// A backup is another app's.
     #[error(
         "failed to restore: expected a backup of the app {expected:?}, which the manifest names, found one of {found:?}"
@@ -130,9 +133,14 @@ impl Failure {
         ExitCode::from(match self {
             Self::ManifestFile { .. } | Self::Manifest { .. } => 3,
             Self::Start { source: StartError::Unserved(_) | StartError::Policies(_), .. } => 3,
+            Self::Start {
+                source: StartError::Destructive { .. } | StartError::Impossible { .. }, ..
+            } => 3,
+            Self::Start { source: StartError::OtherSchema { .. }, .. } => 3,
+            Self::UnknownEntity { .. } => 3,
             Self::Open(_) | Self::OpenDatabase(_) | Self::NoPlace | Self::TwoPlaces => 4,
             Self::Secret { .. } | Self::ShortSecret { .. } | Self::NoSecret => 4,
-            Self::Start { source: StartError::Backend(_), .. } => 4,
+            Self::Start { source: StartError::Backend(_) | StartError::Record { .. }, .. } => 4,
             Self::NotEmpty(_) | Self::Database { .. } | Self::Read { .. } | Self::Write { .. } => 4,
             Self::File { .. } | Self::Archive { .. } | Self::BadRow { .. } => 6,
             Self::UnknownEntities { .. } | Self::OtherApp { .. } => 6,

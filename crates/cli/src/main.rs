@@ -17,8 +17,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backup::Backup, check::Check, dev::Dev, export::Export, import::Import, repair::Repair, restore::Restore,
-    serve::Serve, token::Token,
+    backup::Backup, check::Check, codegen::Codegen, dev::Dev, export::Export, import::Import,
+    migrate::Migrate, repair::Repair, reproject::Reproject, restore::Restore, serve::Serve, token::Token,
 };
 
 /// Corella: a realtime backend in one binary.
@@ -45,11 +45,14 @@ enum Command {
     Dev(Dev),
     Token(Token),
     Check(Check),
+    Migrate(Migrate),
+    Reproject(Reproject),
     Repair(Repair),
     Backup(Backup),
     Restore(Restore),
     Export(Export),
     Import(Import),
+    Codegen(Codegen),
 }
 
 fn main() -> ExitCode {
@@ -59,11 +62,14 @@ fn main() -> ExitCode {
         Command::Dev(dev) => dev.run(),
         Command::Token(token) => token.run(),
         Command::Check(check) => check.run(),
+        Command::Migrate(migrate) => migrate.run(),
+        Command::Reproject(reproject) => reproject.run(),
         Command::Repair(repair) => repair.run(),
         Command::Backup(backup) => backup.run(),
         Command::Restore(restore) => restore.run(),
         Command::Export(export) => export.run(),
         Command::Import(import) => import.run(),
+        Command::Codegen(codegen) => codegen.run(),
     };
     match outcome {
         Ok(code) => code,

@@ -3,9 +3,11 @@
 use std::{
     io::Read,
     path::Path,
+    process::ExitCode,
     time::{Duration, Instant},
 };
 
+use corella_store::schema::{FillReport, FillStep};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 /// A bar on the error output, if that is a terminal.
@@ -66,5 +68,49 @@ impl Progress {
     /// Prints a line above the bar.
     pub(crate) fn tell(&self, line: &str) {
         self.bar.suspend(|| eprintln!("{line}"));
+    }
+}
+
+/// How far the filling of tables has come.
+#[derive(Debug, Default)]
+pub(crate) struct Filling {
+    bar: Option<Progress>,
+    done: u64,
+}
+
+impl Filling {
+    /// Takes one step.
+    pub(crate) fn follow(&mut self, step: &FillStep) {
+        match (step, &self.bar) {
+            (FillStep::Started { rows, .. }, _) => {
+                self.bar = Some(Progress::of_rows(*rows));
+                self.done = 0;
+            }
+            (FillStep::Rows { done, .. }, Some(bar)) => {
+                bar.bar.inc(done.saturating_sub(self.done));
+                self.done = *done;
+            }
+            (FillStep::Told(row), Some(bar)) => bar.tell(&format!("{}: {}", row.key, row.what)),
+            (FillStep::Done { entity, rows }, Some(bar)) => {
+                println!("{entity}: {}.", bar.finish(*rows));
+                self.bar = None;
+            }
+            (FillStep::Rows { .. } | FillStep::Told(_) | FillStep::Done { .. }, None) => {}
+        }
+    }
+
+    /// Says what is left to be looked at; the exit code says whether anything is.
+    pub(crate) fn sum_up(&self, report: &FillReport) -> ExitCode {
+        for clash in &report.clashes {
+            eprintln!("corella: an index is left out: {clash}");
+        }
+        if report.unfit > 0 {
+            eprintln!(
+                "corella: {} of {} documents hold what their columns cannot; the first of them are named above, `corella \
+                 check` names all",
+                report.unfit, report.rows
+            );
+        }
+        if report.clashes.is_empty() && report.unfit == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
     }
 }

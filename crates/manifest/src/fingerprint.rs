@@ -15,7 +15,8 @@ impl Manifest {
     /// A hash of everything that affects the shape of stored rows, as 16 hexadecimal digits.
     ///
     /// Two manifests have the same fingerprint when they declare the same entities with the same fields (name,
-    /// type, merge rule, optional, unique), the same indexes, and the same `open` and `crdt`. The order of
+    /// type, merge rule, optional, unique, and the
+    /// key in documents of one that was renamed), the same indexes, and the same `open` and `crdt`. The order of
     /// declarations does not matter, nor do policies, relations, defaults, history or the app's own version.
     #[must_use]
     pub fn fingerprint(&self) -> String {
@@ -49,8 +50,13 @@ fn field(field: &Field) -> (String, Json) {
         }
     };
     let name = field.name.to_string();
-    let shape = json!([name, ty, field.crdt.word(), field.optional, field.unique]);
-    (name, shape)
+    let mut shape =
+        vec![json!(name), json!(ty), json!(field.crdt.word()), json!(field.optional), json!(field.unique)];
+    // Nothing is added where nothing was renamed, so that fingerprints that were told before there were renames hold.
+    if field.key() != &field.name {
+        shape.push(json!(field.key().as_str()));
+    }
+    (name, Json::Array(shape))
 }
 
 fn index(index: &Index) -> (String, Json) {

@@ -30,6 +30,18 @@ pub(crate) fn parse(text: &str) -> Option<History> {
     Some(History::For(Duration::from_secs(count * seconds)))
 }
 
+/// How `keep` is written.
+pub(crate) fn spelling(history: History) -> String {
+    match history {
+        History::All => "all".into(),
+        History::Latest => "latest".into(),
+        History::For(time) if time.as_secs() % (24 * HOUR) == 0 => {
+            format!("{}d", time.as_secs() / (24 * HOUR))
+        }
+        History::For(time) => format!("{}h", time.as_secs() / HOUR),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

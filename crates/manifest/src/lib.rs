@@ -3,10 +3,11 @@
 //! A [`Manifest`] is read from JSON by [`Manifest::parse`], which answers with every mistake it found at
 //! once. What comes out has been validated: each name it mentions exists, each type allows the merge rule
 //! that was asked of it. [`json_schema`] tells editors what may be written, and [`Manifest::fingerprint`] tells
-//! a database whether the shape of its rows has changed.
+//! a database whether the shape of its rows has changed, and [`Manifest::steps_from`] how.
 //!
 //! This crate does not know I/O, Loro, or SQL.
 
+mod convert;
 mod model;
 mod name;
 mod time;
@@ -26,8 +27,12 @@ mod type_text;
 
 mod validate;
 
+mod diff;
 mod fingerprint;
+mod record;
 
+pub use convert::Conversion;
+pub use diff::{Reading, SchemaChange, Step, StepClass};
 pub use model::{
     Crdt, Default, Entity, Field, FieldType, History, Index, Manifest, OnDelete, Policy, Relation, Tenancy,
 };

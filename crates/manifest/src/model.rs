@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::{EntityName, FieldName, Value};
+use crate::{Conversion, EntityName, FieldName, Value};
 
 /// What an app declares, after validation.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +38,8 @@ pub struct Entity {
     pub crdt: bool,
     /// How much of each document's history is kept.
     pub history: History,
+    /// The name that the entity had before.
+    pub renamed_from: Option<EntityName>,
 }
 
 /// One field of an entity.
@@ -61,6 +63,10 @@ pub struct Field {
     pub allow_read: Option<String>,
     /// Who may write it, as a CEL expression; `None` means whoever may write the row.
     pub allow_write: Option<String>,
+    /// The name that the field had when the first of its rows were written, which is its key in documents for ever.
+    pub renamed_from: Option<FieldName>,
+    /// How values are read that were written when the field was of another type or merge rule.
+    pub convert: Option<Conversion>,
 }
 
 /// What a field holds.
@@ -230,6 +236,14 @@ impl OnDelete {
             Self::Cascade => "cascade",
             Self::SetNull => "setNull",
         }
+    }
+}
+
+impl Field {
+    /// The key under which documents hold the field: its first name.
+    #[must_use]
+    pub fn key(&self) -> &FieldName {
+        self.renamed_from.as_ref().unwrap_or(&self.name)
     }
 }
 

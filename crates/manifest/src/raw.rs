@@ -79,6 +79,9 @@ pub(crate) struct RawEntity {
     /// How much of each document's history is kept.
     #[schemars(with = "RawHistory", default)]
     pub(crate) history: Option<At<RawHistory>>,
+    /// The name that the entity had before; its rows and its table take the new one.
+    #[schemars(schema_with = "shape::name", default)]
+    pub(crate) renamed_from: Option<At<String>>,
 }
 
 /// One field of an entity.
@@ -115,9 +118,33 @@ pub(crate) struct RawField {
     /// Who may write the field, as a CEL expression. Without it, whoever may write the row.
     #[schemars(schema_with = "shape::expression", default)]
     pub(crate) allow_write: Option<At<String>>,
-    /// The name that the field had before.
+    /// The first name that the field had. Documents hold the field under it for ever, so that what was written
+    /// before the rename, or is written by somebody who has not heard of it, stays in its place.
     #[schemars(schema_with = "shape::name", default)]
     pub(crate) renamed_from: Option<At<String>>,
+    /// How values are read that were written while the field had another type or merge rule. Without it, they
+    /// stay in the documents, and the field reads as null until it is written again.
+    #[schemars(with = "RawConversion", default)]
+    pub(crate) convert: Option<At<RawConversion>>,
+}
+
+/// How values are read that were written while a field had another type or merge rule.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename = "Conversion", rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct RawConversion {
+    /// The type that the field had.
+    #[schemars(schema_with = "shape::field_type")]
+    pub(crate) from: Option<At<String>>,
+    /// The merge rule that it had, where that was not the type's usual one.
+    #[schemars(schema_with = "shape::crdt", default)]
+    pub(crate) crdt: Option<At<String>>,
+    /// What becomes of single values, each as a text: `{"open": "todo"}`.
+    #[schemars(with = "std::collections::BTreeMap<String, Json>", default)]
+    pub(crate) values: Option<At<Json>>,
+    /// What takes the place of a value that cannot be converted. Without it, the field reads as null, and the row is
+    /// reported.
+    #[schemars(with = "Option<Json>")]
+    pub(crate) otherwise: Option<At<Json>>,
 }
 
 /// An index over fields of the entity.

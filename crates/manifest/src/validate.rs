@@ -1,5 +1,6 @@
 //! Checks that what a manifest says fits together, and builds the [`Manifest`].
 
+mod convert;
 mod field;
 mod links;
 mod names;
@@ -19,6 +20,7 @@ pub(crate) fn validate(raw: &RawManifest, report: &mut Report) -> Option<Manifes
     let mut names = Names::default();
     let drafts: Vec<Draft<'_>> =
         raw.entities.iter().map(|entity| draft(entity, &mut names, report)).collect();
+    links::check_renames(&drafts, report);
     let entities = drafts.iter().filter_map(|draft| links::complete(draft, &drafts, report)).collect();
     let mut policy_names = Names::default();
     let policies =
@@ -47,6 +49,7 @@ struct Draft<'r> {
     name: Option<EntityName>,
     fields: Vec<At<Field>>,
     history: History,
+    renamed_from: Option<EntityName>,
 }
 
 fn draft<'r>(raw: &'r At<RawEntity>, names: &mut Names, report: &mut Report) -> Draft<'r> {
@@ -61,9 +64,13 @@ fn draft<'r>(raw: &'r At<RawEntity>, names: &mut Names, report: &mut Report) -> 
     }
     let mut field_names = Names::default();
     let fields = entity.fields.iter();
-    let fields = fields.filter_map(|raw| field::field(raw, entity, &mut field_names, report)).collect();
+    let mut former = Names::default();
+    let fields =
+        fields.filter_map(|raw| field::field(raw, entity, &mut field_names, &mut former, report)).collect();
     let history = entity.history.as_ref().map_or(History::All, |raw| keep(&raw.value, report));
-    Draft { raw, name, fields, history }
+    let renamed_from =
+        entity.renamed_from.as_ref().and_then(|before| checked_name(before, EntityName::new, report));
+    Draft { raw, name, fields, history, renamed_from }
 }
 
 fn keep(raw: &RawHistory, report: &mut Report) -> History {

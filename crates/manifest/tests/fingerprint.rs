@@ -78,3 +78,15 @@ fn what_reaches_stored_rows_changes_it() {
     check_different(|manifest| manifest["entities"][0]["indexes"] = json!([]));
     check_different(|manifest| manifest["entities"].as_array_mut().expect("a list").truncate(1));
 }
+
+/// The same file is read by a test of `@corella/client`.
+#[test]
+fn it_is_as_the_golden_file_says() {
+    let golden: Json =
+        serde_json::from_str(include_str!("../../../schema/golden/fingerprints.json")).expect("JSON");
+    let schemas = golden["schemas"].as_array().expect("a list");
+    assert!(!schemas.is_empty());
+    for schema in schemas {
+        assert_eq!(Json::from(fingerprint(&schema["manifest"])), schema["fingerprint"]);
+    }
+}

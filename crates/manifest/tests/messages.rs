@@ -304,7 +304,7 @@ fn malformed_json() {
 fn warnings_name_the_nearest_key() {
     let mut manifest = with_entities(json!([
         { "name": "Note", "feilds": [], "Open": false, "colour": "red", "odd key.": 1 },
-        { "name": "Task", "fields": [{ "name": "a", "type": "int", "renamedFrom": "b", "allow_read": "true" }] },
+        { "name": "Task", "fields": [{ "name": "a", "type": "int", "allow_read": "true" }] },
     ]));
     manifest["default_entity"] = json!("Note");
     manifest["queries"] = json!([{ "name": "mine" }]);
@@ -315,7 +315,6 @@ fn warnings_name_the_nearest_key() {
     entities[0].colour: unknown key, ignored
     entities[0].feilds: unknown key, ignored; did you mean "fields"?
     entities[1].fields[0].allow_read: unknown key, ignored; did you mean "allowRead"?
-    entities[1].fields[0].renamedFrom: accepted, but renames are not carried out yet
     queries: accepted, but not served yet
     "#);
 }
@@ -329,4 +328,36 @@ fn mistakes_can_be_read_by_a_program() {
     assert_eq!(problem.path, "entities[0].fields[0].type");
     assert_eq!(problem.found, "\"strng\"");
     assert_eq!(problem.nearest.as_deref(), Some("string"));
+}
+
+#[test]
+fn former_names_and_types_that_cannot_be() {
+    assert_snapshot!(errors(&with_entities(json!([
+        { "name": "A", "renamedFrom": "User" },
+        { "name": "B", "renamedFrom": "Old" },
+        { "name": "C", "renamedFrom": "old", "fields": [
+            { "name": "a", "type": "int", "renamedFrom": "x" },
+            { "name": "b", "type": "int", "renamedFrom": "X" },
+            { "name": "c", "type": "datetime", "convert": { "from": "bool" } },
+            { "name": "d", "type": "int", "convert": { "from": "int" } },
+            { "name": "e", "type": "int", "convert": { "crdt": "counter" } },
+            { "name": "f", "type": "int", "convert": { "from": "bool", "crdt": "counter" } },
+            { "name": "g", "type": "int", "convert": { "from": "string", "values": { "one": "two", "3": 3 }, "otherwise": [] } },
+            { "name": "h", "type": "json", "crdt": "tree", "convert": { "from": "json" } },
+            { "name": "i", "type": "enum(a,b)", "convert": "string" },
+        ] },
+    ]))), @r#"
+    entities[0].renamedFrom: expected the name of an entity that is no more, found "User", which is still an entity
+    entities[2].fields[1].renamedFrom: expected a former name that is used once, letter case aside, found "X", which entities[2].fields[0] has already
+    entities[2].fields[2].convert.from: expected string, json or richtext, from which a field of type datetime can be read, found "bool"
+    entities[2].fields[3].convert: expected another type or merge rule than the field has now, found the same
+    entities[2].fields[4].convert.from: expected a type (string, datetime, int, float, bool, bytes, json, richtext, document, enum(a,b) or id(Entity)), found nothing
+    entities[2].fields[5].convert.crdt: expected "lww" for a field of type bool, found "counter"
+    entities[2].fields[6].convert.otherwise: expected a whole number of 64 bits (as a string beyond 2^53), found a list of 0 items
+    entities[2].fields[6].convert.values.one: expected a whole number of 64 bits (as a string beyond 2^53), found "two"
+    entities[2].fields[6].convert.values.3: expected a value that a field of type int does not read by itself, found "3"
+    entities[2].fields[7].convert.from: expected no type, from which a field of type json can be read, found "json"
+    entities[2].fields[8].convert: expected an object with the key `from`, found "string"
+    entities[2].renamedFrom: expected a former name that is used once, letter case aside, found "old", which entities[1] has already
+    "#);
 }

@@ -16,7 +16,7 @@ impl RowDoc {
         Ok(self.vessel.with(|doc| {
             let row = doc.get_map(ROW);
             let is_absent = |field: &crate::ShapeField| {
-                matches!(row.get(field.name.as_str()), None | Some(ValueOrContainer::Value(LoroValue::Null)))
+                matches!(row.get(field.key.as_str()), None | Some(ValueOrContainer::Value(LoroValue::Null)))
             };
             let fields = shape.fields().iter().enumerate();
             fields.filter(|(_, field)| is_absent(field)).map(|(index, _)| index).collect()

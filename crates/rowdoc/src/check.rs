@@ -12,6 +12,7 @@ use loro_internal::handler::HandlerTrait as _;
 use crate::{
     Change, Form, Refusal, RowShape, ShapeField, container,
     doc::{DELETED, META, ROW},
+    former,
     landed::{self, Fault, Landed},
     project::{describe, read_field, read_register},
 };
@@ -57,7 +58,7 @@ pub(crate) fn check(
         }
         match home {
             Home::Row | Home::Meta => {}
-            Home::Field { key, kind } => match shape.field_index(&key) {
+            Home::Field { key, kind } => match shape.key_index(&key) {
                 Some(index) => {
                     let field = &shape.fields()[index];
                     check_kind(field, kind)?;
@@ -121,7 +122,7 @@ fn check_row(
 ) -> Result<(), Refusal> {
     let row = doc.get_map(ROW);
     for key in changed_keys(&before.row, &after.row) {
-        let Some(index) = shape.field_index(key) else {
+        let Some(index) = shape.key_index(key) else {
             if shape.is_open() {
                 continue;
             }
@@ -137,6 +138,11 @@ fn check_row(
             continue;
         };
         match (field.form, &slot) {
+            // Whoever has not heard of a change of the field's type may go on writing as before.
+            (Form::Register, slot)
+                if read_register(field, Some(slot)).is_err() && former::accepts(field, slot) => {}
+            (form, slot @ ValueOrContainer::Value(_))
+                if form != Form::Register && former::accepts(field, slot) => {}
             (Form::Register, slot) => {
                 let value =
                     read_register(field, Some(slot)).map_err(|e| Refusal::mismatch(&field.name, e))?;
@@ -180,7 +186,8 @@ fn check_meta(before: &Before, after: &Before, change: &mut Change) -> Result<()
 }
 
 fn check_kind(field: &ShapeField, kind: ContainerType) -> Result<(), Refusal> {
-    if container::kind(field.form) == Some(kind) {
+    let former = field.former.as_ref().and_then(|former| container::kind(former.field.form));
+    if container::kind(field.form) == Some(kind) || former == Some(kind) {
         return Ok(());
     }
     Err(Refusal::value(&field.name, expected(field.form), format!("a container of type {kind}")))
@@ -232,7 +239,7 @@ fn expected(form: Form) -> &'static str {
 }
 
 fn unknown(shape: &RowShape, path: &str) -> Refusal {
-    Refusal::UnknownField { path: path.chars().take(80).collect(), nearest: shape.nearest(path) }
+    Refusal::UnknownField { path: path.chars().take(80).collect(), nearest: shape.nearest_key(path) }
 }
 
 fn path(root: &str, key: &str) -> String {

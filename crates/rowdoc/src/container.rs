@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use crate::{
     Form, ShapeField, counter,
+    former::{self, Found},
     json_edit::{self, Sequence},
     read::{self, Levels},
     text,
@@ -35,8 +36,11 @@ pub(crate) fn present(field: &ShapeField, slot: Option<&ValueOrContainer>) -> Op
     }
 }
 
-/// The plain value that the field held before its declaration changed, if its container can take it over.
+/// What the field held before its declaration changed, if its container can take it over.
 pub(crate) fn earlier(field: &ShapeField, slot: Option<&ValueOrContainer>) -> Option<Json> {
+    if let Ok(Some(Found::Value(value))) = former::read(field, slot) {
+        return Some(value.to_json());
+    }
     let Some(ValueOrContainer::Value(value)) = slot else { return None };
     let fits = match (field.form, value) {
         (Form::Text | Form::Document, LoroValue::String(_))
@@ -63,7 +67,7 @@ pub(crate) struct Made(Container);
 impl Made {
     /// The field's container, made if it is not there; what the field held before takes its place in it.
     pub(crate) fn of(doc: &LoroDoc, row: &LoroMap, field: &ShapeField) -> LoroResult<Self> {
-        let key = field.name.as_str();
+        let key = field.key.as_str();
         let slot = row.get(key);
         if let Some(container) = present(field, slot.as_ref()) {
             return Ok(Self(container));

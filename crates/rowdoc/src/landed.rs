@@ -128,7 +128,7 @@ pub(crate) fn check_counter(shape: &RowShape, peer: u64, operation: &JsonOp) -> 
     if !matches!(&parent, ContainerID::Root { name, container_type: ContainerType::Map } if &**name == ROW) {
         return Ok(());
     }
-    let Some(field) = shape.field_index(&key).map(|index| &shape.fields()[index]) else { return Ok(()) };
+    let Some(field) = shape.key_index(&key).map(|index| &shape.fields()[index]) else { return Ok(()) };
     if field.form != Form::Counter {
         return Ok(());
     }

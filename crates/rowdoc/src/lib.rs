@@ -20,6 +20,7 @@
 //! - `node_tree`: an editor's node tree as a value
 //! - `node_read`, `node_edit`: that value out of a document, and into it
 //! - `project`: a document as the values of its table row
+//! - `former`: values from before a field's type or merge rule changed
 //! - `read`: deep values within a depth bound
 //! - `past`: a row as it was, and what differs; `delta`: edits of texts between two versions
 //! - `revert`: a row brought back to what it was; `blame`: which operation wrote each character
@@ -43,6 +44,7 @@ mod counter;
 mod delta;
 mod doc;
 mod fold;
+mod former;
 mod given;
 mod import;
 mod json_edit;
@@ -79,8 +81,8 @@ pub use fold::{Folded, merge_stored};
 pub use import::Bounds;
 pub use key::{RowId, RowIdError, RowKey, Tenant};
 pub use past::{Difference, FieldDiff, Past, RowDiff};
-pub use project::{Projection, Unfit};
+pub use project::{Projection, Shown, Unfit};
 pub use refusal::{CorruptRow, DocFault, Refusal};
 pub use salvage::{Salvage, salvage};
-pub use shape::{Form, RowShape, ShapeField, UnservedField};
+pub use shape::{Form, Former, RowShape, ShapeField, UnservedField};
 pub use version::{PeerId, Version, VersionError};

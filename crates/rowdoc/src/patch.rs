@@ -57,7 +57,8 @@ impl RowDoc {
     pub fn initialise(&mut self, fields: &Map<String, Json>) -> Result<Change, Refusal> {
         let wanted = wanted::read(&self.shape, fields)?;
         let missing = self.shape.fields().iter().find(|field| {
-            field.form == Form::Register && !field.optional && !fields.contains_key(field.name.as_str())
+            let given = [&field.name, &field.key].iter().any(|name| fields.contains_key(name.as_str()));
+            field.form == Form::Register && !field.optional && !given
         });
         if let Some(field) = missing {
             return Err(Refusal::required(&field.name, "none"));
@@ -160,7 +161,7 @@ pub(crate) fn apply(
 }
 
 fn prepare(doc: &LoroDoc, row: &LoroMap, field: &ShapeField, wanted: &Wanted) -> Result<Ready, Refusal> {
-    let slot = row.get(field.name.as_str());
+    let slot = row.get(field.key.as_str());
     let present = container::present(field, slot.as_ref());
     let earlier = container::earlier(field, slot.as_ref());
     match wanted {
@@ -222,7 +223,7 @@ fn operations(doc: &LoroDoc) -> usize {
 }
 
 fn set_register(row: &LoroMap, field: &ShapeField, wanted: &Value) -> LoroResult<()> {
-    let key = field.name.as_str();
+    let key = field.key.as_str();
     let slot = row.get(key);
     if read_register(field, slot.as_ref()).as_ref() == Ok(wanted) {
         return Ok(());

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 use crate::{
     Change, Form, Refusal, RowDoc, RowShape, ShapeField, container, counter,
     doc::{META, ROW, row_is_deleted},
+    former::{self, Found},
     node_read,
     read::{self, Levels, Texts},
     refusal::DocFault,
@@ -107,7 +108,7 @@ impl RowDoc {
             return Ok(None);
         };
         let rich = self.vessel.with(|doc| {
-            let slot = doc.get_map(ROW).get(field.name.as_str());
+            let slot = doc.get_map(ROW).get(field.key.as_str());
             match (field.form, container::present(field, slot.as_ref())) {
                 (Form::Document, Some(Container::Map(map))) => {
                     node_read::element(&map, Levels::ALL).map(|element| Some(element.to_json()))
@@ -130,26 +131,68 @@ impl RowDoc {
         let shape = &*self.shape;
         Ok(self.vessel.with(|doc| {
             let row = doc.get_map(ROW);
-            let counters = shape.fields().iter().filter(|field| field.form == Form::Counter);
-            let unfit = counters.filter_map(|field| {
-                let slot = row.get(field.name.as_str());
-                let Some(Container::Map(map)) = container::present(field, slot.as_ref()) else { return None };
-                let found = counter::total(&field.ty, &map).beyond?;
-                Some(Unfit { field: field.name.clone(), found })
-            });
-            unfit.collect()
+            let may_be = |field: &&ShapeField| field.form == Form::Counter || field.former.is_some();
+            shape.fields().iter().filter(may_be).filter_map(|field| unfit_field(&row, field)).collect()
         })?)
     }
 }
 
-/// A field whose column cannot hold what the document says; it holds the nearest value that it can.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field} stands at {found}, which its column cannot hold")]
+fn unfit_field(row: &LoroMap, field: &ShapeField) -> Option<Unfit> {
+    let slot = row.get(field.key.as_str());
+    if field.form == Form::Counter
+        && let Some(Container::Map(map)) = container::present(field, slot.as_ref())
+    {
+        let found = counter::total(&field.ty, &map).beyond?;
+        return Some(Unfit { field: field.name.clone(), found, shown: Shown::Nearest });
+    }
+    let is_read = field.form == Form::Register && read_register(field, slot.as_ref()).is_ok();
+    match former::read(field, slot.as_ref()) {
+        Ok(Some(Found::Unread(value))) if !is_read => {
+            let found = TypeMismatch::new("", &value.to_json()).found;
+            Some(Unfit { field: field.name.clone(), found, shown: Shown::Null })
+        }
+        Ok(_) | Err(_) => None,
+    }
+}
+
+/// A field whose column cannot hold what the document says.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfit {
     /// The field.
     pub field: FieldName,
     /// What the document says, in words.
     pub found: String,
+    /// What the column holds in its place.
+    pub shown: Shown,
+}
+
+/// What a column holds in the place of what it cannot hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// The nearest value that it can.
+    Nearest,
+    /// Nothing: the value is of a former type of the field, and cannot be converted.
+    Null,
+}
+
+impl std::fmt::Display for Unfit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { field, found, shown } = self;
+        match shown {
+            Shown::Nearest => {
+                write!(
+                    f,
+                    "{field} stands at {found}, which its column cannot hold; the table has the nearest value"
+                )
+            }
+            Shown::Null => {
+                write!(
+                    f,
+                    "{field} holds {found} from before its type changed, which does not convert; the table has null"
+                )
+            }
+        }
+    }
 }
 
 impl Projection {
@@ -203,16 +246,27 @@ fn json_without_nul(json: Json) -> Json {
 }
 
 fn read_slot(row: &LoroMap, field: &ShapeField) -> Result<Value, Refusal> {
-    let slot = row.get(field.name.as_str());
+    let slot = row.get(field.key.as_str());
     // Imports and patches are checked; what does not fit was written under another declaration of the field. It
     // stays in the document, and can be read again when the declaration takes it.
     if field.form == Form::Register {
-        return Ok(read_register(field, slot.as_ref()).unwrap_or(Value::Null));
+        return match read_register(field, slot.as_ref()) {
+            Ok(value) => Ok(value),
+            Err(_) => Ok(match former::read(field, slot.as_ref())? {
+                Some(Found::Value(value)) => value,
+                Some(Found::Unread(_)) | None => Value::Null,
+            }),
+        };
     }
-    let Some(container) = container::present(field, slot.as_ref()) else {
-        return Ok(no_container(field, slot.as_ref()));
-    };
-    Ok(match (field.form, &container) {
+    match container::present(field, slot.as_ref()) {
+        Some(container) => read_container(field, &container),
+        None => Ok(no_container(field, slot.as_ref())),
+    }
+}
+
+/// The value of a field that a container of its kind carries.
+pub(crate) fn read_container(field: &ShapeField, container: &Container) -> Result<Value, Refusal> {
+    Ok(match (field.form, container) {
         (Form::Text, Container::Text(text)) => Value::Text(text.to_string().into()),
         (Form::Document, Container::Map(map)) => Value::Text(node_read::plain_text(map, Levels::ALL)?.into()),
         (Form::Counter, Container::Map(map)) => counter::total(&field.ty, map).value,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use corella_manifest::{Crdt, Entity, EntityName, Field, FieldName, FieldType};
+use corella_manifest::{Conversion, Crdt, Entity, EntityName, Field, FieldName, FieldType};
 
 /// Where and how a document holds a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,14 +28,29 @@ pub enum Form {
 /// One declared field.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ShapeField {
-    /// Its name, which is its key in `row`.
+    /// Its name.
     pub name: FieldName,
+    /// Its key in `row`, which is the first name that it had.
+    pub key: FieldName,
     /// What it holds.
     pub ty: FieldType,
     /// Where and how.
     pub form: Form,
     /// Whether a row may lack it.
     pub optional: bool,
+    /// How it was declared before, where the manifest says what becomes of values from then.
+    pub former: Option<Box<Former>>,
+}
+
+/// How a field was declared before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Former {
+    /// The field as it was.
+    pub field: ShapeField,
+    /// How its values are read now.
+    pub conversion: Conversion,
+    /// The merge rule that the field has now.
+    pub crdt: Crdt,
 }
 
 /// The field table of one entity.
@@ -44,6 +59,7 @@ pub struct RowShape {
     entity: EntityName,
     fields: Vec<ShapeField>,
     by_name: HashMap<FieldName, usize>,
+    by_key: HashMap<FieldName, usize>,
     open: bool,
 }
 
@@ -84,18 +100,17 @@ impl RowShape {
             .fields
             .iter()
             .map(|field| {
-                let form = form(field).ok_or_else(|| UnservedField::Field {
+                ShapeField::new(field).ok_or_else(|| UnservedField::Field {
                     entity: entity.name.clone(),
                     field: field.name.clone(),
                     declared: format!("{} with `crdt: {}`", field.ty.spelling(), field.crdt.word()),
                     expected: allowed(&field.ty),
-                })?;
-                let (name, ty) = (field.name.clone(), field.ty.clone());
-                Ok(ShapeField { name, ty, form, optional: field.optional })
+                })
             })
             .collect::<Result<Vec<_>, _>>()?;
         let by_name = fields.iter().enumerate().map(|(index, field)| (field.name.clone(), index)).collect();
-        Ok(Self { entity: entity.name.clone(), fields, by_name, open: entity.open })
+        let by_key = fields.iter().enumerate().map(|(index, field)| (field.key.clone(), index)).collect();
+        Ok(Self { entity: entity.name.clone(), fields, by_name, by_key, open: entity.open })
     }
 
     /// The entity whose rows have this shape.
@@ -122,6 +137,30 @@ impl RowShape {
         self.by_name.get(name).copied()
     }
 
+    /// Where the field stands that documents hold under that key.
+    #[must_use]
+    pub fn key_index(&self, key: &str) -> Option<usize> {
+        self.by_key.get(key).copied()
+    }
+
+    /// Where the field stands that a patch calls by that name: the one that it has, or the first that it had, which
+    /// somebody may say who has not heard of the rename.
+    pub(crate) fn called(&self, name: &str) -> Option<usize> {
+        self.field_index(name).or_else(|| self.key_index(name))
+    }
+
+    /// Whether a field may have values from before its type or merge rule changed.
+    #[must_use]
+    pub fn has_former(&self) -> bool {
+        self.fields.iter().any(|field| field.former.is_some())
+    }
+
+    /// The key in documents that a mistaken one was most likely meant to be.
+    pub(crate) fn nearest_key(&self, key: &str) -> Option<String> {
+        let renamed = self.field_index(key).map(|index| self.fields[index].key.to_string());
+        renamed.or_else(|| self.nearest(key))
+    }
+
     /// The declared name that a mistaken one was most likely meant to be.
     pub(crate) fn nearest(&self, name: &str) -> Option<String> {
         // Comparing texts costs the product of their lengths; no field name is longer than 63 bytes.
@@ -138,11 +177,33 @@ impl RowShape {
     }
 }
 
-fn form(field: &Field) -> Option<Form> {
-    if !field.ty.allowed_crdts().contains(&field.crdt) {
+impl ShapeField {
+    /// `None` when the field's type does not go with its merge rule.
+    fn new(field: &Field) -> Option<Self> {
+        let form = form(&field.ty, field.crdt)?;
+        let mut shape = Self {
+            name: field.name.clone(),
+            key: field.key().clone(),
+            ty: field.ty.clone(),
+            form,
+            optional: field.optional,
+            former: None,
+        };
+        if let Some(conversion) = &field.convert {
+            let (ty, form) = (conversion.from.clone(), self::form(&conversion.from, conversion.crdt)?);
+            let before = Self { ty, form, ..shape.clone() };
+            let (conversion, crdt) = (conversion.clone(), field.crdt);
+            shape.former = Some(Box::new(Former { field: before, conversion, crdt }));
+        }
+        Some(shape)
+    }
+}
+
+fn form(ty: &FieldType, crdt: Crdt) -> Option<Form> {
+    if !ty.allowed_crdts().contains(&crdt) {
         return None;
     }
-    Some(match field.crdt {
+    Some(match crdt {
         Crdt::Lww => Form::Register,
         Crdt::Text => Form::Text,
         Crdt::Document => Form::Document,

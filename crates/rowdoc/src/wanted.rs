@@ -31,7 +31,7 @@ pub(crate) fn read(shape: &RowShape, patch: &Map<String, Json>) -> Result<Vec<(u
     patch
         .iter()
         .map(|(key, json)| {
-            let index = shape.field_index(key).ok_or_else(|| Refusal::UnknownField {
+            let index = shape.called(key).ok_or_else(|| Refusal::UnknownField {
                 path: key.chars().take(80).collect(),
                 nearest: shape.nearest(key),
             })?;

@@ -7,7 +7,7 @@ use axum::{
 use corella_live::{JoinError, PresenceError, Refused};
 use corella_query::QueryError;
 use corella_rowdoc::Refusal;
-use corella_store::{ReadError, TransactionError, WriteError, port::BackendError};
+use corella_store::{ReadError, TransactionError, WriteError, port::BackendError, schema::SchemaMismatch};
 use corella_wire::ErrorCode;
 use serde_json::{Map, Value as Json, json};
 
@@ -73,7 +73,7 @@ impl Failure {
             | ErrorCode::TooManyOperations
             | ErrorCode::TooManyRows
             | ErrorCode::IdempotencyConflict => StatusCode::UNPROCESSABLE_ENTITY,
-            ErrorCode::AlreadySeeded => StatusCode::PRECONDITION_FAILED,
+            ErrorCode::AlreadySeeded | ErrorCode::SchemaIncompatible => StatusCode::PRECONDITION_FAILED,
             ErrorCode::HistoryTrimmed | ErrorCode::QueryEnded => StatusCode::GONE,
             ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ErrorCode::AnswerTooLarge => StatusCode::UNPROCESSABLE_ENTITY,
@@ -170,6 +170,7 @@ impl From<ReadError> for Failure {
             ReadError::Backend(source) => Self::from(&**source),
             ReadError::Forbidden(_) => Self::new(ErrorCode::Forbidden, error.to_string()),
             ReadError::HistoryTrimmed => Self::new(ErrorCode::HistoryTrimmed, error.to_string()),
+            ReadError::Filling { .. } => Self::new(ErrorCode::Unavailable, error.to_string()),
             ReadError::Internal(_) => Self::new(ErrorCode::Internal, error.to_string()),
         }
     }
@@ -218,6 +219,12 @@ impl From<TransactionError> for Failure {
     fn from(error: TransactionError) -> Self {
         let detail = error.to_string();
         Self { detail, ..error.error.into() }
+    }
+}
+
+impl From<SchemaMismatch> for Failure {
+    fn from(error: SchemaMismatch) -> Self {
+        Self::new(ErrorCode::SchemaIncompatible, error.to_string())
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use corella_manifest::Manifest;
-use corella_rowdoc::{Form, PeerId, Projection, Refusal, RowDoc, RowKey, Version};
+use corella_manifest::{EntityName, Manifest};
+use corella_rowdoc::{PeerId, Projection, Refusal, RowDoc, RowKey, Version};
 
 use crate::{
     error::StartError,
     json::row_json,
     model::{EntityModel, Model},
-    port::{Backend, BackendError, ScannedRow, Seq, StoredRow},
+    port::{Backend, ScannedRow, StoredRow},
 };
 
 /// Rows read at once.
@@ -29,9 +29,12 @@ pub struct Difference {
 pub struct CheckReport {
     /// How many documents were looked at.
     pub documents: u64,
+    /// The entities whose tables are being filled from their documents: their lines were not compared.
+    pub filling: Vec<EntityName>,
     /// Where table and documents differ.
     pub differences: Vec<Difference>,
-    /// Fields that stand beyond what their columns can hold: the table has the nearest value, which is no difference.
+    /// Fields whose columns cannot hold what the documents say: the table has the nearest value, or null, which is no
+    /// difference.
     pub beyond: Vec<Difference>,
 }
 
@@ -45,8 +48,13 @@ pub async fn check(backend: &dyn Backend, manifest: Arc<Manifest>) -> Result<Che
     backend.describe(&manifest);
     let model = Model::new(Arc::clone(&manifest), 0)?;
     let mut report = CheckReport::default();
+    let tables = backend.tables().await?;
     for entity in &manifest.entities {
         let Some(model) = model.entity(entity.name.as_str()) else { continue };
+        let is_stale = tables.iter().any(|table| table.stale && table.entity == entity.name.as_str());
+        if is_stale {
+            report.filling.push(entity.name.clone());
+        }
         let mut after: Option<RowKey> = None;
         loop {
             let rows = backend.scan(&model.entity, after.as_ref(), PAGE).await?;
@@ -54,7 +62,8 @@ pub async fn check(backend: &dyn Backend, manifest: Arc<Manifest>) -> Result<Che
             after = Some(last.key.clone());
             report.documents += rows.len() as u64;
             report.beyond.extend(rows.iter().filter_map(|row| beyond(model, row)));
-            report.differences.extend(rows.into_iter().filter_map(|row| difference(model, row)));
+            let differences = rows.into_iter().filter_map(|row| difference(model, row, is_stale));
+            report.differences.extend(differences);
         }
         let orphans = backend.orphans(&model.entity).await?;
         report.differences.extend(
@@ -66,9 +75,10 @@ pub async fn check(backend: &dyn Backend, manifest: Arc<Manifest>) -> Result<Che
     Ok(report)
 }
 
-fn difference(model: &EntityModel, row: ScannedRow) -> Option<Difference> {
+fn difference(model: &EntityModel, row: ScannedRow, is_stale: bool) -> Option<Difference> {
     let what = match judge(model, &row) {
         Verdict::Sound => return None,
+        Verdict::Line { .. } if is_stale => return None,
         Verdict::Line { what, .. } => what,
         Verdict::Unfit(what) | Verdict::Damaged(what) => format!("its document cannot be read: {what}"),
     };
@@ -77,7 +87,7 @@ fn difference(model: &EntityModel, row: ScannedRow) -> Option<Difference> {
 
 /// The fields of a row that stand beyond what their columns can hold.
 fn beyond(model: &EntityModel, row: &ScannedRow) -> Option<Difference> {
-    if !model.shape.fields().iter().any(|field| field.form == Form::Counter) {
+    if !model.may_be_unfit() {
         return None;
     }
     let stored = row.stored.as_ref().ok()?;
@@ -142,33 +152,4 @@ fn examine(model: &EntityModel, stored: &StoredRow) -> Result<Result<Projection,
 /// A stored row's columns, or why it has none.
 pub(crate) fn project(model: &EntityModel, stored: &StoredRow) -> Result<Projection, String> {
     examine(model, stored)?.map_err(|refusal| refusal.to_string())
-}
-
-/// Fills an entity's table from its documents; rows whose bytes are damaged are left out and reported.
-pub(crate) async fn rebuild(backend: &dyn Backend, model: &EntityModel) -> Result<(), BackendError> {
-    let mut after: Option<RowKey> = None;
-    let mut count = 0_u64;
-    loop {
-        let rows = backend.scan(&model.entity, after.as_ref(), PAGE).await?;
-        let Some(last) = rows.last() else { break };
-        after = Some(last.key.clone());
-        count += rows.len() as u64;
-        let projected: Vec<(RowKey, Seq, Projection)> = rows
-            .into_iter()
-            .filter_map(|row| {
-                let projected = row.stored.and_then(|stored| Ok((stored.head.head, project(model, &stored)?)));
-                match projected {
-                    Ok((seq, projection)) => Some((row.key, seq, projection)),
-                    Err(what) => {
-                        tracing::error!(row = %row.key, what, "a row cannot be read, its table line is left out");
-                        None
-                    }
-                }
-            })
-            .collect();
-        backend.reproject(&model.entity, projected).await?;
-    }
-    backend.rebuilt(&model.entity).await?;
-    tracing::info!(entity = %model.entity.name, rows = count, "the table was filled again from its documents");
-    Ok(())
 }

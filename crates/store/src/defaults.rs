@@ -25,10 +25,16 @@ pub(crate) fn with_defaults(
     given: &Map<String, Json>,
     author: &Author,
 ) -> Result<Map<String, Json>, WriteError> {
-    let lacks = |field: &Field| given.get(field.name.as_str()).is_none_or(Json::is_null);
+    // A field that was renamed may be given by the name that it had.
+    let lacks = |field: &Field| {
+        [&field.name, field.key()].iter().all(|name| given.get(name.as_str()).is_none_or(Json::is_null))
+    };
     let (defaults, missing) = fill(entity, Maker::Author(author), lacks);
     // A misspelt field is reported as such, not as the lack of the one that was meant.
-    let misspelt = given.keys().any(|name| entity.field(name).is_none());
+    let is_known = |name: &str| {
+        entity.fields.iter().any(|field| field.key().as_str() == name || field.name.as_str() == name)
+    };
+    let misspelt = given.keys().any(|name| !is_known(name));
     if !missing.is_empty() && !misspelt {
         return Err(WriteError::RequiredFields { fields: missing });
     }

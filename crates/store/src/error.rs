@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use corella_manifest::{EntityName, FieldName};
+use corella_manifest::{EntityName, FieldName, ManifestErrors};
 use corella_policy::{Action, PolicyProblem};
 use corella_rowdoc::{Refusal, RowId, UnservedField};
 
@@ -127,6 +127,7 @@ impl From<ReadError> for WriteError {
             ReadError::Forbidden(what) => Self::Forbidden(what),
             ReadError::HistoryTrimmed => Self::Refused(Arc::new(Refusal::HistoryTrimmed)),
             ReadError::Backend(source) => Self::Backend(source),
+            ReadError::Filling { .. } => Self::Internal("a write does not wait for a table"),
             ReadError::Internal(what) => Self::Internal(what),
         }
     }
@@ -190,6 +191,16 @@ pub enum ReadError {
          version"
     )]
     HistoryTrimmed,
+    /// The entity's table is being filled, and lines may be missing from it.
+    #[error(
+        "the table of {entity} is being filled from its documents, {percent} % are done; try again in a moment"
+    )]
+    Filling {
+        /// The entity.
+        entity: EntityName,
+        /// How many of the documents have been read, in per cent.
+        percent: u64,
+    },
     /// The database did not do its part.
     #[error(transparent)]
     Backend(Arc<BackendError>),
@@ -225,7 +236,49 @@ pub enum StartError {
     /// The database did not do its part.
     #[error(transparent)]
     Backend(#[from] BackendError),
+    /// Between the database and the manifest lie steps that lose something.
+    #[error(
+        "expected a manifest that keeps what the database has, found one that would{}\n\
+         look at all steps with `corella migrate plan`, take them with `corella migrate apply --allow-destructive`, or \
+         declare again what is missing",
+        listed(steps)
+    )]
+    Destructive {
+        /// These steps, in words.
+        steps: Vec<String>,
+    },
+    /// What the manifest asks for cannot be done with the rows that are there.
+    #[error("the database cannot be brought to the manifest:{}", listed(reasons))]
+    Impossible {
+        /// Why, in words.
+        reasons: Vec<String>,
+    },
+    /// The database was brought to another manifest.
+    #[error(
+        "expected the manifest that the database was brought to, found another one{}\nbring the database to it with \
+         `corella migrate apply`, or by starting a server with it",
+        if steps.is_empty() { String::new() } else { format!(", which would{}", listed(steps)) }
+    )]
+    OtherSchema {
+        /// What lies between the two, in words.
+        steps: Vec<String>,
+    },
+    /// A schema that the database has recorded cannot be read.
+    #[error(
+        "the schema {fingerprint} that the database has recorded cannot be read; a newer Corella may have done so: {errors}"
+    )]
+    Record {
+        /// Its fingerprint.
+        fingerprint: String,
+        /// What is wrong with it.
+        errors: ManifestErrors,
+    },
     /// The commit thread could not be started.
     #[error("the commit thread could not be started")]
     Thread(#[source] std::io::Error),
+}
+
+/// Items, each on a line of its own.
+fn listed(items: &[String]) -> String {
+    items.iter().map(|item| format!("\n  - {item}")).collect()
 }

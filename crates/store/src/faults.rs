@@ -20,6 +20,10 @@ pub(crate) enum KillPoint {
     AfterFold,
     /// A statement of a migration has been made, its transaction is open.
     MidMigration,
+    /// A statement that brings the app's tables to a manifest has been made, its transaction is open.
+    MidReshape,
+    /// A page of lines has been filled from documents, and is durable.
+    MidFill,
     /// A restore has put a row, its transaction is open.
     MidRestore,
 }
@@ -35,6 +39,8 @@ impl KillPoint {
             Self::MidFold => "mid_fold",
             Self::AfterFold => "after_fold",
             Self::MidMigration => "mid_migration",
+            Self::MidReshape => "mid_reshape",
+            Self::MidFill => "mid_fill",
             Self::MidRestore => "mid_restore",
         }
     }

@@ -12,6 +12,7 @@ use crate::{
     json::row_json,
     model::Model,
     port::{Backend, KeptRow},
+    schema::{Consent, apply},
     store::Store,
 };
 
@@ -89,16 +90,10 @@ impl RowReader {
     }
 }
 
-/// Brings the tables to `manifest` and fills those that ask for it, as the start of a store does.
+/// Brings the tables to `manifest` and fills those that ask for it. Nobody else may have the database open for writing.
 ///
 /// # Errors
-/// [`StartError`] when the manifest asks for what rows do not offer, or the database fails.
+/// As [`crate::schema::apply`], when steps would lose something.
 pub async fn fill_tables(backend: &dyn Backend, manifest: Arc<Manifest>) -> Result<(), StartError> {
-    let model = Model::new(Arc::clone(&manifest), 0)?;
-    for name in backend.shape(&manifest).await?.rebuild {
-        if let Some(model) = model.entity(&name) {
-            crate::audit::rebuild(backend, model).await?;
-        }
-    }
-    Ok(())
+    apply(backend, manifest, Consent::Additive, &mut |_| {}).await.map(drop)
 }

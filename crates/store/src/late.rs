@@ -20,6 +20,7 @@ use crate::{
     guard::RowGuard,
     model::EntityModel,
     port::{Backend, BackendError, ChangeKind, Seq, TableRow},
+    schema::Waited,
     store::Inner,
 };
 
@@ -281,20 +282,22 @@ impl Inner {
             }
             Err(error @ (ReadError::Backend(_) | ReadError::Internal(_))) => Err(error),
             Err(error @ (ReadError::Forbidden(_) | ReadError::HistoryTrimmed)) => Err(error),
+            Err(error @ ReadError::Filling { .. }) => Err(error),
         }
     }
 
-    /// These rows of a table, those that are behind as their documents say them.
+    /// These rows of a table, those that are behind as their documents say them; all of them when the table is.
     pub(crate) async fn shown(
         self: &Arc<Self>,
         tenant: &Tenant,
         entity: &EntityName,
         mut rows: Vec<TableRow>,
+        standing: Waited,
     ) -> Result<Vec<TableRow>, ReadError> {
         for row in &mut rows {
             let Ok(id) = RowId::new(row.id()) else { continue };
             let key = RowKey { tenant: tenant.clone(), entity: entity.clone(), id };
-            if !self.late.has(&key) {
+            if standing == Waited::Filled && !self.late.has(&key) {
                 continue;
             }
             let (_, projection, _) = RowGuard::lock(self, &key).await.columns().await?;

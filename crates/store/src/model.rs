@@ -44,6 +44,11 @@ pub(crate) struct EntityModel {
 }
 
 impl EntityModel {
+    /// Whether a column may be unable to hold what its document says.
+    pub(crate) fn may_be_unfit(&self) -> bool {
+        self.shape.has_former() || self.shape.fields().iter().any(|field| field.form == Form::Counter)
+    }
+
     fn new(entity: &Entity, policies: &Arc<Policies>) -> Result<Self, UnservedField> {
         let shape = RowShape::new(entity)?;
         let is_unique = |name| {

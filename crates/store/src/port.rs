@@ -6,12 +6,13 @@
 
 mod history;
 mod keep;
+mod shape;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use corella_manifest::{Entity, FieldName, Manifest, Value};
+use corella_manifest::{Entity, EntityName, FieldName, Manifest, Value};
 use corella_query::{Dialect, Statement};
 use corella_rowdoc::{PeerId, Projection, RowId, RowKey, Tenant};
 use jiff::Timestamp;
@@ -22,6 +23,7 @@ pub use self::keep::{
     DumpScope, Kept, KeptDelta, KeptOutcome, KeptRow, Mend, MendOutcome, Moment, REPAIR, RestoreOnto,
     RestoreOutcome, Sealed, checksum,
 };
+pub use self::shape::{Clash, ColumnDesign, IndexDesign, KeptSchema, SchemaAction, TableDesign, TableRecord};
 
 /// The place of a change in the order of all changes of one database; the first is 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -289,13 +291,6 @@ impl TableRow {
     }
 }
 
-/// What opening a database found and did.
-#[derive(Debug, Clone)]
-pub struct Opened {
-    /// The entities whose tables have to be filled again from their documents.
-    pub rebuild: Vec<String>,
-}
-
 /// Rows at rest.
 ///
 /// Every method may be called from any task at any time, [`Backend::commit`] from one task only.
@@ -317,11 +312,29 @@ pub trait Backend: Send + Sync + 'static {
         false
     }
 
-    /// Brings the tables to the shape that `manifest` declares.
-    async fn shape(&self, manifest: &Manifest) -> Result<Opened, BackendError>;
-
-    /// Learns the tables that `manifest` declares without touching the database, for a reader beside a server.
+    /// Learns the tables that `manifest` declares without touching the database.
     fn describe(&self, manifest: &Manifest);
+
+    /// The table that holds the rows of an entity so declared.
+    fn design(&self, entity: &Entity) -> TableDesign;
+
+    /// The tables that the database has, in no order.
+    async fn tables(&self) -> Result<Vec<TableRecord>, BackendError>;
+
+    /// The schemas that the database was brought to, the present one first.
+    async fn schemas(&self) -> Result<Vec<KeptSchema>, BackendError>;
+
+    /// Whether there are documents of an entity, declared or not.
+    async fn has_documents(&self, entity: &EntityName) -> Result<bool, BackendError>;
+
+    /// Makes all of `actions` in one transaction and in their order. The first rows that clash end it: then nothing was
+    /// done, and they are told.
+    async fn reshape(&self, actions: Vec<SchemaAction>) -> Result<Vec<Clash>, BackendError>;
+
+    /// How many connections other servers had to the database when it was opened, as far as this one may see.
+    async fn other_servers(&self) -> Result<u64, BackendError> {
+        Ok(0)
+    }
 
     /// Where a row stands, without its bytes; `None` when it was never written.
     async fn head(&self, key: &RowKey) -> Result<Option<StoredHead>, BackendError>;
@@ -356,6 +369,17 @@ pub trait Backend: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<ScannedRow>, BackendError>;
 
+    /// Up to `limit` documents of one entity after `after` in key order, or what is wrong with their bytes.
+    async fn documents(
+        &self,
+        entity: &Entity,
+        after: Option<&RowKey>,
+        limit: usize,
+    ) -> Result<Vec<(RowKey, Result<StoredRow, String>)>, BackendError>;
+
+    /// How many documents of an entity there are.
+    async fn count_documents(&self, entity: &EntityName) -> Result<u64, BackendError>;
+
     /// The keys of an entity's table that no document stands behind.
     async fn orphans(&self, entity: &Entity) -> Result<Vec<RowKey>, BackendError>;
 
@@ -373,9 +397,6 @@ pub trait Backend: Send + Sync + 'static {
     async fn late_rows(&self) -> Result<Vec<RowKey>, BackendError> {
         Ok(Vec::new())
     }
-
-    /// Records that an entity's table has been filled again after [`Backend::shape`] asked for it.
-    async fn rebuilt(&self, entity: &Entity) -> Result<(), BackendError>;
 
     /// The changes after `since`, oldest first, at most `limit`.
     async fn changes(&self, since: Seq, limit: usize) -> Result<Vec<ChangeEntry>, BackendError>;
@@ -400,7 +421,7 @@ pub trait Backend: Send + Sync + 'static {
     async fn dump(&self, scope: DumpScope, pieces: mpsc::Sender<Kept>) -> Result<(), BackendError>;
 
     /// Puts dumped pieces in the place of all that is stored, in one transaction, under a new epoch and a new
-    /// server peer. Every table is to be filled again afterwards: the next [`Backend::shape`] says so.
+    /// server peer. Every table is to be filled again afterwards: [`Backend::tables`] says so.
     ///
     /// [`Backend::epoch`] and [`Backend::server_peer`] go on telling the old ones until the database is opened
     /// again.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use corella_manifest::{Entity, EntityName, Manifest};
-use corella_query::{Query, QueryParts};
+use corella_query::{ColumnMask, Query, QueryParts};
 use corella_rowdoc::{Change, PeerId, Projection, RowDoc, RowKey, Tenant};
 use serde_json::json;
 use tokio::sync::{RwLock, Semaphore, oneshot};
@@ -22,6 +22,7 @@ use crate::{
     model::{EntityModel, Model},
     port::{Backend, BackendError, Outcome, Seq, StoredRow, TableRow},
     resident::{Loaded, Queued, Resident, Slot, Tail},
+    schema::{self, Consent, Filling, KnownSchemas, SchemaMismatch, Waited},
 };
 
 /// Folds that run at the same time.
@@ -62,6 +63,10 @@ pub(crate) struct Inner {
     pub(crate) tasks: TaskTracker,
     /// Says that no line may wait any longer.
     pub(crate) closing: CancellationToken,
+    /// The tables that are being filled from their documents.
+    pub(crate) filling: Filling,
+    /// The schemas for which clients may have been made.
+    schemas: ArcSwap<KnownSchemas>,
 }
 
 /// A page of rows.
@@ -76,11 +81,12 @@ pub struct Page {
 }
 
 impl Store {
-    /// Starts a store over `backend`, with the tables that `manifest` declares; a table whose shape has changed
-    /// is filled again from its documents first.
+    /// Starts a store over `backend`, with the tables that `manifest` declares. Tables that have to be filled from their
+    /// documents are filled while the store serves.
     ///
     /// # Errors
-    /// [`StartError`] when the manifest asks for what rows do not offer, or the database fails.
+    /// [`StartError`] when the manifest asks for what rows do not offer or would lose something that the database has,
+    /// or the database fails.
     pub async fn start(
         backend: Arc<dyn Backend>,
         manifest: Arc<Manifest>,
@@ -107,6 +113,8 @@ impl Store {
             late_delay: options.late,
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
+            filling: Filling::default(),
+            schemas: ArcSwap::default(),
         };
         let store = Self(Arc::new(inner));
         store.bring_tables().await?;
@@ -132,20 +140,28 @@ impl Store {
     async fn bring_tables(&self) -> Result<(), StartError> {
         let manifest = self.manifest();
         let _alone = self.0.backend.alone().await?;
-        let opened = self.0.backend.shape(&manifest).await?;
-        for name in opened.rebuild {
-            if let Ok(model) = self.0.entity(&name) {
-                crate::audit::rebuild(&*self.0.backend, &model).await?;
-            }
-        }
+        let plan = schema::bring(&*self.0.backend, &manifest, Consent::Additive).await?;
+        self.0.filling.begin(&manifest, &plan.behind);
+        let known = schema::served_schemas(&*self.0.backend).await?;
+        self.0.schemas.store(Arc::new(KnownSchemas::new(&manifest, &known)));
         // An entity that was away from the manifest may have left lines behind.
-        Ok(self.0.recover_lines().await?)
+        self.0.recover_lines().await?;
+        self.0.fill_in_background(plan.fill);
+        Ok(())
     }
 
     /// The manifest that is served.
     #[must_use]
     pub fn manifest(&self) -> Arc<Manifest> {
         Arc::clone(&self.0.model.load().manifest)
+    }
+
+    /// Whether a client that was made for the schema of that fingerprint can work with the one that is served.
+    ///
+    /// # Errors
+    /// [`SchemaMismatch`] says what has changed, or that the schema was never served here.
+    pub fn check_schema(&self, fingerprint: &str) -> Result<(), SchemaMismatch> {
+        self.0.schemas.load().check(fingerprint)
     }
 
     /// The entity of that name.
@@ -198,7 +214,8 @@ impl Store {
     /// No policy is asked: what somebody asks goes through [`Store::list`], or has been [restricted](Store::restrict).
     ///
     /// While the storage is full, large texts that wait for their line are shown from their documents, but found by
-    /// what the line says.
+    /// what the line says. So are all rows of a table whose columns are being filled, unless the query finds rows by these
+    /// columns, or lines may be missing: then the answer waits for them.
     ///
     /// # Errors
     /// [`ReadError`] when the database fails.
@@ -206,16 +223,17 @@ impl Store {
         let entity = query.entity();
         let note = self.0.late.last_note(entity);
         let lines = written(self.0.write_lines_of(entity).await)?;
-        let page = self.page(tenant, query).await?;
-        if lines == Lines::WaitForRoom {
-            return Ok(Page { rows: self.0.shown(tenant, entity, page.rows).await?, ..page });
+        let (page, standing) = self.page(tenant, query).await?;
+        if standing == Waited::Behind || lines == Lines::WaitForRoom {
+            let rows = self.0.shown(tenant, entity, page.rows, standing).await?;
+            return Ok(Page { rows, ..page });
         }
         if self.0.late.last_note(entity) == note {
             return Ok(page);
         }
         // Lines have fallen behind again meanwhile. What the first page speaks of is in the second for sure.
         self.0.write_lines_of(entity).await?;
-        Ok(Page { seq: page.seq, ..self.page(tenant, query).await? })
+        Ok(Page { seq: page.seq, ..self.page(tenant, query).await?.0 })
     }
 
     /// Reads one row from its table; `None` when it is not there. Whatever was acknowledged before is in the answer.
@@ -234,15 +252,24 @@ impl Store {
         let query =
             Query::of(&entity, parts).map_err(|_| ReadError::Internal("a row's own query is wrong"))?;
         let line = written(self.0.write_line_of(key).await)?;
-        let Page { mut rows, seq, .. } = self.page(&key.tenant, &query).await?;
-        if line == Lines::WaitForRoom {
-            rows = self.0.shown(&key.tenant, &key.entity, rows).await?;
+        let (Page { mut rows, seq, .. }, standing) = self.page(&key.tenant, &query).await?;
+        if standing == Waited::Behind || line == Lines::WaitForRoom {
+            rows = self.0.shown(&key.tenant, &key.entity, rows, standing).await?;
         }
         Ok((rows.pop(), seq))
     }
 
-    async fn page(&self, tenant: &Tenant, query: &Query) -> Result<Page, ReadError> {
-        let _serving = self.0.serving.read().await;
+    /// A page, and how the table stood when it was read.
+    async fn page(&self, tenant: &Tenant, query: &Query) -> Result<(Page, Waited), ReadError> {
+        let order: ColumnMask = query.order().iter().map(|term| &term.column).collect();
+        let found_by = query.filter().mask().union(order);
+        let (_serving, standing) = loop {
+            self.0.filling.wait(query.entity(), found_by).await?;
+            let serving = self.0.serving.read().await;
+            if let Some(standing) = self.0.filling.standing(query.entity(), found_by) {
+                break (serving, standing);
+            }
+        };
         let entity = self.entity(query.entity().as_str())?;
         let statement = query.to_statement(self.0.backend.dialect(), tenant.as_str());
         let mut selected = self.0.backend.select(&entity, statement).await?;
@@ -251,7 +278,7 @@ impl Store {
         selected.rows.truncate(limit);
         let last = selected.rows.last().filter(|_| more);
         let cursor = last.map(|row| query.cursor_after(&row.cells).to_string());
-        Ok(Page { rows: selected.rows, cursor, seq: selected.seq })
+        Ok((Page { rows: selected.rows, cursor, seq: selected.seq }, standing))
     }
 
     /// Reads these rows of an entity from their table, those that are there, and the last change that they have in them.
@@ -321,6 +348,7 @@ impl Store {
         // An alert needs the line before the first row is set aside.
         metrics::counter!("corella_rows_quarantined_total").increment(0);
         self.0.cache.report();
+        self.0.filling.report();
     }
 
     /// Refuses new writes, waits until those that were accepted are durable or refused, and lets go of the database.

@@ -124,7 +124,7 @@ impl Desk {
             let write = Write {
                 key: self.key.clone(),
                 change,
-                author: Author { user: user.into(), source: None },
+                author: Author::trusted(user),
                 wants_row: false,
                 idempotency: None,
                 message: message.map(Into::into),

@@ -86,4 +86,6 @@ pub async fn run<F: Future<Output = Subject>>(open: impl Fn() -> F) {
     shapes::columns_that_go_or_change_their_type(open().await).await;
     shapes::a_rebuild_is_asked_for_until_it_is_done(open().await).await;
     shapes::entities_come_and_go(open().await).await;
+    shapes::names_change_and_lines_stay(open().await).await;
+    shapes::what_rows_forbid_is_refused_whole(open().await).await;
 }

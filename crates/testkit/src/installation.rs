@@ -132,13 +132,7 @@ impl Installation {
     /// # Panics
     /// When it does not end.
     pub async fn run(&self, arguments: &[&str]) -> Finished {
-        let mut command = self.command(arguments);
-        command.env("CORELLA_MANIFEST", self.manifest());
-        match &self.address {
-            None => command.env("CORELLA_DATA", self.data()),
-            Some(address) => command.env("CORELLA_DATABASE", address),
-        };
-        finish(&mut command).await
+        self.run_with(arguments, &[]).await
     }
 
     /// Runs a command as [`Installation::run`] does, with more settings in its environment.
@@ -147,7 +141,11 @@ impl Installation {
     /// When it does not end.
     pub async fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Finished {
         let mut command = self.command(arguments);
-        command.env("CORELLA_MANIFEST", self.manifest()).env("CORELLA_DATA", self.data());
+        command.env("CORELLA_MANIFEST", self.manifest());
+        match &self.address {
+            None => command.env("CORELLA_DATA", self.data()),
+            Some(address) => command.env("CORELLA_DATABASE", address),
+        };
         finish(command.envs(environment.iter().copied())).await
     }
 
@@ -194,17 +192,23 @@ impl Installation {
         self.run(&["check"]).await
     }
 
-    /// Runs `corella check`, which has to find nothing; says how many documents it looked at.
+    /// Runs `corella check` until no table is being filled any more; it has to find nothing. Says how many documents it
+    /// looked at.
     ///
     /// # Panics
     /// When it finds something.
     pub async fn check_clean(&self) -> u64 {
-        let Finished { code, stdout, stderr } = self.check().await;
+        let Finished { code, stdout, stderr } = loop {
+            let finished = self.check().await;
+            if !finished.stdout.contains("being filled") {
+                break finished;
+            }
+        };
         assert_eq!(code, Some(0), "check found:\n{stdout}{stderr}");
         stdout
-            .split(' ')
-            .next()
-            .and_then(|count| count.parse().ok())
+            .lines()
+            .last()
+            .and_then(|line| line.split(' ').next()?.parse().ok())
             .expect("check says how many it looked at")
     }
 

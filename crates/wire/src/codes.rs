@@ -79,6 +79,7 @@ error_codes! {
     NotJoined = "not_joined", "The room has not been joined on this connection";
     FragmentTimeout = "fragment_timeout", "Fragments of the batch stayed away for too long";
     IdempotencyConflict = "idempotency_conflict", "The idempotency key was used for another request";
+    SchemaIncompatible = "schema_incompatible", "The client was made for another schema than is served";
     RowQuarantined = "row_quarantined", "The stored row cannot be read and takes no writes";
     UnknownOutcome = "unknown_outcome", "It is not known whether the change was stored";
     StorageFull = "storage_full", "There is no space left to store changes";
@@ -136,7 +137,8 @@ pub fn ack_status(code: ErrorCode) -> AckStatus {
         | ErrorCode::RowNotFound
         | ErrorCode::RowQuarantined
         | ErrorCode::HistoryTrimmed
-        | ErrorCode::IdempotencyConflict => AckStatus::App,
+        | ErrorCode::IdempotencyConflict
+        | ErrorCode::SchemaIncompatible => AckStatus::App,
         ErrorCode::NotFound
         | ErrorCode::MethodNotAllowed
         | ErrorCode::UnknownEntity

@@ -33,7 +33,10 @@ impl Check {
             println!("{}: {}", difference.key, difference.what);
         }
         for beyond in &report.beyond {
-            println!("{}: {}; the table has the nearest value", beyond.key, beyond.what);
+            println!("{}: {}", beyond.key, beyond.what);
+        }
+        for entity in &report.filling {
+            println!("{entity}: its table is being filled from its documents, its lines were not compared");
         }
         let differing = report.differences.len();
         if differing > 0 {

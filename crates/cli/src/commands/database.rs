@@ -55,6 +55,16 @@ impl Place {
         })
     }
 
+    /// Opens it for a writer of tables beside servers.
+    pub(crate) async fn open_beside(&self) -> Result<Arc<dyn Backend>, Failure> {
+        Ok(match self.choice()? {
+            Choice::Folder(folder) => Arc::new(SqliteBackend::open_beside(&folder)?),
+            Choice::Database(address) => {
+                Arc::new(PostgresBackend::open(&address, self.options(Durability::Full)).await?)
+            }
+        })
+    }
+
     /// Opens it for a reader beside servers.
     pub(crate) async fn open_read_only(&self) -> Result<Arc<dyn Backend>, Failure> {
         Ok(match self.choice()? {

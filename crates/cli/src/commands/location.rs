@@ -42,6 +42,11 @@ impl Location {
         self.owner().await
     }
 
+    /// The database, to be written beside a server that may run.
+    pub(crate) async fn beside(&self) -> Result<Arc<dyn Backend>, Failure> {
+        self.place.open_beside().await
+    }
+
     /// A manifest that cannot be served, or a database that fails.
     pub(crate) fn start(&self, source: StartError) -> Failure {
         Failure::Start { path: self.manifest.clone(), source }

@@ -2,12 +2,15 @@
 
 pub(crate) mod backup;
 pub(crate) mod check;
+pub(crate) mod codegen;
 pub(crate) mod database;
 pub(crate) mod dev;
 pub(crate) mod export;
 pub(crate) mod import;
 mod location;
+pub(crate) mod migrate;
 pub(crate) mod repair;
+pub(crate) mod reproject;
 pub(crate) mod restore;
 pub(crate) mod serve;
 pub(crate) mod token;

@@ -29,7 +29,7 @@ impl Refused {
         let code = match error {
             ReadError::UnknownEntity(_) => ErrorCode::UnknownEntity,
             ReadError::Quarantined(_) => ErrorCode::RowQuarantined,
-            ReadError::Backend(_) => ErrorCode::Unavailable,
+            ReadError::Backend(_) | ReadError::Filling { .. } => ErrorCode::Unavailable,
             ReadError::Forbidden(_) => ErrorCode::Forbidden,
             ReadError::HistoryTrimmed | ReadError::Internal(_) => ErrorCode::Internal,
         };

@@ -1,7 +1,8 @@
 //! Reads each object of a manifest, key by key.
 
 use super::{
-    RawEntity, RawField, RawHistory, RawIndex, RawManifest, RawPolicy, RawRelation, RawTenancy, yes,
+    RawConversion, RawEntity, RawField, RawHistory, RawIndex, RawManifest, RawPolicy, RawRelation,
+    RawTenancy, yes,
 };
 use crate::reader::{At, ObjectReader, ReadObject};
 
@@ -49,6 +50,7 @@ impl ReadObject for RawEntity {
             crdt: object.flag("crdt", yes()),
             open: object.flag("open", false),
             history: object.object("history", "an object with the key `keep`"),
+            renamed_from: object.text("renamedFrom", NAME),
         }
     }
 }
@@ -66,6 +68,18 @@ impl ReadObject for RawField {
             allow_read: object.text("allowRead", EXPRESSION),
             allow_write: object.text("allowWrite", EXPRESSION),
             renamed_from: object.text("renamedFrom", NAME),
+            convert: object.object("convert", "an object with the key `from`"),
+        }
+    }
+}
+
+impl ReadObject for RawConversion {
+    fn read(object: &mut ObjectReader<'_>) -> Self {
+        Self {
+            from: object.required_text("from", &crate::type_text::expected()),
+            crdt: object.text("crdt", "a merge rule"),
+            values: object.json("values").map(|At { path, value }| At { path, value: value.clone() }),
+            otherwise: object.json("otherwise").map(|At { path, value }| At { path, value: value.clone() }),
         }
     }
 }

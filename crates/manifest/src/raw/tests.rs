@@ -38,6 +38,7 @@ fn the_readers_know_the_keys_of_the_schema() {
     check::<RawManifest>("");
     check::<RawEntity>("/definitions/Entity");
     check::<RawField>("/definitions/Field");
+    check::<RawConversion>("/definitions/Conversion");
     check::<RawIndex>("/definitions/Index");
     check::<RawRelation>("/definitions/Relation");
     check::<RawHistory>("/definitions/History");
@@ -50,7 +51,7 @@ fn the_schema_defines_nothing_that_no_reader_reads() {
     let schema: Json = serde_json::from_str(&json_schema()).expect("JSON");
     let definitions: BTreeSet<&str> =
         schema["definitions"].as_object().expect("definitions").keys().map(String::as_str).collect();
-    let read = ["Entity", "Field", "History", "Index", "Policy", "Relation", "Tenancy"];
+    let read = ["Conversion", "Entity", "Field", "History", "Index", "Policy", "Relation", "Tenancy"];
     assert_eq!(definitions, BTreeSet::from(read));
 }
 

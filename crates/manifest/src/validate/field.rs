@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{
+    convert,
     names::{Names, checked_name, quoted},
     non_empty,
 };
@@ -24,6 +25,7 @@ pub(crate) fn field(
     raw: &At<RawField>,
     entity: &RawEntity,
     names: &mut Names,
+    former: &mut Names,
     report: &mut Report,
 ) -> Option<At<Field>> {
     let At { path, value: field } = raw;
@@ -31,11 +33,11 @@ pub(crate) fn field(
     let ty = field.r#type.as_ref().and_then(|text| field_type(text, report));
     let allow_read = non_empty(field.allow_read.as_ref(), "a CEL expression", report);
     let allow_write = non_empty(field.allow_write.as_ref(), "a CEL expression", report);
-    if let Some(before) = &field.renamed_from {
-        renamed_from(before, entity, report);
-    }
+    let renamed_from =
+        field.renamed_from.as_ref().and_then(|before| renamed_from(before, entity, former, report));
     let ty = ty?;
     let crdt = merge_rule(raw, &ty, entity, report);
+    let convert = field.convert.as_ref().and_then(|raw| convert::conversion(raw, &ty, crdt, report));
     let default = field.default.as_ref().and_then(|json| default_value(json, &ty, crdt, report));
     if field.unique && !ty.is_comparable() {
         let expected = format!("false for a field of type {}, which has no comparable column", ty.spelling());
@@ -43,8 +45,19 @@ pub(crate) fn field(
     }
     let on_delete = on_delete(field, &ty, report);
     let (optional, unique) = (field.optional, field.unique);
-    let value =
-        Field { name: name?, ty, crdt, optional, unique, default, on_delete, allow_read, allow_write };
+    let value = Field {
+        name: name?,
+        ty,
+        crdt,
+        optional,
+        unique,
+        default,
+        on_delete,
+        allow_read,
+        allow_write,
+        renamed_from,
+        convert,
+    };
     Some(At { path: path.clone(), value })
 }
 
@@ -77,17 +90,20 @@ fn field_type(text: &At<String>, report: &mut Report) -> Option<FieldType> {
         .ok()
 }
 
-fn renamed_from(before: &At<String>, entity: &RawEntity, report: &mut Report) {
-    if checked_name(before, FieldName::new, report).is_none() {
-        return;
-    }
+fn renamed_from(
+    before: &At<String>,
+    entity: &RawEntity,
+    former: &mut Names,
+    report: &mut Report,
+) -> Option<FieldName> {
+    let name = checked_name(before, FieldName::new, report)?;
     let names = entity.fields.iter().filter_map(|field| field.value.name.as_ref());
     if names.into_iter().any(|name| name.value.eq_ignore_ascii_case(&before.value)) {
         let found = format!("{}, which is still a field", quoted(&before.value));
         report.problem(&before.path, "the name of a field that is no more", found, None);
-        return;
+        return None;
     }
-    report.warn(&before.path, "accepted, but renames are not carried out yet", None);
+    former.claim(before, "a former name", report).then_some(name)
 }
 
 fn merge_rule(raw: &At<RawField>, ty: &FieldType, entity: &RawEntity, report: &mut Report) -> Crdt {
@@ -101,13 +117,28 @@ fn merge_rule(raw: &At<RawField>, ty: &FieldType, entity: &RawEntity, report: &m
         }
     };
     let default = if entity.crdt { ty.default_crdt() } else { Crdt::Lww };
-    let Some(At { path, value: word }) = &raw.value.crdt else { return default };
+    let of = if entity.crdt { "" } else { " of plain rows" };
+    chosen(raw.value.crdt.as_ref(), ty, (default, allowed), of, report)
+}
+
+/// The merge rule that `word` names, of those that a field of that type may have.
+pub(crate) fn merge_rule_of(word: Option<&At<String>>, ty: &FieldType, report: &mut Report) -> Crdt {
+    chosen(word, ty, (ty.default_crdt(), ty.allowed_crdts()), "", report)
+}
+
+fn chosen(
+    word: Option<&At<String>>,
+    ty: &FieldType,
+    (default, allowed): (Crdt, &[Crdt]),
+    of: &str,
+    report: &mut Report,
+) -> Crdt {
+    let Some(At { path, value: word }) = word else { return default };
     let known = Crdt::ALL.into_iter().find(|crdt| crdt.word() == word);
     if let Some(crdt) = known.filter(|crdt| allowed.contains(crdt)) {
         return crdt;
     }
     let words: Vec<String> = allowed.iter().map(|crdt| format!("{:?}", crdt.word())).collect();
-    let of = if entity.crdt { "" } else { " of plain rows" };
     let expected = format!("{} for a field of type {}{of}", words.join(" or "), ty.spelling());
     let near = nearest(word, allowed.iter().map(|crdt| crdt.word()));
     report.problem(path, expected, quoted(word), near);

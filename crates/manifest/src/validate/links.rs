@@ -38,7 +38,22 @@ pub(crate) fn complete(draft: &Draft<'_>, drafts: &[Draft<'_>], report: &mut Rep
         open: raw.open,
         crdt: raw.crdt,
         history: draft.history,
+        renamed_from: draft.renamed_from.clone(),
     })
+}
+
+/// Reports entities that claim the former name of another, or one that is still in use.
+pub(crate) fn check_renames(drafts: &[Draft<'_>], report: &mut Report) {
+    let mut names = Names::default();
+    for draft in drafts {
+        let Some(before) = &draft.raw.value.renamed_from else { continue };
+        let is_before = |name: &At<String>| name.value.eq_ignore_ascii_case(&before.value);
+        if drafts.iter().any(|draft| draft.raw.value.name.as_ref().is_some_and(is_before)) {
+            let found = format!("{}, which is still an entity", quoted(&before.value));
+            report.problem(&before.path, "the name of an entity that is no more", found, None);
+        }
+        names.claim(before, "a former name", report);
+    }
 }
 
 /// The entity that `name` names, or a report that there is none.

@@ -19,6 +19,8 @@ fn field(name: &str, ty: FieldType) -> Field {
         allow_read: None,
         allow_write: None,
         on_delete: corella_manifest::OnDelete::Restrict,
+        renamed_from: None,
+        convert: None,
     }
 }
 
@@ -31,6 +33,7 @@ fn entity(name: &str, open: bool, fields: Vec<Field>) -> Entity {
         open,
         crdt: true,
         history: History::All,
+        renamed_from: None,
     }
 }
 

@@ -95,8 +95,8 @@ fn a_merge_beyond_the_column_is_kept_and_reported() {
     assert_eq!((&values[0], &values[1]), (&Value::Int(i64::MAX), &Value::Float(f64::MAX)));
     let told: Vec<String> = one.unfit().unwrap().iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(told.join("\n"), @"
-    likes stands at 18446744073709551612, which its column cannot hold
-    score stands at more than 1.8e308, which its column cannot hold
+    likes stands at 18446744073709551612, which its column cannot hold; the table has the nearest value
+    score stands at more than 1.8e308, which its column cannot hold; the table has the nearest value
     ");
     // Nothing was lost: what goes down comes back into the column.
     assert_eq!(patched(&mut one, "likes", json!(12)), 12);

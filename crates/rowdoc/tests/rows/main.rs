@@ -3,6 +3,7 @@
 
 mod convergence;
 mod counters;
+mod former;
 mod gates;
 mod history;
 mod hostile;

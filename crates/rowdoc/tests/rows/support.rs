@@ -19,6 +19,8 @@ pub(crate) fn field(name: &str, ty: FieldType) -> Field {
         allow_read: None,
         allow_write: None,
         on_delete: corella_manifest::OnDelete::Restrict,
+        renamed_from: None,
+        convert: None,
     }
 }
 
@@ -31,6 +33,7 @@ pub(crate) fn entity(fields: Vec<Field>, open: bool) -> Entity {
         open,
         crdt: true,
         history: History::All,
+        renamed_from: None,
     }
 }
 

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{FromRequest, FromRequestParts, Path, Request, rejection::BytesRejection},
+    extract::{FromRequest, FromRequestParts, Path, Request, State, rejection::BytesRejection},
     http::{HeaderMap, StatusCode, header, request::Parts},
+    middleware::Next,
+    response::Response,
 };
 use bytes::Bytes;
 use corella_store::{Author, Idempotency, port::OutcomeKey};
@@ -58,6 +60,21 @@ pub(crate) fn token(parts: &Parts) -> Result<Option<String>, AuthError> {
     let query = parts.uri.query().unwrap_or_default();
     let token = query.split('&').find_map(|pair| pair.strip_prefix("token="));
     Ok(token.filter(|token| !token.is_empty()).map(str::to_owned))
+}
+
+/// The header in which a client names the schema that it was made for.
+const SCHEMA: &str = "corella-schema";
+
+/// Refuses requests of clients that were made for a schema which the served one has left behind.
+pub(super) async fn check_schema(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
+    if let Some(value) = request.headers().get(SCHEMA) {
+        app.store.check_schema(&String::from_utf8_lossy(value.as_bytes()))?;
+    }
+    Ok(next.run(request).await)
 }
 
 /// The names in a path.

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
+    middleware,
     routing::{any, get, post},
 };
 
@@ -32,6 +33,7 @@ const MOST_UPDATE: usize = 16 * 1024 * 1024;
 
 /// Everything that is served.
 pub(crate) fn router(app: Arc<App>) -> Router {
+    let schema = middleware::from_fn_with_state(Arc::clone(&app), caller::check_schema);
     let rows = Router::new()
         .route("/api/entities/{entity}", get(rows::list).post(rows::insert))
         .route("/api/entities/{entity}/{id}", get(rows::read).patch(rows::patch).delete(rows::delete))
@@ -43,10 +45,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/query", post(queries::query))
         .route("/api/live", get(live::follow))
         .route("/api/transactions", post(transactions::transact))
-        .layer(DefaultBodyLimit::max(MOST_JSON));
+        .layer(DefaultBodyLimit::max(MOST_JSON))
+        .layer(schema.clone());
     let documents = Router::new()
         .route("/api/entities/{entity}/{id}/doc", get(documents::read).post(documents::merge))
-        .layer(DefaultBodyLimit::max(MOST_UPDATE));
+        .layer(DefaultBodyLimit::max(MOST_UPDATE))
+        .layer(schema);
     let development = match app.options.mode {
         Mode::Production => Router::new(),
         Mode::Development => Router::new().route("/dev/token", post(development::token)),

@@ -7,14 +7,14 @@ use corella_store::{Reply, RowChange, Write, port::Seq};
 use corella_wire::{
     ErrorCode,
     control::{
-        Auth, AuthReply, Await, CONTROL_PROTOCOL, ClientMessage, ErrorReply, Hello, HelloReply, Mutate,
-        MutateReply, Operation, PONG, Seed, ServerMessage, Subscribe, TextFrame, Unsubscribe,
+        Auth, AuthReply, Await, CONTROL_PROTOCOL, ClientMessage, ErrorReply, HelloReply, Mutate, MutateReply,
+        Operation, PONG, Seed, ServerMessage, Subscribe, TextFrame, Unsubscribe,
     },
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
-use super::inbound::Inbound;
+use super::{inbound::Inbound, session::End};
 use crate::{
     Failure,
     following::follow,
@@ -24,14 +24,19 @@ use crate::{
     },
 };
 
-/// Takes in a text frame.
-pub(super) async fn text(inbound: &mut Inbound, text: &str) {
+/// Takes in a text frame; says when it ends the connection.
+pub(super) async fn text(inbound: &mut Inbound, text: &str) -> Option<End> {
     let outbox = Arc::clone(&inbound.connection.outbox);
     match TextFrame::decode(text) {
         Ok(TextFrame::Ping) => outbox.push_text(PONG.to_owned()),
         Ok(TextFrame::Pong) => {}
         Ok(TextFrame::Message(ClientMessage::Hello(hello))) => {
-            outbox.push_text(greet(inbound, &hello).encode());
+            outbox.push_text(greet(inbound).encode());
+            let asked = hello.schema.as_deref();
+            if let Some(Err(wrong)) = asked.map(|schema| inbound.connection.app.store.check_schema(schema)) {
+                outbox.push_text(error(wrong.into(), None).encode());
+                return Some(End::OtherSchema);
+            }
         }
         Ok(TextFrame::Message(ClientMessage::Auth(auth))) => {
             outbox.push_text(authenticate(inbound, auth).encode());
@@ -69,6 +74,7 @@ pub(super) async fn text(inbound: &mut Inbound, text: &str) {
             outbox.push_text(ServerMessage::Error(reply).encode());
         }
     }
+    None
 }
 
 fn error(failure: Failure, reference: Option<String>) -> ServerMessage {
@@ -77,7 +83,7 @@ fn error(failure: Failure, reference: Option<String>) -> ServerMessage {
     ServerMessage::Error(reply)
 }
 
-fn greet(inbound: &Inbound, _hello: &Hello) -> ServerMessage {
+fn greet(inbound: &Inbound) -> ServerMessage {
     ServerMessage::Hello(HelloReply {
         server: concat!("corella/", env!("CARGO_PKG_VERSION")).to_owned(),
         protocol: CONTROL_PROTOCOL,

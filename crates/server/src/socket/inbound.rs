@@ -118,7 +118,7 @@ impl Inbound {
                 Ok(envelope) => self.frame(envelope).await,
                 Err(error) => return self.not_a_frame(&error),
             },
-            Message::Text(text) => control::text(self, text.as_str()).await,
+            Message::Text(text) => return control::text(self, text.as_str()).await,
             Message::Ping(_) | Message::Pong(_) => {}
             Message::Close(_) => return Some(End::Left),
         }

@@ -15,6 +15,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// The close code of a connection whose token is over; stock clients do not come back by themselves then.
 const EXPIRED: u16 = 4401;
+/// The close code of a client that was made for another schema; 4400 to 4499 mirror HTTP's, and clients stay away.
+const OTHER_SCHEMA: u16 = 4412;
 
 /// What a connection's parts share.
 pub(super) struct Connection {
@@ -41,6 +43,8 @@ pub(super) enum End {
     TooLarge,
     /// The token is over, and no fresh one came.
     Expired,
+    /// The client was made for another schema.
+    OtherSchema,
 }
 
 impl End {
@@ -51,6 +55,7 @@ impl End {
             Self::Stopping => (close_code::RESTART, "the server is restarting; come back"),
             Self::TooLarge => (close_code::SIZE, "a message may have 262144 bytes; send more in fragments"),
             Self::Expired => (EXPIRED, "the token has expired; come back with a fresh one"),
+            Self::OtherSchema => (OTHER_SCHEMA, "schema_incompatible: load the newer version of the app"),
             Self::Violation => (close_code::POLICY, "expected the Loro Syncing Protocol v1"),
         };
         Some(CloseFrame { code, reason: reason.into() })

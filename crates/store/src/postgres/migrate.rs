@@ -16,6 +16,7 @@ const STEPS: &[&str] = &[
     include_str!("../../../../schema/sql/postgres/0001_sidecar.sql"),
     include_str!("../../../../schema/sql/postgres/0002_damaged.sql"),
     include_str!("../../../../schema/sql/postgres/0003_history.sql"),
+    include_str!("../../../../schema/sql/postgres/0004_schemas.sql"),
 ];
 
 const KNOWN: i64 = STEPS.len() as i64;

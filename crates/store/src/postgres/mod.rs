@@ -18,6 +18,7 @@ mod migrate;
 mod project;
 mod read;
 mod references;
+mod reshape;
 mod restore;
 mod tables;
 
@@ -25,7 +26,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use corella_manifest::{Entity, Manifest};
+use corella_manifest::{Entity, EntityName, Manifest};
 use corella_query::{Dialect, Statement};
 use corella_rowdoc::{PeerId, Projection, RowKey};
 use sqlx_core::{error::Error, raw_sql::raw_sql};
@@ -38,12 +39,13 @@ pub use self::{
 use self::{
     connect::{Link, Part},
     failure::{is_of_connection, unavailable},
-    tables::Tables,
+    tables::{Table, Tables},
 };
 use crate::port::{
-    Alone, Backend, BackendError, ChangeEntry, DumpScope, Fold, FollowedChange, HistoryLine, HistoryScope,
-    Kept, KeptRow, Mend, MendOutcome, Opened, Outcome, OutcomeKey, RestoreOnto, RestoreOutcome, ScannedRow,
-    Selected, Seq, StoredHead, StoredRow, Unit, UnitOutcome,
+    Alone, Backend, BackendError, ChangeEntry, Clash, DumpScope, Fold, FollowedChange, HistoryLine,
+    HistoryScope, Kept, KeptRow, KeptSchema, Mend, MendOutcome, Outcome, OutcomeKey, RestoreOnto,
+    RestoreOutcome, ScannedRow, SchemaAction, Selected, Seq, StoredHead, StoredRow, TableDesign, TableRecord,
+    Unit, UnitOutcome,
 };
 
 /// Lends a reading connection to a read, which is made again on another one when the connection has died.
@@ -74,6 +76,8 @@ pub struct PostgresBackend {
     epoch: String,
     /// Whether this process has leased `server_peer`, and may write.
     writes: bool,
+    /// Connections of other servers when this process opened the database.
+    beside: u64,
 }
 
 impl PostgresBackend {
@@ -109,10 +113,12 @@ impl PostgresBackend {
         if connect::others(&mut connection, &names).await.map_err(failed)? > 0 {
             return Err(OpenError::InUse(address.to_string()));
         }
+        let beside =
+            connect::others(&mut connection, &[Part::Serve.name()]).await.map_err(failed)?.unsigned_abs();
         migrate::run(&mut connection, address).await?;
         let epoch = migrate::epoch(&mut connection).await.map_err(failed)?;
         let server_peer = migrate::lease_peer(&mut connection).await.map_err(failed)?;
-        Ok(Self { link, tables: ArcSwap::default(), server_peer, epoch, writes: true })
+        Ok(Self { link, tables: ArcSwap::default(), server_peer, epoch, writes: true, beside })
     }
 
     /// Opens the database at `address` for reading, beside servers that may be running.
@@ -128,7 +134,7 @@ impl PostgresBackend {
         let mut connection = link.connect().await.map_err(failed)?;
         migrate::check(&mut connection, address).await?;
         let epoch = migrate::epoch(&mut connection).await.map_err(failed)?;
-        Ok(Self { link, tables: ArcSwap::default(), server_peer: PeerId(0), epoch, writes: false })
+        Ok(Self { link, tables: ArcSwap::default(), server_peer: PeerId(0), epoch, writes: false, beside: 0 })
     }
 }
 
@@ -147,19 +153,34 @@ impl Backend for PostgresBackend {
         &self.epoch
     }
 
-    async fn shape(&self, manifest: &Manifest) -> Result<Opened, BackendError> {
-        let tables = Tables::new(manifest);
-        let wanted = tables.clone();
-        let opened = self
-            .link
-            .write(async move |connection| tables::bring_to(connection, &wanted).await.map_err(unavailable))
-            .await?;
-        self.tables.store(Arc::new(tables));
-        Ok(opened)
-    }
-
     fn describe(&self, manifest: &Manifest) {
         self.tables.store(Arc::new(Tables::new(manifest)));
+    }
+
+    fn design(&self, entity: &Entity) -> TableDesign {
+        Table::new(entity, &[]).design()
+    }
+
+    async fn tables(&self) -> Result<Vec<TableRecord>, BackendError> {
+        reading!(self.link, connection => reshape::tables(connection))
+    }
+
+    async fn schemas(&self) -> Result<Vec<KeptSchema>, BackendError> {
+        reading!(self.link, connection => reshape::schemas(connection))
+    }
+
+    async fn has_documents(&self, entity: &EntityName) -> Result<bool, BackendError> {
+        reading!(self.link, connection => reshape::has_documents(connection, entity))
+    }
+
+    async fn reshape(&self, actions: Vec<SchemaAction>) -> Result<Vec<Clash>, BackendError> {
+        self.link
+            .write(async move |connection| reshape::reshape(connection, &actions).await.map_err(unavailable))
+            .await
+    }
+
+    async fn other_servers(&self) -> Result<u64, BackendError> {
+        Ok(self.beside)
     }
 
     async fn head(&self, key: &RowKey) -> Result<Option<StoredHead>, BackendError> {
@@ -228,6 +249,19 @@ impl Backend for PostgresBackend {
         reading!(self.link, connection => read::scan(connection, table, entity, after, limit))
     }
 
+    async fn documents(
+        &self,
+        entity: &Entity,
+        after: Option<&RowKey>,
+        limit: usize,
+    ) -> Result<Vec<(RowKey, Result<StoredRow, String>)>, BackendError> {
+        reading!(self.link, connection => read::documents(connection, entity, after, limit))
+    }
+
+    async fn count_documents(&self, entity: &EntityName) -> Result<u64, BackendError> {
+        reading!(self.link, connection => reshape::count_documents(connection, entity))
+    }
+
     async fn orphans(&self, entity: &Entity) -> Result<Vec<RowKey>, BackendError> {
         reading!(self.link, connection => read::orphans(connection, entity))
     }
@@ -241,14 +275,6 @@ impl Backend for PostgresBackend {
         let table = tables.get(&entity.name)?;
         self.link
             .write(async |connection| project::reproject(connection, table, &rows).await.map_err(unavailable))
-            .await
-    }
-
-    async fn rebuilt(&self, entity: &Entity) -> Result<(), BackendError> {
-        let entity = entity.name.clone();
-        self.tables.load().get(&entity)?;
-        self.link
-            .write(async move |connection| tables::rebuilt(connection, &entity).await.map_err(unavailable))
             .await
     }
 

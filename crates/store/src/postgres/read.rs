@@ -179,6 +179,33 @@ pub(super) async fn scan(
     found.iter().map(scanned).collect()
 }
 
+pub(super) async fn documents(
+    connection: &mut PgConnection,
+    entity: &Entity,
+    after: Option<&RowKey>,
+    limit: usize,
+) -> Result<Vec<(RowKey, Result<StoredRow, String>)>, Error> {
+    /// Where the tenant and the id stand, behind the head and five columns of pieces.
+    const KEY: usize = HEAD_COLUMNS + 5;
+    let (tenant, id) = after.map_or(("", ""), |key| (key.tenant.as_str(), key.id.as_str()));
+    let sql = format!(
+        "SELECT {HEAD}, {PIECES}, kept.tenant, kept.row_id FROM \
+         (SELECT * FROM corella_rows WHERE entity = $1 AND (tenant, row_id) > ($2, $3) \
+         ORDER BY tenant, row_id LIMIT $4) AS kept {BYTES} ORDER BY kept.tenant, kept.row_id"
+    );
+    let found = query::<Postgres>(AssertSqlSafe(sql))
+        .bind(entity.name.as_str())
+        .bind(tenant)
+        .bind(id)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(connection)
+        .await?;
+    let document = |row: &PgRow| {
+        Ok((row_key(&entity.name, row.try_get(KEY)?, row.try_get(KEY + 1)?)?, stored_row(row)?))
+    };
+    found.iter().map(document).collect()
+}
+
 pub(super) async fn orphans(connection: &mut PgConnection, entity: &Entity) -> Result<Vec<RowKey>, Error> {
     let sql = format!(
         "SELECT corella_tenant, id FROM {} AS line WHERE NOT EXISTS (SELECT 1 FROM corella_rows \

@@ -83,7 +83,8 @@ async fn is_empty(connection: &mut PgConnection) -> Result<bool, Error> {
 async fn clear(connection: &mut PgConnection) -> Result<(), Error> {
     raw_sql(
         "DELETE FROM corella_rows; DELETE FROM corella_snapshots; DELETE FROM corella_tail; \
-         DELETE FROM corella_history; DELETE FROM corella_changes; DELETE FROM corella_outcomes; UPDATE corella_tables SET stale = true",
+         DELETE FROM corella_history; DELETE FROM corella_changes; DELETE FROM corella_outcomes; \
+         UPDATE corella_tables SET stale = true, missing = true",
     )
     .execute(&mut *connection)
     .await?;

@@ -4,15 +4,11 @@ use std::{collections::HashMap, sync::Arc};
 
 use corella_manifest::{Entity, EntityName, FieldName, FieldType, Manifest};
 use corella_query::Identifier;
-use sqlx_core::{
-    connection::Connection as _, error::Error, query::query, query_as::query_as, query_scalar::query_scalar,
-    raw_sql::raw_sql, sql_str::AssertSqlSafe,
-};
-use sqlx_postgres::{PgConnection, Postgres};
 
 use crate::{
-    port::{BackendError, Opened},
-    references::{Referrer, id_fields, referrers, unindexed},
+    port::{BackendError, ColumnDesign, IndexDesign, TableDesign},
+    references::{Referrer, id_fields, referrers},
+    schema,
 };
 
 /// The tables that a manifest declares, with the statements that write them.
@@ -24,7 +20,7 @@ pub(super) struct Tables(HashMap<EntityName, Table>);
 pub(super) struct Table {
     name: Identifier,
     pub(super) columns: Vec<Column>,
-    indexes: Vec<String>,
+    indexes: Vec<IndexDesign>,
     /// Each set of fields in which no two rows may agree.
     pub(super) unique: Vec<Unique>,
     /// Inserts or replaces rows: an array of tenants, one of ids, then one for every column.
@@ -128,7 +124,7 @@ impl Tables {
 }
 
 impl Table {
-    fn new(entity: &Entity, referrers: &[Referrer]) -> Self {
+    pub(super) fn new(entity: &Entity, referrers: &[Referrer]) -> Self {
         let name = Identifier::from(&entity.name);
         let declared =
             entity.fields.iter().map(|field| Column::new(Identifier::from(&field.name), &field.ty));
@@ -137,7 +133,8 @@ impl Table {
         let single = entity.fields.iter().filter(|field| field.unique).map(|field| vec![field.name.clone()]);
         let declared = entity.indexes.iter().filter(|index| index.unique).map(|index| index.fields.clone());
         let unique = single.chain(declared).map(|fields| Unique::new(&name, &columns, fields)).collect();
-        let indexes = indexes(entity, &name);
+        // Queries order null before all values, and end with the id.
+        let indexes = schema::indexes(entity, &name, " NULLS FIRST");
         let listed: String = columns.iter().map(|column| format!(", {}", column.identifier)).collect();
         let updates: Vec<String> =
             columns.iter().map(|column| format!("{0} = excluded.{0}", column.identifier)).collect();
@@ -176,22 +173,21 @@ impl Table {
         self.columns.iter().map(|column| format!(", line.{}", column.identifier)).collect()
     }
 
-    /// What the database records of the table, to see at the next start whether it is still as declared.
-    fn record(&self) -> String {
-        self.columns.iter().map(|column| column.sql.as_str()).collect::<Vec<_>>().join("\n")
-    }
-
-    async fn create(&self, connection: &mut PgConnection) -> Result<(), Error> {
+    pub(super) fn design(&self) -> TableDesign {
         let columns: String = self.columns.iter().map(|column| format!(", {}", column.sql)).collect();
-        run(
-            connection,
-            format!(
-                "CREATE TABLE {} (corella_tenant text COLLATE \"C\" NOT NULL, id text COLLATE \"C\" NOT NULL{columns}, \
-                 PRIMARY KEY (corella_tenant, id))",
-                self.name
-            ),
-        )
-        .await
+        let create = format!(
+            "CREATE TABLE {} (corella_tenant text COLLATE \"C\" NOT NULL, id text COLLATE \"C\" NOT NULL{columns}, \
+             PRIMARY KEY (corella_tenant, id))",
+            self.name
+        );
+        let column =
+            |column: &Column| ColumnDesign { name: column.identifier.clone(), sql: column.sql.clone() };
+        TableDesign {
+            name: self.name.clone(),
+            create,
+            columns: self.columns.iter().map(column).collect(),
+            indexes: self.indexes.clone(),
+        }
     }
 }
 
@@ -220,145 +216,4 @@ impl Unique {
         );
         Self { fields, positions, holders: holders.into() }
     }
-}
-
-/// The statements that make an entity's indexes, each led by the tenant.
-fn indexes(entity: &Entity, table: &Identifier) -> Vec<String> {
-    let of_fields = entity.fields.iter().filter(|field| field.unique).map(|field| {
-        let name = Identifier::index(&entity.name, &format!("unique {}", field.name));
-        (name, std::slice::from_ref(&field.name), true)
-    });
-    let declared = entity.indexes.iter().map(|index| {
-        let name = Identifier::index(&entity.name, &format!("index {}", index.name));
-        (name, index.fields.as_slice(), index.unique)
-    });
-    let of_references = unindexed(entity).map(|field| {
-        let name = Identifier::index(&entity.name, &format!("reference {field}"));
-        (name, std::slice::from_ref(field), false)
-    });
-    of_fields
-        .chain(declared)
-        .chain(of_references)
-        .map(|(name, fields, unique)| {
-            let unique = if unique { "UNIQUE " } else { "" };
-            // Queries order null before all values, and end with the id.
-            let columns: String =
-                fields.iter().map(|field| format!(", {} NULLS FIRST", Identifier::from(field))).collect();
-            format!("CREATE {unique}INDEX {name} ON {table} (corella_tenant{columns})")
-        })
-        .collect()
-}
-
-async fn run(connection: &mut PgConnection, sql: String) -> Result<(), Error> {
-    raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
-}
-
-/// Makes, widens or renews tables until they are as declared; says which have to be filled again.
-pub(super) async fn bring_to(connection: &mut PgConnection, wanted: &Tables) -> Result<Opened, Error> {
-    // In one order on every server.
-    let mut names: Vec<&EntityName> = wanted.0.keys().collect();
-    names.sort();
-    let mut transaction = connection.begin().await?;
-    // Filling a large table with indexes takes its time, and other servers' writes are waited for.
-    raw_sql("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").execute(&mut *transaction).await?;
-    let mut rebuild = Vec::new();
-    for entity in names {
-        if bring_one(&mut transaction, entity, &wanted.0[entity]).await? {
-            rebuild.push(entity.to_string());
-        }
-    }
-    transaction.commit().await?;
-    rebuild.sort();
-    Ok(Opened { rebuild })
-}
-
-/// Whether the table has to be filled again.
-async fn bring_one(connection: &mut PgConnection, entity: &EntityName, table: &Table) -> Result<bool, Error> {
-    let recorded: Option<(String, String, bool)> =
-        query_as::<Postgres, _>("SELECT columns, indexes, stale FROM corella_tables WHERE entity = $1")
-            .bind(entity.as_str())
-            .fetch_optional(&mut *connection)
-            .await?;
-    let (columns, indexes) = (table.record(), table.indexes.join("\n"));
-    let (old_columns, old_indexes, was_stale) = match recorded {
-        Some(recorded) => recorded,
-        None => {
-            table.create(connection).await?;
-            (columns.clone(), String::new(), has_documents(connection, entity).await?)
-        }
-    };
-    if old_columns == columns && old_indexes == indexes {
-        return record(connection, entity, &columns, &indexes, was_stale).await.map(|()| was_stale);
-    }
-    let mut stale = was_stale;
-    if old_columns != columns {
-        let old: Vec<&str> = old_columns.lines().collect();
-        let only_more = old.iter().all(|line| table.columns.iter().any(|column| column.sql == *line));
-        if only_more {
-            for column in table.columns.iter().filter(|column| !old.contains(&column.sql.as_str())) {
-                run(connection, format!("ALTER TABLE {} ADD COLUMN {}", table.name, column.sql)).await?;
-            }
-        } else {
-            run(connection, format!("DROP TABLE {}", table.name)).await?;
-            table.create(connection).await?;
-        }
-        stale = has_documents(connection, entity).await?;
-    }
-    renew_indexes(connection, table).await?;
-    record(connection, entity, &columns, &indexes, stale).await?;
-    Ok(stale)
-}
-
-async fn record(
-    connection: &mut PgConnection,
-    entity: &EntityName,
-    columns: &str,
-    indexes: &str,
-    stale: bool,
-) -> Result<(), Error> {
-    query::<Postgres>(
-        "INSERT INTO corella_tables (entity, columns, indexes, stale) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (entity) DO UPDATE SET columns = excluded.columns, indexes = excluded.indexes, \
-         stale = excluded.stale",
-    )
-    .bind(entity.as_str())
-    .bind(columns)
-    .bind(indexes)
-    .bind(stale)
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-async fn has_documents(connection: &mut PgConnection, entity: &EntityName) -> Result<bool, Error> {
-    query_scalar::<Postgres, _>("SELECT EXISTS (SELECT 1 FROM corella_rows WHERE entity = $1)")
-        .bind(entity.as_str())
-        .fetch_one(connection)
-        .await
-}
-
-async fn renew_indexes(connection: &mut PgConnection, table: &Table) -> Result<(), Error> {
-    let old: Vec<String> = query_scalar::<Postgres, _>(
-        "SELECT indexname::text FROM pg_indexes WHERE schemaname = current_schema() AND tablename = $1 \
-         AND starts_with(indexname, 'corella_')",
-    )
-    .bind(table.name.as_str())
-    .fetch_all(&mut *connection)
-    .await?;
-    for name in old {
-        run(connection, format!("DROP INDEX {}", Identifier::of_catalogue(name))).await?;
-    }
-    for index in &table.indexes {
-        run(connection, index.clone()).await?;
-    }
-    Ok(())
-}
-
-/// Records that an entity's table has been filled again.
-pub(super) async fn rebuilt(connection: &mut PgConnection, entity: &EntityName) -> Result<(), Error> {
-    query::<Postgres>("UPDATE corella_tables SET stale = false WHERE entity = $1")
-        .bind(entity.as_str())
-        .execute(connection)
-        .await
-        .map(drop)
 }

@@ -3,7 +3,9 @@
 use corella_manifest::{EntityName, FieldName};
 use corella_query::Identifier;
 use corella_rowdoc::{Projection, RowId, RowKey};
-use rusqlite::{Connection, Error, ErrorCode, Params, ToSql, Transaction, TransactionBehavior};
+use rusqlite::{
+    Connection, Error, ErrorCode, OptionalExtension as _, Params, ToSql, Transaction, TransactionBehavior,
+};
 
 use super::{
     bind::{Bound, is_full, unavailable},
@@ -294,6 +296,27 @@ pub(super) fn fold(connection: &mut Connection, fold: &Fold) -> Result<(), Backe
     work().map_err(unavailable)
 }
 
+/// Records that a row's line has the change `seq` in it; says whether it had no later one.
+fn advance(connection: &Connection, key: &RowKey, seq: Seq) -> Result<bool, Error> {
+    let (tenant, entity, id) = (key.tenant.as_str(), key.entity.as_str(), key.id.as_str());
+    let projected: Option<i64> = connection
+        .prepare_cached(
+            "SELECT projected_seq FROM corella_rows WHERE tenant = ?1 AND entity = ?2 AND row_id = ?3 \
+             AND projected_seq <= ?4 AND head_seq >= ?4",
+        )?
+        .query_row((tenant, entity, id, seq.0), |row| row.get(0))
+        .optional()?;
+    // Most lines that are filled again have it already, and writing costs more than looking.
+    if projected.is_some_and(|projected| projected < seq.0) {
+        run(
+            connection,
+            "UPDATE corella_rows SET projected_seq = ?4 WHERE tenant = ?1 AND entity = ?2 AND row_id = ?3",
+            (tenant, entity, id, seq.0),
+        )?;
+    }
+    Ok(projected.is_some())
+}
+
 /// Writes the columns of these rows again, leaving out those whose lines have moved on since.
 pub(super) fn reproject(
     connection: &mut Connection,
@@ -305,14 +328,18 @@ pub(super) fn reproject(
     let mut work = || -> Result<(), Error> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for (key, seq, projection) in rows {
-            let behind = run(
-                &transaction,
-                "UPDATE corella_rows SET projected_seq = ?4 WHERE tenant = ?1 AND entity = ?2 AND row_id = ?3 \
-                 AND projected_seq <= ?4 AND head_seq >= ?4",
-                (key.tenant.as_str(), key.entity.as_str(), key.id.as_str(), seq.0),
-            )?;
-            if behind > 0 {
-                project(&transaction, table, key, projection)?;
+            if !advance(&transaction, key, *seq)? {
+                continue;
+            }
+            match project(&transaction, table, key, projection) {
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                    tracing::error!(
+                        row = %key,
+                        error = &error as &dyn std::error::Error,
+                        "the table does not take a row, its line is left as it is"
+                    );
+                }
+                other => other?,
             }
         }
         transaction.commit()

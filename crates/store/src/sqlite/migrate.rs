@@ -14,6 +14,7 @@ const STEPS: &[&str] = &[
     include_str!("../../../../schema/sql/sqlite/0001_sidecar.sql"),
     include_str!("../../../../schema/sql/sqlite/0002_damaged.sql"),
     include_str!("../../../../schema/sql/sqlite/0003_history.sql"),
+    include_str!("../../../../schema/sql/sqlite/0004_schemas.sql"),
 ];
 
 const KNOWN: i64 = STEPS.len() as i64;
@@ -49,6 +50,14 @@ fn run_step(connection: &Connection, step: &str) -> Result<(), rusqlite::Error> 
 /// Refuses a database that this binary cannot read as it is.
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     version(connection, path).map(drop)
+}
+
+/// Refuses a database of any other version.
+pub(super) fn check_present(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    match version(connection, path)? {
+        KNOWN => Ok(()),
+        found => Err(OpenError::Older { found, known: KNOWN }),
+    }
 }
 
 fn version(connection: &Connection, path: &Path) -> Result<i64, OpenError> {

@@ -9,6 +9,7 @@ mod mend;
 mod migrate;
 mod read;
 mod references;
+mod reshape;
 mod restore;
 mod tables;
 
@@ -20,18 +21,21 @@ use std::{
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use corella_manifest::{Entity, Manifest};
+use corella_manifest::{Entity, EntityName, Manifest};
 use corella_query::{Dialect, Statement};
 use corella_rowdoc::{PeerId, Projection, RowKey};
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
-use self::{connect::Readers, tables::Tables};
+use self::{
+    connect::Readers,
+    tables::{Table, Tables},
+};
 pub use crate::durability::Durability;
 use crate::port::{
-    Backend, BackendError, ChangeEntry, DumpScope, Fold, HistoryLine, HistoryScope, Kept, KeptRow, Mend,
-    MendOutcome, Opened, Outcome, OutcomeKey, RestoreOnto, RestoreOutcome, ScannedRow, Selected, Seq,
-    StoredHead, StoredRow, Unit, UnitOutcome,
+    Backend, BackendError, ChangeEntry, Clash, DumpScope, Fold, HistoryLine, HistoryScope, Kept, KeptRow,
+    KeptSchema, Mend, MendOutcome, Outcome, OutcomeKey, RestoreOnto, RestoreOutcome, ScannedRow,
+    SchemaAction, Selected, Seq, StoredHead, StoredRow, TableDesign, TableRecord, Unit, UnitOutcome,
 };
 
 /// Why a database could not be opened.
@@ -48,6 +52,17 @@ pub enum OpenError {
         /// The version in the database.
         found: i64,
         /// The last version that this binary knows.
+        known: i64,
+    },
+    /// An older Corella wrote it.
+    #[error(
+        "the database was written by an older Corella (sidecar version {found}, this binary knows {known}); start a server \
+         of this version on it first"
+    )]
+    Older {
+        /// The version in the database.
+        found: i64,
+        /// The version that this binary knows.
         known: i64,
     },
     /// The folder or the file cannot be used.
@@ -109,6 +124,19 @@ impl SqliteBackend {
         let mut writer = connect::writer(&path, durability).map_err(database_error)?;
         migrate::run(&mut writer, &path)?;
         Self::assemble(path.clone(), durability, Some(writer), Some(lock)).map_err(database_error)
+    }
+
+    /// Opens the database in `folder` for filling its tables, beside a server that may be running.
+    ///
+    /// # Errors
+    /// [`OpenError`] when there is none, or one of another version.
+    pub fn open_beside(folder: &Path) -> Result<Self, OpenError> {
+        let path = Self::file(folder);
+        drop(Self::open_read_only(folder)?);
+        let database_error = |source| OpenError::Database { path: path.clone(), source };
+        let writer = connect::writer(&path, Durability::Full).map_err(database_error)?;
+        migrate::check_present(&writer, &path)?;
+        Self::assemble(path.clone(), Durability::Full, Some(writer), None).map_err(database_error)
     }
 
     /// Opens the database in `folder` for reading, beside a server that may be running.
@@ -225,16 +253,29 @@ impl Backend for SqliteBackend {
         &self.epoch
     }
 
-    async fn shape(&self, manifest: &Manifest) -> Result<Opened, BackendError> {
-        let tables = Tables::new(manifest);
-        let wanted = tables.clone();
-        let opened = self.write(move |connection, _| tables::bring_to(connection, &wanted)).await?;
-        self.tables.store(Arc::new(tables));
-        Ok(opened)
-    }
-
     fn describe(&self, manifest: &Manifest) {
         self.tables.store(Arc::new(Tables::new(manifest)));
+    }
+
+    fn design(&self, entity: &Entity) -> TableDesign {
+        Table::new(entity, &[]).design()
+    }
+
+    async fn tables(&self) -> Result<Vec<TableRecord>, BackendError> {
+        self.read(reshape::tables).await
+    }
+
+    async fn schemas(&self) -> Result<Vec<KeptSchema>, BackendError> {
+        self.read(reshape::schemas).await
+    }
+
+    async fn has_documents(&self, entity: &EntityName) -> Result<bool, BackendError> {
+        let entity = entity.clone();
+        self.read(move |connection| reshape::has_documents(connection, &entity)).await
+    }
+
+    async fn reshape(&self, actions: Vec<SchemaAction>) -> Result<Vec<Clash>, BackendError> {
+        self.write(move |connection, _| reshape::reshape(connection, &actions)).await
     }
 
     async fn head(&self, key: &RowKey) -> Result<Option<StoredHead>, BackendError> {
@@ -283,6 +324,21 @@ impl Backend for SqliteBackend {
         self.read(move |connection| read::scan(connection, &tables, &entity, after.as_ref(), limit)).await
     }
 
+    async fn documents(
+        &self,
+        entity: &Entity,
+        after: Option<&RowKey>,
+        limit: usize,
+    ) -> Result<Vec<(RowKey, Result<StoredRow, String>)>, BackendError> {
+        let (entity, after) = (entity.clone(), after.cloned());
+        self.read(move |connection| read::documents(connection, &entity, after.as_ref(), limit)).await
+    }
+
+    async fn count_documents(&self, entity: &EntityName) -> Result<u64, BackendError> {
+        let entity = entity.clone();
+        self.read(move |connection| reshape::count_documents(connection, &entity)).await
+    }
+
     async fn orphans(&self, entity: &Entity) -> Result<Vec<RowKey>, BackendError> {
         let entity = entity.clone();
         self.read(move |connection| read::orphans(connection, &entity)).await
@@ -299,11 +355,6 @@ impl Backend for SqliteBackend {
 
     async fn late_rows(&self) -> Result<Vec<RowKey>, BackendError> {
         self.read(read::late_rows).await
-    }
-
-    async fn rebuilt(&self, entity: &Entity) -> Result<(), BackendError> {
-        let entity = entity.name.clone();
-        self.write(move |connection, tables| tables::rebuilt(connection, tables, &entity)).await
     }
 
     async fn changes(&self, since: Seq, limit: usize) -> Result<Vec<ChangeEntry>, BackendError> {

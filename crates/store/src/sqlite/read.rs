@@ -163,6 +163,33 @@ pub(super) fn scan(
     Ok(rows)
 }
 
+pub(super) fn documents(
+    connection: &mut Connection,
+    entity: &Entity,
+    after: Option<&RowKey>,
+    limit: usize,
+) -> Result<Vec<(RowKey, Result<StoredRow, String>)>, Error> {
+    let transaction = connection.transaction()?;
+    let (tenant, id) = after.map_or(("", ""), |key| (key.tenant.as_str(), key.id.as_str()));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let heads: Vec<(RowKey, StoredHead)> = transaction
+        .prepare_cached(&format!(
+            "SELECT tenant, row_id, {HEAD} FROM corella_rows \
+             WHERE entity = ?1 AND (tenant, row_id) > (?2, ?3) ORDER BY tenant, row_id LIMIT ?4"
+        ))?
+        .query_map((entity.name.as_str(), tenant, id, limit), |row| {
+            Ok((row_key(row, entity, 0)?, stored_head(row, 2)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    heads
+        .into_iter()
+        .map(|(key, head)| {
+            let stored = bytes_of(&transaction, &key, head)?;
+            Ok((key, stored))
+        })
+        .collect()
+}
+
 pub(super) fn orphans(connection: &mut Connection, entity: &Entity) -> Result<Vec<RowKey>, Error> {
     connection
         .prepare(&format!(

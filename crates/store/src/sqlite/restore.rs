@@ -54,7 +54,8 @@ fn is_empty(transaction: &Transaction<'_>) -> Result<bool, Error> {
 fn clear(transaction: &Transaction<'_>) -> Result<(), Error> {
     transaction.execute_batch(
         "DELETE FROM corella_rows; DELETE FROM corella_snapshots; DELETE FROM corella_tail; \
-         DELETE FROM corella_history; DELETE FROM corella_changes; DELETE FROM corella_outcomes; UPDATE corella_tables SET stale = 1;",
+         DELETE FROM corella_history; DELETE FROM corella_changes; DELETE FROM corella_outcomes; \
+         UPDATE corella_tables SET stale = 1, missing = 1;",
     )?;
     let entities: Vec<String> = transaction
         .prepare("SELECT entity FROM corella_tables")?

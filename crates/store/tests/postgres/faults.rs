@@ -207,5 +207,10 @@ fn is_whole(server: &StartedPostgres, database: &str) -> bool {
         return count("corella%") == "0";
     }
     let version = server.sql(database, "SELECT value FROM corella_meta WHERE name = 'sidecar'");
-    version == "1" && count("corella_damaged%") == "0"
+    let none = |names: &[&str]| names.iter().all(|names| count(names) == "0");
+    match version.as_str() {
+        "1" => none(&["corella_damaged%", "corella_schemas%"]),
+        "2" => none(&["corella_schemas%"]),
+        _ => false,
+    }
 }

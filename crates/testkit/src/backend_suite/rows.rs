@@ -6,8 +6,11 @@ use bytes::Bytes;
 use corella_manifest::{EntityName, Manifest, Value};
 use corella_query::{Query, QueryTexts};
 use corella_rowdoc::{Projection, RowId, RowKey, Tenant};
-use corella_store::port::{
-    About, Backend, ChangeKind, OutcomeKey, OutcomeWrite, RowWrite, Selected, Seq, Unit, UnitOutcome,
+use corella_store::{
+    port::{
+        About, Backend, ChangeKind, OutcomeKey, OutcomeWrite, RowWrite, Selected, Seq, Unit, UnitOutcome,
+    },
+    schema::{self, Consent},
 };
 use jiff::Timestamp;
 
@@ -38,7 +41,9 @@ pub(super) fn notes() -> Manifest {
 
 /// Brings the tables to `manifest`; says what has to be filled again.
 pub(super) async fn shape(backend: &dyn Backend, manifest: &Manifest) -> Vec<String> {
-    backend.shape(manifest).await.expect("the tables can be brought to the manifest").rebuild
+    let plan = schema::bring(backend, manifest, Consent::Destructive).await;
+    let plan = plan.expect("the tables can be brought to the manifest");
+    plan.fill.iter().map(ToString::to_string).collect()
 }
 
 pub(super) fn key_of(tenant: &str, entity: &str, id: &str) -> RowKey {

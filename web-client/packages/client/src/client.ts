@@ -69,7 +69,7 @@ export class CorellaClient {
     this.#makeApi = async () => {
       // Lists over HTTP need the server anyway: a page that does not use them is smaller.
       const { EntityApi } = await import("./http/api.js");
-      return new EntityApi(address.http, fetchFunction, credentials);
+      return new EntityApi(address.http, fetchFunction, credentials, options.schema?.fingerprint);
     };
     this.#engine = new Engine(options, address, credentials, fetchFunction);
     this.#engine.start();

@@ -2,6 +2,8 @@
 
 export { CorellaClient } from "./client.js";
 export { CorellaError } from "./public/error.js";
+export type * from "./public/edits.js";
+export type * from "./public/schema.js";
 export type * from "./public/types.js";
 export { CREATION_ORIGIN } from "./row/changes.js";
 export { MemoryStorage } from "./storage/memory.js";

@@ -211,7 +211,7 @@ export class Engine {
       return;
     }
     const uplink = new Uplink(
-      { address: this.#address, Socket: this.#Socket, credentials: this.#credentials, fetch: this.#fetch, user: this.#options.user },
+      { address: this.#address, Socket: this.#Socket, credentials: this.#credentials, fetch: this.#fetch, user: this.#options.user, schema: this.#options.schema?.fingerprint },
       {
         statusChanged: () => this.#statusChanged(),
         authorized: () => {

@@ -20,6 +20,8 @@ export interface UplinkOptions {
   readonly fetch: typeof fetch;
   /** Who the stored data belongs to: nothing is sent for anybody else. */
   readonly user: string | undefined;
+  /** The fingerprint of the schema that the app was made for. */
+  readonly schema: string | undefined;
 }
 
 export interface UplinkOwner {
@@ -108,7 +110,7 @@ export class Uplink implements Link {
   #opened(): void {
     this.#renewed = false;
     this.credentials.forget();
-    this.sendText(JSON.stringify({ type: "hello", client: "corella-web/0.1.0" }));
+    this.sendText(JSON.stringify({ type: "hello", client: "corella-web/0.1.0", schema: this.#options.schema }));
     void this.#authorize(() => this.credentials.token());
     this.router.connected();
   }

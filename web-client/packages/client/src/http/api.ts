@@ -18,11 +18,13 @@ export class EntityApi {
   readonly #base: string;
   readonly #fetch: typeof fetch;
   readonly #credentials: Credentials;
+  readonly #schema: string | undefined;
 
-  constructor(base: string, fetchFunction: typeof fetch, credentials: Credentials) {
+  constructor(base: string, fetchFunction: typeof fetch, credentials: Credentials, schema?: string) {
     this.#base = base;
     this.#fetch = fetchFunction;
     this.#credentials = credentials;
+    this.#schema = schema;
   }
 
   async list(entity: string, query: ListQuery): Promise<ListResult> {
@@ -101,6 +103,9 @@ export class EntityApi {
     const headers = new Headers({ accept: "application/json" });
     if (token !== undefined) {
       headers.set("authorization", `Bearer ${token}`);
+    }
+    if (this.#schema !== undefined) {
+      headers.set("corella-schema", this.#schema);
     }
     if (request.idempotencyKey !== undefined) {
       headers.set("idempotency-key", request.idempotencyKey);

@@ -285,6 +285,8 @@ export interface CorellaClientOptions {
   readonly storage?: StoragePort;
   /** Rows that are neither open nor unsent make room for others above so many bytes: 256 MiB unless you say otherwise. */
   readonly storageBytes?: number;
+  /** What `corella codegen ts` has made: the server refuses an app that its schema has left behind, before it writes anything. */
+  readonly schema?: { readonly fingerprint: string };
   /** How tabs find each other. `"alone"` gives every tab a connection of its own. */
   readonly tabs?: TabPlatform | "alone";
 }
