@@ -35,16 +35,16 @@ pub(crate) const TEAM: &str = r#"{
     { "name": "Locked", "fields": [{ "name": "title", "type": "string", "optional": true }] }
   ],
   "policies": [
-    { "name": "owner", "entity": "Project", "allow": "data.owner == auth.userId" },
-    { "name": "members", "entity": "Project", "allowRead": "exists(Member, {project: data.id, user: auth.userId})" },
-    { "name": "owner", "entity": "Member",
+    { "name": "owner of Project", "entity": "Project", "allow": "data.owner == auth.userId" },
+    { "name": "members of Project", "entity": "Project", "allowRead": "exists(Member, {project: data.id, user: auth.userId})" },
+    { "name": "owner of Member", "entity": "Member",
       "allow": "exists(Project, {id: data.project, owner: auth.userId})" },
-    { "name": "members", "entity": "Task",
+    { "name": "members of Task", "entity": "Task",
       "allowRead": "exists(Member, {project: data.project, user: auth.userId})",
       "allowWrite": "exists(Member, {project: data.project, user: auth.userId, role: 'editor'})" },
-    { "name": "author", "entity": "Note", "allow": "data.author == auth.userId" },
-    { "name": "public", "entity": "Note", "allowRead": "data.public" },
-    { "name": "all", "entity": "Payslip", "allowRead": "auth.userId != null", "allowWrite": "auth.hasRole('boss')" }
+    { "name": "author of Note", "entity": "Note", "allow": "data.author == auth.userId" },
+    { "name": "public of Note", "entity": "Note", "allowRead": "data.public" },
+    { "name": "all of Payslip", "entity": "Payslip", "allowRead": "auth.userId != null", "allowWrite": "auth.hasRole('boss')" }
   ]
 }"#;
 

@@ -46,9 +46,9 @@ pub const SAMPLE: &str = r#"{
     }
   ],
   "policies": [
-    { "name": "everybody", "entity": "Note", "allow": "true" },
-    { "name": "everybody", "entity": "User", "allow": "true" },
-    { "name": "everybody", "entity": "Board", "allow": "true" }
+    { "name": "everybody, Note", "entity": "Note", "allow": "true" },
+    { "name": "everybody, User", "entity": "User", "allow": "true" },
+    { "name": "everybody, Board", "entity": "Board", "allow": "true" }
   ]
 }"#;
 
