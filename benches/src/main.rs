@@ -1,7 +1,7 @@
 //! What Corella costs, measured beside what it could cost at least.
 //!
 //! Each figure is the median of several runs, taken in turn (A B A B …), because the machine is noisy; what counts is
-//! the ratio. Each module is one measurement: [`writes`], [`typing`], [`cold`], [`memory`].
+//! the ratio. Each module is one measurement: [`writes`], [`typing`], [`cold`], [`live`], [`memory`].
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
@@ -9,6 +9,7 @@ mod app;
 mod figures;
 
 mod cold;
+mod live;
 mod memory;
 mod postgres;
 mod typing;
@@ -36,6 +37,8 @@ enum Measurement {
     Typing,
     /// Joins of rows that are not in memory, beside reading the blob and sending it.
     Cold,
+    /// Live queries: matching, ordered windows, memory, from a write to the difference.
+    Live,
     /// Start and memory with 100,000 stored rows, and the cache's estimate beside what is resident.
     Memory,
 }
@@ -47,6 +50,7 @@ impl Measurement {
             Self::Postgres => postgres::run(),
             Self::Typing => typing::run(),
             Self::Cold => cold::run(),
+            Self::Live => live::run(),
             Self::Memory => memory::run(),
         }
     }

@@ -17,8 +17,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backup::Backup, check::Check, dev::Dev, export::Export, import::Import, repair::Repair, restore::Restore,
-    serve::Serve, token::Token,
+    backup::Backup, check::Check, dev::Dev, export::Export, import::Import, query::Query, repair::Repair,
+    restore::Restore, serve::Serve, token::Token,
 };
 
 /// Corella: a realtime backend in one binary.
@@ -50,6 +50,7 @@ enum Command {
     Restore(Restore),
     Export(Export),
     Import(Import),
+    Query(Query),
 }
 
 fn main() -> ExitCode {
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         Command::Restore(restore) => restore.run(),
         Command::Export(export) => export.run(),
         Command::Import(import) => import.run(),
+        Command::Query(query) => query.run(),
     };
     match outcome {
         Ok(code) => code,

@@ -7,6 +7,7 @@ pub(crate) mod dev;
 pub(crate) mod export;
 pub(crate) mod import;
 mod location;
+pub(crate) mod query;
 pub(crate) mod repair;
 pub(crate) mod restore;
 pub(crate) mod serve;
