@@ -13,7 +13,7 @@ use corella_query::{
 };
 use corella_rowdoc::{RowId, RowKey, Tenant};
 use corella_store::{
-    Author, CommitSink, RowChange, SourceId, Store, StoreOptions, Write,
+    Access, Author, CommitSink, RowChange, SourceId, Store, StoreOptions, Write,
     port::Seq,
     sqlite::{Durability, SqliteBackend},
 };
@@ -179,6 +179,8 @@ fn subscription(store: &Store, outbox: &Arc<Outbox>, follower: usize) -> NewSubs
         reference: format!("q{follower}"),
         tenant: Tenant::none(),
         query: Query::read(&store.manifest(), &query(follower)).unwrap(),
+        memberships: Vec::new(),
+        looked_up_at: Seq::ZERO,
         since: None,
     }
 }
@@ -189,9 +191,9 @@ async fn insert(store: &Store, row: usize, fields: Json) -> i64 {
         entity: EntityName::new("Task").unwrap(),
         id: RowId::new(&format!("r{row}")).unwrap(),
     };
-    let author = Author { user: "ada".into(), source: None };
+    let author = Author { user: "ada".into(), access: Access::Everything, source: None };
     let change = RowChange::Insert(crate::app::fields(fields));
-    let write = Write { key, change, author, wants_row: false, idempotency: None };
+    let write = Write { key, change, author, wants_row: false, idempotency: None, message: None };
     store.write(write).await.unwrap().seq.0
 }
 
