@@ -1,7 +1,7 @@
 //! What Corella costs, measured beside what it could cost at least.
 //!
 //! Each figure is the median of several runs, taken in turn (A B A B …), because the machine is noisy; what counts is
-//! the ratio. Each module is one measurement: [`writes`], [`typing`], [`cold`], [`refill`], [`memory`].
+//! the ratio. Each module is one measurement: [`writes`], [`typing`], [`cold`], [`refill`], [`live`], [`memory`].
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
@@ -9,6 +9,7 @@ mod app;
 mod figures;
 
 mod cold;
+mod live;
 mod memory;
 mod postgres;
 mod refill;
@@ -39,6 +40,8 @@ enum Measurement {
     Cold,
     /// Filling a table again from its documents, beside inserting the same lines.
     Refill,
+    /// Live queries: matching, ordered windows, memory, from a write to the difference.
+    Live,
     /// Start and memory with 100,000 stored rows, and the cache's estimate beside what is resident.
     Memory,
 }
@@ -51,6 +54,7 @@ impl Measurement {
             Self::Typing => typing::run(),
             Self::Cold => cold::run(),
             Self::Refill => refill::run(),
+            Self::Live => live::run(),
             Self::Memory => memory::run(),
         }
     }

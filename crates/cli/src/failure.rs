@@ -91,6 +91,12 @@ pub(crate) enum Failure {
     /// The database fails a write.
     #[error("failed to {what}")]
     Write { what: &'static str, source: Arc<BackendError> },
+    /// A server cannot be reached.
+    #[error("failed to reach the server at {address}")]
+    Unreached { address: String, source: Box<dyn Error + Send + Sync> },
+    /// A server refuses a request.
+    #[error("the server refused: {0}")]
+    Refused(String),
     /// The process itself fails.
     #[error("failed to {what}")]
     Process { what: &'static str, source: io::Error },
@@ -128,7 +134,7 @@ impl Failure {
     }
 
     /// The exit code: 3 for the manifest, 4 for the data folder or the database, 5 for the address, 6 for a
-    /// file of rows, 70 for anything else.
+    /// file of rows, 1 for what a server refuses, 70 for anything else.
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::ManifestFile { .. } | Self::Manifest { .. } => 3,
@@ -144,7 +150,8 @@ impl Failure {
             Self::NotEmpty(_) | Self::Database { .. } | Self::Read { .. } | Self::Write { .. } => 4,
             Self::File { .. } | Self::Archive { .. } | Self::BadRow { .. } => 6,
             Self::UnknownEntities { .. } | Self::OtherApp { .. } => 6,
-            Self::Listen { .. } => 5,
+            Self::Listen { .. } | Self::Unreached { .. } => 5,
+            Self::Refused(_) => 1,
             Self::Start { source: StartError::Thread(_), .. } | Self::Token(_) | Self::Process { .. } => 70,
         })
     }

@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     backup::Backup, check::Check, codegen::Codegen, dev::Dev, export::Export, import::Import,
-    migrate::Migrate, repair::Repair, reproject::Reproject, restore::Restore, serve::Serve, token::Token,
+    migrate::Migrate, query::Query, repair::Repair, reproject::Reproject, restore::Restore, serve::Serve, token::Token,
 };
 
 /// Corella: a realtime backend in one binary.
@@ -53,6 +53,7 @@ enum Command {
     Export(Export),
     Import(Import),
     Codegen(Codegen),
+    Query(Query),
 }
 
 fn main() -> ExitCode {
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         Command::Export(export) => export.run(),
         Command::Import(import) => import.run(),
         Command::Codegen(codegen) => codegen.run(),
+        Command::Query(query) => query.run(),
     };
     match outcome {
         Ok(code) => code,

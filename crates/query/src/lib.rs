@@ -32,6 +32,7 @@ mod column;
 mod compare;
 mod cursor;
 mod error;
+mod explain;
 mod filter;
 mod fingerprint;
 pub mod maintain;

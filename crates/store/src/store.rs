@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use corella_manifest::{Entity, EntityName, Manifest};
-use corella_query::{ColumnMask, Query, QueryParts};
+use corella_query::{ColumnMask, Dialect, Query, QueryParts};
 use corella_rowdoc::{Change, PeerId, Projection, RowDoc, RowKey, Tenant};
 use serde_json::json;
 use tokio::sync::{RwLock, Semaphore, oneshot};
@@ -335,6 +335,12 @@ impl Store {
     /// [`ReadError`] when the database fails.
     pub async fn last_seq(&self) -> Result<Seq, ReadError> {
         Ok(self.0.backend.last_seq().await?)
+    }
+
+    /// The SQL in which the database is asked.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.0.backend.dialect()
     }
 
     /// The epoch of the database; a cursor of another epoch means nothing here.

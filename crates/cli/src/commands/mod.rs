@@ -9,6 +9,7 @@ pub(crate) mod export;
 pub(crate) mod import;
 mod location;
 pub(crate) mod migrate;
+pub(crate) mod query;
 pub(crate) mod repair;
 pub(crate) mod reproject;
 pub(crate) mod restore;

@@ -27,11 +27,14 @@ pub(super) struct RowChange {
     pub(super) mask: ColumnMask,
 }
 
+/// What a query asks for, as a hash that nobody can make collide: whoever shares a query sees its rows.
+pub(super) type Identity = [u8; 32];
+
 /// One query that is kept true.
 pub(super) struct LiveQuery {
     pub(super) id: QueryId,
     pub(super) tenant: Tenant,
-    pub(super) identity: Arc<str>,
+    pub(super) identity: Identity,
     pub(super) query: Query,
     /// The rows on whose being there the query's restriction depends.
     pub(super) memberships: Vec<(EntityName, Filter)>,

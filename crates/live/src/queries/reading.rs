@@ -74,7 +74,7 @@ impl Registry {
         }
         let before = query.bytes;
         let rows: Vec<Image> = rows.into_iter().filter_map(|row| Image::of_table(row, seq)).collect();
-        query.bytes = rows.iter().map(Image::weight).sum::<usize>() + query.identity.len() + 1_024;
+        query.bytes = rows.iter().map(Image::weight).sum::<usize>() + 2_048;
         query.read_at = seq;
         match &mut query.answer {
             Some(answer) => {

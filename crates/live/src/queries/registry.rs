@@ -23,6 +23,7 @@ use corella_wire::{
     ErrorCode,
     control::{ErrorReply, ServerMessage, Since},
 };
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{
@@ -30,7 +31,7 @@ use super::{
     answer::{Answer, Extent},
     counters::{Count, LiveCounters},
     limits::LiveLimits,
-    query::{Kept, LiveQuery, Subscription, Waiting},
+    query::{Identity, Kept, LiveQuery, Subscription, Waiting},
 };
 use crate::outbox::Outbox;
 
@@ -68,7 +69,7 @@ pub(super) struct Registry {
     pub(super) dependents: HashMap<(Tenant, EntityName), Vec<QueryId>>,
     /// When rows of an entity changed last, as far as it was taken in.
     pub(super) last_changes: HashMap<(Tenant, EntityName), Seq>,
-    by_identity: HashMap<(Tenant, Arc<str>), QueryId>,
+    by_identity: HashMap<(Tenant, Identity), QueryId>,
     tenants: HashMap<Tenant, Usage>,
     idle: VecDeque<(Instant, QueryId)>,
     next_query: u64,
@@ -97,6 +98,8 @@ pub(super) struct Entity {
 pub(super) struct Connection {
     pub(super) outbox: Arc<Outbox>,
     pub(super) subscriptions: HashMap<Arc<str>, QueryId>,
+    /// Those of them that wait for a whole answer.
+    pub(super) pending: HashSet<Arc<str>>,
 }
 
 /// What one tenant takes.
@@ -217,10 +220,11 @@ impl Registry {
         let reference: Arc<str> = reference.into();
         let source = outbox.source();
         let most = self.limits.subscriptions;
-        let connection = self
-            .connections
-            .entry(source)
-            .or_insert_with(|| Connection { outbox, subscriptions: HashMap::new() });
+        let connection = self.connections.entry(source).or_insert_with(|| Connection {
+            outbox,
+            subscriptions: HashMap::new(),
+            pending: HashSet::new(),
+        });
         if connection.subscriptions.contains_key(&reference) {
             let detail =
                 format!("expected a ref of its own for each query, found {reference:?} a second time");
@@ -235,8 +239,8 @@ impl Registry {
             [] => query.identity(),
             some => format!("{} {some:?}", query.identity()),
         };
-        let identity: Arc<str> = identity.into();
-        let place = (tenant.clone(), Arc::clone(&identity));
+        let identity: Identity = Sha256::digest(identity).into();
+        let place = (tenant.clone(), identity);
         let id = match self.by_identity.get(&place) {
             Some(id) => *id,
             None => {
@@ -247,6 +251,7 @@ impl Registry {
         };
         if let Some(connection) = self.connections.get_mut(&source) {
             connection.subscriptions.insert(Arc::clone(&reference), id);
+            connection.pending.insert(Arc::clone(&reference));
         }
         let kept = match since {
             Some(since) if since.epoch == self.store.epoch() => Kept::Unsure(since),
@@ -264,7 +269,7 @@ impl Registry {
     fn add(
         &mut self,
         tenant: Tenant,
-        identity: Arc<str>,
+        identity: Identity,
         query: corella_query::Query,
         memberships: Vec<(EntityName, Filter)>,
     ) -> Result<QueryId, Refused> {
@@ -338,6 +343,7 @@ impl Registry {
     pub(super) fn unsubscribe(&mut self, source: SourceId, reference: &str) {
         let Some(connection) = self.connections.get_mut(&source) else { return };
         let Some((reference, query)) = connection.subscriptions.remove_entry(reference) else { return };
+        connection.pending.remove(&reference);
         if connection.subscriptions.is_empty() {
             self.connections.remove(&source);
         }
@@ -365,6 +371,7 @@ impl Registry {
         for Subscription { source, reference } in followers.chain(waiting) {
             let Some(connection) = self.connections.get_mut(&source) else { continue };
             connection.subscriptions.remove(&reference);
+            connection.pending.remove(&reference);
             refuse(&connection.outbox, &reference, refused);
             if connection.subscriptions.is_empty() {
                 self.connections.remove(&source);
@@ -386,7 +393,7 @@ impl Registry {
                 }
             }
         }
-        self.by_identity.remove(&(query.tenant.clone(), Arc::clone(&query.identity)));
+        self.by_identity.remove(&(query.tenant.clone(), query.identity));
         if let Some(usage) = self.tenants.get_mut(&query.tenant) {
             usage.queries -= 1;
             usage.bytes = usage.bytes.saturating_sub(query.bytes);

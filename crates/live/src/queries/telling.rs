@@ -27,6 +27,10 @@ impl Registry {
         let mut unsettled = Vec::new();
         for id in std::mem::take(&mut self.dirty) {
             let Some(query) = self.queries.get_mut(&id) else { continue };
+            // What is read for the first time comes back here once it is.
+            if query.answer.is_none() {
+                continue;
+            }
             if !query.is_settled(self.position) {
                 unsettled.push(id);
                 continue;
@@ -71,7 +75,7 @@ impl Registry {
         let mut asked = Vec::new();
         for Waiting { subscription, kept } in std::mem::take(&mut query.waiting) {
             let Subscription { source, reference } = &subscription;
-            let Some(connection) = self.connections.get(source) else { continue };
+            let Some(connection) = self.connections.get_mut(source) else { continue };
             match kept {
                 Kept::Nothing => {
                     let rows = whole.get_or_insert_with(|| answer.encode(&query.query));
@@ -100,6 +104,7 @@ impl Registry {
                     continue;
                 }
             }
+            connection.pending.remove(reference);
             query.followers.push(Follower { subscription, standing: Standing::Current });
         }
         for (subscription, since) in asked {
@@ -109,7 +114,7 @@ impl Registry {
 
     /// Has a connection that cannot take more catch up with an answer once its outbox drains.
     fn fall_behind(&mut self, source: SourceId, reference: &Arc<str>) {
-        let Some(connection) = self.connections.get(&source) else { return };
+        let Some(connection) = self.connections.get_mut(&source) else { return };
         let Some(query) = connection.subscriptions.get(reference).and_then(|id| self.queries.get_mut(id))
         else {
             return;
@@ -122,6 +127,7 @@ impl Registry {
             && follower.standing == Standing::Current
         {
             follower.standing = Standing::Behind;
+            connection.pending.insert(Arc::clone(reference));
             connection.outbox.push_live_behind(Arc::clone(reference));
             metrics::counter!("corella_live_behind_total").increment(1);
         }
@@ -148,19 +154,13 @@ impl Registry {
         let awaiting = std::mem::take(&mut self.awaiting);
         for (outbox, reference, seq) in awaiting {
             let connection = self.connections.get(&outbox.source());
-            let mut followed = connection.into_iter().flat_map(|known| known.subscriptions.values());
-            let all_told = followed.all(|id| {
-                self.queries.get(id).is_none_or(|query| {
-                    let is_behind = |told: &Follower| {
-                        told.subscription.source == outbox.source() && told.standing == Standing::Behind
-                    };
-                    query.is_settled(self.position)
-                        && !self.dirty.contains(id)
-                        && query.waiting.is_empty()
-                        && !query.followers.iter().any(is_behind)
-                })
-            });
-            if seq <= self.position && all_told {
+            let is_pending = connection.is_some_and(|known| !known.pending.is_empty());
+            let is_unsettled = |id: &QueryId| {
+                let followers = self.queries.get(id).into_iter().flat_map(|query| &query.followers);
+                followers.into_iter().any(|told| told.subscription.source == outbox.source())
+            };
+            let all_told = seq <= self.position && !is_pending && !self.dirty.iter().any(is_unsettled);
+            if all_told {
                 let reached = Reached { reference, seq: number(seq) };
                 outbox.push_text(ServerMessage::Reached(reached).encode());
             } else {

@@ -128,7 +128,8 @@ impl Follower {
     fn hear(&mut self, text: &str) -> Option<String> {
         match serde_json::from_str(text).unwrap() {
             ServerMessage::Snapshot(Snapshot { reference, seq, epoch, rows, cursor: _ }) => {
-                let answer = self.answers.entry(reference).or_default();
+                // What was under way when the query was let go of.
+                let Some(answer) = self.answers.get_mut(&reference) else { return None };
                 answer.snapshots += 1;
                 (answer.rows, answer.seq, answer.epoch) = (rows, seq, epoch);
             }

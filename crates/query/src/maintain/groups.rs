@@ -251,7 +251,7 @@ impl Tally {
                 sum.add(*float);
             }
             (Self::Values(values), value) => {
-                *values.entry(GroupKey([value.clone()].into())).or_default() += 1
+                *values.entry(GroupKey([value.clone()].into())).or_default() += 1;
             }
             (Self::Ints { .. } | Self::Floats { .. }, _) => {}
         }

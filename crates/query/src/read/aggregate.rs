@@ -150,18 +150,17 @@ fn group_terms(entity: &Entity, json: &Json) -> Result<Vec<GroupTerm>, QueryErro
         terms.push(term);
         Ok(())
     };
-    match json {
-        Json::Array(items) if items.len() > MOST => {
-            return Err(malformed(&path, &format!("at most {MOST} columns"), json));
-        }
-        Json::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                path.push_index(index);
-                add(item, &path)?;
-                path.pop();
-            }
-        }
-        single => add(single, &path)?,
+    let Json::Array(items) = json else {
+        add(json, &path)?;
+        return Ok(terms);
+    };
+    if items.len() > MOST {
+        return Err(malformed(&path, &format!("at most {MOST} columns"), json));
+    }
+    for (index, item) in items.iter().enumerate() {
+        path.push_index(index);
+        add(item, &path)?;
+        path.pop();
     }
     Ok(terms)
 }

@@ -3,7 +3,7 @@
 use corella_query::{Dialect, QueryTexts};
 use serde_json::json;
 
-use crate::fixture::{parse_texts, row};
+use crate::fixture::{parse, parse_texts, row};
 
 fn statement(entity: &str, dialect: Dialect, where_: &str, order_by: &str, follows: bool) -> String {
     let mut texts = QueryTexts { where_: Some(where_), order_by: Some(order_by), ..QueryTexts::default() };
@@ -40,4 +40,17 @@ fn postgres() {
 fn an_open_entity_gives_its_whole_value_last() {
     let query = parse_texts("Board", QueryTexts::default()).expect("the query is valid");
     insta::assert_snapshot!(query.to_statement(Dialect::Sqlite, "acme").text, @r#"SELECT r."id", r."title", r."value" FROM "Board" AS r WHERE r."corella_tenant" = ?1 ORDER BY r."id" ASC LIMIT ?2"#);
+}
+
+#[test]
+fn a_query_says_how_it_is_answered() {
+    let explained =
+        |where_| parse(where_, json!("count"), 5, None).expect("the query is valid").explain(Dialect::Sqlite);
+    let indexed = explained(json!({"author": "u1", "count": {"$gte": 1}, "title": {"$like": "a%"}}));
+    assert_eq!(
+        indexed["live"],
+        json!({"found": "index", "index": [{"equal": ["author"], "within": "count"}]}),
+    );
+    assert!(indexed["sql"].as_str().is_some_and(|sql| sql.starts_with("SELECT ")), "{indexed}");
+    assert_eq!(explained(json!({"title": {"$like": "a%"}}))["live"], json!({"found": "scan", "index": []}));
 }

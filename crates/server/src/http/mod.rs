@@ -43,6 +43,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/entities/{entity}/{id}/blame", get(history::blame))
         .route("/api/entities/{entity}/{id}/revert", post(history::revert))
         .route("/api/query", post(queries::query))
+        .route("/api/query/explain", post(queries::explain))
         .route("/api/live", get(live::follow))
         .route("/api/transactions", post(transactions::transact))
         .layer(DefaultBodyLimit::max(MOST_JSON))

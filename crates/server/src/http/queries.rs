@@ -1,4 +1,4 @@
-//! One query, answered once.
+//! One query, answered once, and how it is answered.
 
 use std::sync::Arc;
 
@@ -27,4 +27,14 @@ pub(super) async fn query(
     let SeenPage { rows, cursor, seq } = app.store.list(&caller.tenant, &caller.access(), &query).await?;
     let rows: Vec<Map<String, Json>> = rows.iter().map(|row| row.show(&query)).collect();
     Ok(JsonBody(json!({ "rows": rows, "cursor": cursor, "seq": seq.0, "epoch": epoch })))
+}
+
+/// `POST /api/query/explain`
+pub(super) async fn explain(
+    State(app): State<Arc<App>>,
+    Caller(_): Caller,
+    JsonObject(query): JsonObject,
+) -> Result<JsonBody<Json>, Failure> {
+    let query = Query::read(&app.manifest(), &Json::Object(query))?;
+    Ok(JsonBody(query.explain(app.store.dialect())))
 }
