@@ -12,7 +12,7 @@ const binary = process.env["CORELLA_BIN"] ?? join(project, "target/debug/corella
 /** How long the server may take to begin to listen, or to end when it is asked to. */
 const patienceMilliseconds = 20_000;
 
-export type Manifest = "board" | "history" | "notes" | "open";
+export type Manifest = "board" | "history" | "kinds" | "notes" | "open";
 
 interface Running {
   readonly process: ChildProcess;

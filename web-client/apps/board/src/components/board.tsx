@@ -57,7 +57,6 @@ export function Board({ client, person, onSignOut }: BoardProps) {
         <People people={people} />
       </TopBar>
       <main className="board" aria-label="Board">
-        <h1 className="visually-hidden">Board</h1>
         <p className="visually-hidden" id="carry-help">
           Enter opens the card. Space lifts it, then the arrow keys move it.
         </p>
