@@ -49,10 +49,10 @@ test("cards, their order and the counts reach the other page and the table", asy
   const [ada, bob] = await Promise.all([arrive("ada"), arrive("bob")]);
   await add(ada, "to-do", "Bread", "Coffee", "Plants");
   await expect.poll(() => titles(bob, "to-do")).toEqual(["Bread", "Coffee", "Plants"]);
-  expect(await count(bob, "to-do")).toBe("3");
+  await expect.poll(() => count(bob, "to-do")).toBe("3");
   await card(bob, "Bread").dragTo(column(bob, "doing"));
   await expect.poll(() => titles(ada, "doing")).toEqual(["Bread"]);
-  expect([await count(ada, "to-do"), await count(ada, "doing")]).toEqual(["2", "1"]);
+  await expect.poll(async () => [await count(ada, "to-do"), await count(ada, "doing")]).toEqual(["2", "1"]);
   await card(bob, "Plants").dragTo(card(bob, "Coffee"), { targetPosition: { x: 40, y: 4 } });
   await expect.poll(() => titles(ada, "to-do")).toEqual(["Plants", "Coffee"]);
   await expect.poll(() => sqlite(server, "select title, \"column\", author from Card order by title")).toEqual(["Bread|doing|ada", "Coffee|to-do|ada", "Plants|to-do|ada"]);

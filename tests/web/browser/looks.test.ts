@@ -3,6 +3,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { expectAccessible } from "../support/axe.js";
 import { launch, type Looks, sameText, Visitor } from "../support/browser.js";
 import { Server } from "../support/server.js";
 
@@ -32,6 +33,7 @@ describe.each(all)("$device, $colorScheme", (looks) => {
     await stranger.page.getByRole("textbox").waitFor();
     expect(await overflows(stranger)).toBe(false);
     await stranger.screenshot(name("1-sign-in"));
+    await expectAccessible(stranger.page);
     await stranger.page.getByRole("textbox").fill("grace");
     await stranger.press("Enter");
     await stranger.status("online");
@@ -55,6 +57,7 @@ describe.each(all)("$device, $colorScheme", (looks) => {
     await ada.entry(id).waitFor();
     expect(await overflows(ada)).toBe(false);
     await ada.screenshot(name("2-list"));
+    await expectAccessible(ada.page);
 
     await ada.openNote(id);
     await sameText(ada, bob);
@@ -63,6 +66,7 @@ describe.each(all)("$device, $colorScheme", (looks) => {
     await expect.poll(() => ada.cursors()).toEqual(["bob"]);
     expect(await overflows(ada)).toBe(false);
     await ada.screenshot(name("3-note"));
+    await expectAccessible(ada.page);
 
     await bob.move("Shift+Home");
     await expect.poll(() => ada.page.locator(".remote-selection").count()).toBeGreaterThan(0);
@@ -75,6 +79,7 @@ describe.each(all)("$device, $colorScheme", (looks) => {
     await ada.find("delete-note").click();
     await ada.find("notice-action").waitFor();
     await ada.screenshot(name("5-deleted"));
+    await expectAccessible(ada.page);
     await bob.find("restore-note").waitFor();
   });
 });

@@ -26,7 +26,7 @@ function buildProbe(): Promise<string> {
           { find: /^loro-crdt\/web\//, replacement: `${join(dependencies, "loro-crdt/web")}/` },
         ],
       },
-      build: { outDir: folder, emptyOutDir: true, target: "es2022", assetsInlineLimit: 0, rollupOptions: { input: source, output: { entryFileNames: "page.js", assetFileNames: "[name][extname]" } } },
+      build: { outDir: folder, emptyOutDir: true, target: "es2022", assetsInlineLimit: 0, rollupOptions: { input: source, output: { entryFileNames: "page.js", chunkFileNames: "[name]-[hash].js", assetFileNames: "[name][extname]" } } },
     });
     return folder;
   })();

@@ -12,7 +12,8 @@ const binary = process.env["CORELLA_BIN"] ?? join(project, "target/debug/corella
 /** How long the server may take to begin to listen, or to end when it is asked to. */
 const patienceMilliseconds = 20_000;
 
-export type Manifest = "board" | "history" | "notes" | "open";
+/** One of the examples, or the path of a file. */
+export type Manifest = "board" | "history" | "kinds" | "notes" | "open" | `/${string}`;
 
 interface Running {
   readonly process: ChildProcess;
@@ -106,7 +107,7 @@ export class Server {
   }
 
   async #spawn(port: number): Promise<Running> {
-    const manifest = join(project, `schema/examples/${this.#manifest}.json`);
+    const manifest = this.#manifest.includes("/") ? this.#manifest : join(project, `schema/examples/${this.#manifest}.json`);
     const child = spawn(binary, ["dev", "--manifest", manifest, "--data", this.data, "--listen", `127.0.0.1:${port}`], {
       cwd: project,
       stdio: ["ignore", "pipe", "pipe"],

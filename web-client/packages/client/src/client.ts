@@ -193,7 +193,7 @@ export class CorellaClient {
     const api = (this.#api ??= this.#makeApi());
     return api.catch((cause: unknown) => {
       this.#api = undefined;
-      throw new CorellaError("unreachable", "A part of this page could not be loaded. Check that there is a network.", { cause });
+      throw new CorellaError("unreachable", "A part of this page could not be loaded. Is there a network?", { cause });
     });
   }
 

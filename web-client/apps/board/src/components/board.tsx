@@ -6,6 +6,7 @@ import { useField, usePresence, useRow, useStatus } from "@corella/react";
 import { useEffect, useMemo, useState } from "react";
 
 import { useCards } from "../hooks/use-cards";
+import { useCounts } from "../hooks/use-counts";
 import { useCarrying } from "../hooks/use-carrying";
 import { boardEntity, boardId, cardsIn, columnsOf, newId, seedBoard } from "../model/board";
 import { CardDialog } from "./card-dialog";
@@ -24,6 +25,7 @@ export function Board({ client, person, onSignOut }: BoardProps) {
   const columns = useMemo(() => columnsOf(columnField.value), [columnField.value]);
   const order = useMemo(() => orderField.value.filter((id) => typeof id === "string"), [orderField.value]);
   const { cards, store, failure, isLoading } = useCards(client);
+  const counts = useCounts(cards);
   const carrying = useCarrying(live?.row, columns, cards, order, store);
   const [openId, setOpenId] = useState<string>();
   const sync = useStatus();
@@ -57,7 +59,6 @@ export function Board({ client, person, onSignOut }: BoardProps) {
         <People people={people} />
       </TopBar>
       <main className="board" aria-label="Board">
-        <h1 className="visually-hidden">Board</h1>
         <p className="visually-hidden" id="carry-help">
           Enter opens the card. Space lifts it, then the arrow keys move it.
         </p>
@@ -75,6 +76,7 @@ export function Board({ client, person, onSignOut }: BoardProps) {
             key={column.id}
             column={column}
             cards={cardsIn(column.id, cards, order)}
+            count={counts(column.id)}
             others={others}
             carrying={carrying}
             isLoading={isLoading}

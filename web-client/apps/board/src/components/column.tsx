@@ -10,6 +10,7 @@ import { CardView } from "./card";
 interface ColumnViewProps {
   readonly column: Column;
   readonly cards: readonly Card[];
+  readonly count: number;
   readonly others: readonly { readonly person: Person; readonly card: unknown }[];
   readonly carrying: Carrying;
   readonly isLoading: boolean;
@@ -19,7 +20,7 @@ interface ColumnViewProps {
   readonly onMove: (step: -1 | 1) => void;
 }
 
-export function ColumnView({ column, cards, others, carrying, isLoading, onOpen, onAdd, onRename, onMove }: ColumnViewProps) {
+export function ColumnView({ column, cards, count, others, carrying, isLoading, onOpen, onAdd, onRename, onMove }: ColumnViewProps) {
   const heading = useId();
   const isTarget = carrying.spot?.column === column.id;
   const over = (before: string | undefined) => (event: DragEvent) => {
@@ -55,8 +56,8 @@ export function ColumnView({ column, cards, others, carrying, isLoading, onOpen,
           {column.title}
         </h2>
         <input className="column-title" aria-label={`Name of the column ${column.title}`} value={column.title} onChange={(event) => onRename(event.target.value)} />
-        <span className="column-count" aria-label={`${cards.length} ${cards.length === 1 ? "card" : "cards"}`} role="img" data-testid="count">
-          {cards.length}
+        <span className="column-count" aria-label={`${count} ${count === 1 ? "card" : "cards"}`} role="img" data-testid="count">
+          {count}
         </span>
         <button type="button" className="button-icon" aria-label={`Move ${column.title} to the left`} onClick={() => onMove(-1)}>
           <Icon name="back" />

@@ -28,6 +28,7 @@ interface TopBarProps {
 export function TopBar({ name, back, children, sync, row, offline, person, onOffline, onSignOut }: TopBarProps) {
   return (
     <header className="top-bar">
+      <h1 className="visually-hidden">{name}</h1>
       {back !== undefined && (
         <a className="top-bar-back" href={back}>
           <Icon name="back" />

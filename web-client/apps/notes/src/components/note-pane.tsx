@@ -20,9 +20,9 @@ interface NotePaneProps {
 
 export function NotePane(props: NotePaneProps) {
   return (
-    <main className="note-pane" aria-label="Note">
+    <section className="note-pane" aria-label="Note">
       {content(props)}
-    </main>
+    </section>
   );
 }
 

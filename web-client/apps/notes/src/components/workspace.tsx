@@ -51,23 +51,25 @@ export function Workspace({ client, person, onSignOut }: WorkspaceProps) {
         onOffline={(next) => client.setOffline(next)}
         onSignOut={onSignOut}
       />
-      <NoteList
-        {...list}
-        notes={notes}
-        openId={openId}
-        offline={offline}
-        onCreate={() => void actions.create()}
-      />
-      <NotePane
-        key={openId}
-        isChosen={openId !== undefined}
-        opened={opened}
-        live={live}
-        status={rowStatus}
-        person={person}
-        offline={offline}
-        actions={actions}
-      />
+      <main>
+        <NoteList
+          {...list}
+          notes={notes}
+          openId={openId}
+          offline={offline}
+          onCreate={() => void actions.create()}
+        />
+        <NotePane
+          key={openId}
+          isChosen={openId !== undefined}
+          opened={opened}
+          live={live}
+          status={rowStatus}
+          person={person}
+          offline={offline}
+          actions={actions}
+        />
+      </main>
       <Notice notice={notice} onDismiss={dismiss} />
     </div>
   );

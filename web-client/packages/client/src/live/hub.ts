@@ -163,6 +163,11 @@ export class LiveHub implements Extension {
     }
   }
 
+  /** Forgets the answers that this device keeps; those that are followed are kept again with their next change. */
+  forget(): Promise<void> {
+    return this.#kept.clear();
+  }
+
   /** Resolves when all answers have this change in them. */
   reached(seq: number): Promise<void> {
     return new Promise((resolve, reject) => {

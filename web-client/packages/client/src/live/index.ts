@@ -37,6 +37,20 @@ export function scope(client: CorellaClient, query: Query): Scope {
   });
 }
 
+/**
+ * Gives up what this device keeps of the server, for a replica that is in doubt: rows and answers are fetched anew as they are
+ * used. Rows with unsent edits, open rows, queued mutations and refused work stay. Resolves with the number of rows that went.
+ */
+export async function resetReplica(client: CorellaClient): Promise<number> {
+  const { keeper, rows } = engineOf(client);
+  const hub = hubOf(client);
+  await keeper.flushed();
+  const clean = (await keeper.storage.rows()).filter(({ key, hasUnsent }) => !hasUnsent && !rows.open.has(key));
+  await keeper.write(...clean.map(({ key }) => ({ type: "evict", key }) as const));
+  await hub.forget();
+  return clean.length;
+}
+
 function hubOf(client: CorellaClient): LiveHub {
   return engineOf(client).extended((host) => new LiveHub(host));
 }

@@ -65,6 +65,13 @@ export class KeptAnswers {
     }
   }
 
+  /** Forgets all answers. */
+  async clear(): Promise<void> {
+    this.#waiting.clear();
+    const known = JSON.parse((await this.#storage.recall(LIST)) ?? "[]") as string[];
+    await this.#storage.write([...known.map((key) => ({ type: "forget", name: nameOf(key) }) as const), { type: "forget", name: LIST }]);
+  }
+
   close(): void {
     this.#closed = true;
     void this.flush();

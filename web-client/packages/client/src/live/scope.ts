@@ -80,6 +80,18 @@ export class Scope {
     }
   }
 
+  /**
+   * Fetches all documents of the scope anew, whatever the device has of them: for copies that are in doubt. What is unsent, or
+   * open somewhere, stays and is brought in step by its version.
+   */
+  async reset(): Promise<void> {
+    for (const { id } of this.answer.rows) {
+      await this.#host.evict(rowKey(this.query.from, id));
+      this.#waiting.add(id);
+    }
+    this.#next();
+  }
+
   /** What is here stays, and is not kept up to date any more. */
   close(): void {
     this.#closed = true;

@@ -17,7 +17,7 @@ import { covers, decodeVersion } from "./versions.js";
 
 const SEEDED_BY_OTHERS: RefusalDetail = {
   code: ALREADY_SEEDED,
-  message: "Somebody else has filled this document, and what was written here on top of its beginning has no place in it.",
+  message: "Somebody else has filled this document, which has no place for what was written here.",
 };
 
 const EMPTY_VERSION = Uint8Array.of(0);

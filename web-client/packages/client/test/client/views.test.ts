@@ -45,8 +45,10 @@ test("a list of closed rows reads no documents once it is quiet, and those that 
   // A page that ended before it was quiet left a change without a view.
   await client.close();
   const doc = new LoroDoc();
+  doc.importBatch([...((await storage.load(rowKey("Note", "b")))?.parts ?? [])]);
+  const before = doc.oplogVersion();
   doc.getMap("row").set("title", "b, changed");
-  await storage.write([{ type: "append", key: rowKey("Note", "b"), part: doc.export({ mode: "update" }) }]);
+  await storage.write([{ type: "append", key: rowKey("Note", "b"), part: doc.export({ mode: "update", from: before }) }]);
   const again = openClient(server.url, { storage });
   expect(await titles(again)).toEqual(["a", "b, changed", "c"]);
   expect(storage.documentsRead).toBe(1);
