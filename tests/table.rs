@@ -37,7 +37,7 @@ async fn a_stranger_reads_what_people_see() {
         .unwrap()
         .collect::<Result<_, _>>()
         .unwrap();
-    assert_eq!(rows, ["first|1|-|-", "second|-|5|plain text"]);
+    assert_eq!(rows, ["first|1|-|-", "second|0|5|plain text"]);
     // Declared types, and the indexes that were asked for.
     let columns: String = database
         .query_row(

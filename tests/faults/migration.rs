@@ -49,7 +49,8 @@ async fn of_an_older_database() {
         let database = Connection::open(installation.database()).unwrap();
         database
             .execute_batch(
-                "drop table corella_damaged; drop table corella_schemas; \
+                "drop table corella_damaged; drop table corella_history; drop table corella_schemas; \
+                 alter table corella_tail drop column about; alter table corella_tail drop column ends; \
                  alter table corella_tables drop column missing; pragma user_version = 1",
             )
             .unwrap();

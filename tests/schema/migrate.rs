@@ -22,7 +22,31 @@ async fn a_plan_says_what_happens_and_changes_nothing() {
     ");
     installation.write_manifest(&after());
     let plan = installation.run(&["migrate", "plan"]).await;
-    assert_snapshot!(told(&plan), @"");
+    assert_snapshot!(told(&plan), @r#"
+    exit code 1
+    safe         rename the entity Task to Todo: its rows and its table take the new name
+    safe         rename the field Todo.title to heading: its column takes the new name, documents keep the key that they have
+    destructive  remove the field Todo.place (string): its column goes, its values stay in the documents and can come back with it
+    rebuild      add the field Todo.notes (richtext): its column is filled from the documents
+    rebuild      make the field Todo.state enum(open,done), which was string: its values are converted when they are read
+    rebuild      make the field Todo.effort int, which was string: its values are converted when they are read
+    rebuild      make the field Todo.votes int with `crdt: counter`, which was int: its values are read as they are
+    safe         remove the index Todo.by_state
+    safe         add the unique index Todo.by_heading over heading: refused while two rows agree in them
+
+    In one transaction:
+      ALTER TABLE "Task" RENAME TO "Todo";
+      ALTER TABLE "Todo" RENAME COLUMN "title" TO "heading";
+      DROP INDEX "corella_Task_index_by_state_2f11e1f4";
+      ALTER TABLE "Todo" DROP COLUMN "effort";
+      ALTER TABLE "Todo" DROP COLUMN "place";
+      ALTER TABLE "Todo" ADD COLUMN "effort" INTEGER;
+      ALTER TABLE "Todo" ADD COLUMN "notes" TEXT;
+
+    Then filled from the documents: Todo
+
+    Steps that are destructive are taken by `corella migrate apply --allow-destructive`, with no server running.
+    "#);
     assert_eq!(told(&installation.run(&["migrate", "plan"]).await), told(&plan));
     let refused = installation.run(&["migrate", "apply"]).await;
     assert_eq!(refused.code, Some(3), "{refused:?}");
@@ -82,7 +106,12 @@ async fn a_server_takes_additive_steps_and_serves_while_it_fills() {
     server.stop().await;
     installation.write_manifest(&before());
     let refused = installation.run(&["serve", "--listen", "127.0.0.1:0"]).await;
-    assert_snapshot!(told(&refused).replace(&installation.folder().display().to_string(), "DIR"), @"");
+    assert_snapshot!(told(&refused).replace(&installation.folder().display().to_string(), "DIR"), @"
+    exit code 3
+    corella: the manifest DIR/manifest.json cannot be served: expected a manifest that keeps what the database has, found one that would
+      - remove the field Task.notes (richtext): its column goes, its values stay in the documents and can come back with it
+    look at all steps with `corella migrate plan`, take them with `corella migrate apply --allow-destructive`, or declare again what is missing
+    ");
 }
 
 #[tokio::test(flavor = "multi_thread")]

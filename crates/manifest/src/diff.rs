@@ -43,8 +43,7 @@ impl Manifest {
         for (entity, before) in &pairs {
             match before {
                 Some(before) => {
-                    let name = before.name.as_str();
-                    let earlier = earlier.iter().filter_map(|manifest| manifest.entity(name)).collect();
+                    let earlier = earlier_of(before, earlier);
                     let before = with_names(before, renamed);
                     for change in (FieldsBetween { old: &before, new: entity, earlier }).changes() {
                         add(&entity.name, change);
@@ -62,6 +61,24 @@ impl Manifest {
         }
         steps
     }
+}
+
+/// The entity as earlier manifests declared it, the latest first, whatever it was called.
+fn earlier_of<'a>(entity: &Entity, earlier: &'a [Manifest]) -> Vec<&'a Entity> {
+    let mut names = vec![&entity.name];
+    names.extend(&entity.renamed_from);
+    let mut found = Vec::new();
+    for manifest in earlier {
+        let known = manifest.entities.iter().find(|other| names.contains(&&other.name));
+        let Some(known) = known else { continue };
+        found.push(known);
+        if let Some(before) = &known.renamed_from
+            && !names.contains(&before)
+        {
+            names.push(before);
+        }
+    }
+    found
 }
 
 /// The entity as it was, the others called by the names that they have now: a row is named by its id alone.

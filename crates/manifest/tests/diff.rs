@@ -274,3 +274,13 @@ fn who_names_rows_of_a_renamed_entity_goes_on_naming_them() {
     ]));
     assert_snapshot!(told(&new, &old, &[]), @"[safe, older clients end] rename the entity User to Person: its rows and its table take the new name");
 }
+
+#[test]
+fn a_field_is_remembered_from_before_its_entity_was_renamed() {
+    let place = json!({ "name": "place", "type": "string", "optional": true });
+    let task = manifest(&json!([{ "name": "Task", "fields": [place] }]));
+    let todo = |fields: Json| manifest(&json!([{ "name": "Todo", "renamedFrom": "Task", "fields": fields }]));
+    let (without, with) = (todo(json!([])), todo(json!([place])));
+    let earlier = [without.clone(), task];
+    assert_snapshot!(told(&with, &without, &earlier), @"[rebuild] add the field Todo.place (string): its column is filled from the documents");
+}

@@ -38,7 +38,7 @@ impl RowDoc {
             return Ok(None);
         }
         Ok(self.vessel.with(|doc: &LoroDoc| {
-            let slot = doc.get_map(ROW).get(field.name.as_str());
+            let slot = doc.get_map(ROW).get(field.key.as_str());
             match container::present(field, slot.as_ref()) {
                 Some(Container::Text(text)) => Some(runs(&text, from, most)),
                 Some(_) | None => None,

@@ -14,7 +14,7 @@ use crate::{
 
 /// The edits of the field's text among those of the whole document.
 pub(crate) fn of_field(doc: &LoroDoc, field: &ShapeField, edits: &DiffBatch) -> Option<Vec<TextDelta>> {
-    let slot = doc.get_map(ROW).get(field.name.as_str());
+    let slot = doc.get_map(ROW).get(field.key.as_str());
     let Some(Container::Text(text)) = container::present(field, slot.as_ref()) else { return None };
     let id = text.id();
     edits.iter().find(|(edited, _)| **edited == id).and_then(|(_, diff)| match diff {

@@ -110,7 +110,7 @@ struct Present {
 }
 
 fn present(row: &LoroMap, field: &ShapeField) -> Present {
-    let slot = row.get(field.name.as_str());
+    let slot = row.get(field.key.as_str());
     let container = container::present(field, slot.as_ref());
     let nodes = match &container {
         Some(Container::Tree(tree)) => living(tree),
@@ -131,7 +131,7 @@ fn living(tree: &LoroTree) -> Vec<TreeID> {
 
 /// What the field has to become to be as it is in `row`; nothing when it stays as it is.
 fn want(row: &LoroMap, field: &ShapeField, now: &Present) -> Result<Option<Wanted>, Refusal> {
-    let slot = row.get(field.name.as_str());
+    let slot = row.get(field.key.as_str());
     if field.form == Form::Register {
         let value = read_register(field, slot.as_ref()).unwrap_or(Value::Null);
         let stays = value == Value::Null && !field.optional;

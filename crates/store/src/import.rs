@@ -94,6 +94,6 @@ impl RowReader {
 ///
 /// # Errors
 /// As [`crate::schema::apply`], when steps would lose something.
-pub async fn fill_tables(backend: &dyn Backend, manifest: Arc<Manifest>) -> Result<(), StartError> {
+pub(crate) async fn fill_tables(backend: &dyn Backend, manifest: Arc<Manifest>) -> Result<(), StartError> {
     apply(backend, manifest, Consent::Additive, &mut |_| {}).await.map(drop)
 }

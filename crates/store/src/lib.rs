@@ -57,7 +57,7 @@ pub use history::{
     At, Blame, BlameRun, Blamed, HistoryChange, HistoryError, HistoryPage, HistoryPart, HistoryPoint,
     PastRow, RowDifference,
 };
-pub use import::{Reading, RowReader, fill_tables};
+pub use import::{Reading, RowReader};
 pub use job::{Author, Idempotency, Reply, RowChange, SourceId, Write, Written};
 pub use json::row_json;
 pub use late::LateDelay;

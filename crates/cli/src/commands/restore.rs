@@ -6,6 +6,7 @@ use clap::Args;
 use corella_store::{
     archive::{ArchiveError, ArchiveHeader, ArchiveReader, Piece},
     port::{Backend, Kept, Moment, RestoreOnto, RestoreOutcome},
+    schema::{self, Consent},
 };
 use tokio::sync::mpsc;
 
@@ -50,7 +51,8 @@ impl Restore {
         runtime()?.block_on(async {
             let backend = self.location.owner().await?;
             let rows = self.put(&*backend, reader, header).await?;
-            corella_store::fill_tables(&*backend, Arc::clone(&manifest))
+            // Nothing is left of what the database had: no step loses anything.
+            schema::apply(&*backend, Arc::clone(&manifest), Consent::Destructive, &mut |_| {})
                 .await
                 .map_err(|source| self.location.start(source))?;
             println!("Restored {}.", progress.finish(rows));

@@ -9,8 +9,14 @@ use super::sql;
 use crate::port::{KeptSchema, SchemaAction, TableDesign, TableRecord};
 
 /// The sidecar tables that name an entity.
-const OF_ENTITIES: [&str; 5] =
-    ["corella_rows", "corella_snapshots", "corella_tail", "corella_changes", "corella_damaged"];
+const OF_ENTITIES: [&str; 6] = [
+    "corella_rows",
+    "corella_snapshots",
+    "corella_tail",
+    "corella_changes",
+    "corella_history",
+    "corella_damaged",
+];
 
 /// What a database has.
 pub(super) struct Standing {
