@@ -128,15 +128,6 @@ async fn a_manifest_with_several_mistakes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_that_are_not_served_yet() {
-    let manifest = r#"{
-      "manifest_version": 1, "name": "app", "version": "1.0.0",
-      "entities": [{ "name": "Log", "crdt": false, "fields": [{ "name": "what", "type": "string" }] }]
-    }"#;
-    insta::assert_snapshot!("not_served", check(manifest).await);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn arguments_that_are_none() {
     let installation = Installation::new(SAMPLE);
     for arguments in [

@@ -43,11 +43,11 @@ fn update(fields: &[(&str, LoroValue)]) -> Vec<u8> {
         set(&doc, name, value.clone());
     }
     doc.commit();
-    doc.export(ExportMode::all_updates()).unwrap()
+    doc.export(ExportMode::all_updates()).expect("a document can be exported")
 }
 
 async fn send(stage: &Stage, path: &str, update: Vec<u8>) -> corella_testkit::Answer {
-    stage.ada().send("POST".parse().unwrap(), &format!("{path}/doc"), &[], update).await
+    stage.ada().send("POST".parse().expect("a method"), &format!("{path}/doc"), &[], update).await
 }
 
 on_both!(a_document_that_makes_a_row_needs_what_is_required);

@@ -5,6 +5,7 @@ mod documents;
 mod history;
 mod kinds;
 mod numbers;
+mod plain;
 mod queries;
 mod refusals;
 mod repeats;

@@ -143,6 +143,21 @@ fn defaults_that_do_not_fit() {
 }
 
 #[test]
+fn deletions_that_do_not_fit() {
+    assert_snapshot!(errors(&with_fields(json!([
+        { "name": "a", "type": "string", "onDelete": "cascade" },
+        { "name": "b", "type": "id(User)", "onDelete": "setnull", "optional": true },
+        { "name": "c", "type": "id(User)", "onDelete": "setNull" },
+        { "name": "d", "type": "id(User)", "onDelete": true },
+    ]))), @r#"
+    entities[0].fields[0].onDelete: expected no such key for a field of type string, which names no row, found "cascade"
+    entities[0].fields[1].onDelete: expected restrict, cascade or setNull, found "setnull"; did you mean "setNull"?
+    entities[0].fields[2].onDelete: expected restrict or cascade for a field that is not optional, which cannot be emptied, found "setNull"
+    entities[0].fields[3].onDelete: expected restrict, cascade or setNull, found true
+    "#);
+}
+
+#[test]
 fn indexes_that_do_not_fit() {
     assert_snapshot!(errors(&with_entities(json!([{
         "name": "Note",
@@ -298,6 +313,29 @@ fn malformed_json() {
     line 2, column 12: expected each key of an object once, found "entities" a second time
     "#);
     assert_snapshot!(told(&"[".repeat(1000)), @"line 1, column 128: expected JSON nested less than 128 deep, found a deeper one");
+}
+
+#[test]
+fn what_other_servers_read_is_passed_over_with_a_warning() {
+    assert_snapshot!(warnings(&json!({
+        "manifest_version": 1, "name": "app", "version": "1",
+        "auth": { "providers": ["password"] },
+        "jobs": [],
+        "entities": [{
+            "name": "Note",
+            "fields": [{ "name": "title", "type": "string", "searchable": true }],
+            "search": { "text": ["title"] },
+        }],
+        "policies": [{ "name": "own", "entity": "Note", "allow": "auth.userId != null", "description": "ours" }],
+        "queries": [{ "name": "mine" }],
+    })), @"
+    auth: unknown key, ignored
+    entities[0].fields[0].searchable: unknown key, ignored
+    entities[0].search: unknown key, ignored
+    jobs: unknown key, ignored
+    policies[0].description: unknown key, ignored
+    queries: accepted, but not served yet
+    ");
 }
 
 #[test]

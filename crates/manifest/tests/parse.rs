@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use corella_manifest::{Crdt, Default, Entity, Field, FieldType, History, Manifest, Parsed, Value};
+use corella_manifest::{Crdt, Default, Entity, Field, FieldType, History, Manifest, OnDelete, Parsed, Value};
 use serde_json::{Value as Json, json};
 
 fn parse(manifest: &Json) -> Manifest {
@@ -103,6 +103,18 @@ fn history_is_read() {
     assert_eq!(keep("latest"), History::Latest);
     assert_eq!(keep("2d"), History::For(Duration::from_secs(2 * 24 * 60 * 60)));
     assert_eq!(entity(json!({ "name": "Note", "history": {} })).history, History::All);
+}
+
+#[test]
+fn what_becomes_of_rows_that_name_others() {
+    let on_delete = |word: Json| {
+        let fields = json!([{ "name": "up", "type": "id(Note)", "optional": true, "onDelete": word }]);
+        entity(json!({ "name": "Note", "fields": fields })).fields[0].on_delete
+    };
+    assert_eq!(on_delete(Json::Null), OnDelete::Restrict);
+    assert_eq!(on_delete(json!("restrict")), OnDelete::Restrict);
+    assert_eq!(on_delete(json!("cascade")), OnDelete::Cascade);
+    assert_eq!(on_delete(json!("setNull")), OnDelete::SetNull);
 }
 
 #[test]

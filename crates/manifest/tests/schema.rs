@@ -46,7 +46,7 @@ fn the_notes_example_reads_as_it_is_written() {
     color enum(none,red,yellow,green,blue) lww
     position float lww
     created datetime lww
-    author id(User) lww
+    author string lww
     ");
     insta::assert_debug_snapshot!(note.field("position").expect("declared").default, @"
     Some(

@@ -13,6 +13,10 @@ impl RowDoc {
     /// [`Refusal::Poisoned`] when Loro fails from within.
     pub fn absent(&self) -> Result<BTreeSet<usize>, Refusal> {
         let shape = &*self.shape;
+        if let Some(plain) = &self.plain {
+            let fields = shape.fields().iter().enumerate();
+            return Ok(fields.filter(|(_, field)| plain.lacks(field)).map(|(index, _)| index).collect());
+        }
         Ok(self.vessel.with(|doc| {
             let row = doc.get_map(ROW);
             let is_absent = |field: &crate::ShapeField| {

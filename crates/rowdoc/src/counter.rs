@@ -54,6 +54,30 @@ pub(crate) fn read(field: &ShapeField, asked: &Asked<'_>) -> Result<Edit, Refusa
     }
 }
 
+/// What a plain number becomes by an edit.
+///
+/// # Errors
+/// [`Refusal`] when the field's column cannot hold it.
+pub(crate) fn added(field: &ShapeField, current: &Value, edit: Edit) -> Result<Value, Refusal> {
+    let current = match current {
+        Value::Int(int) => Amount::Int((*int).into()),
+        Value::Float(float) => Amount::Float(*float),
+        Value::Null | Value::Text(_) | Value::Time(_) | Value::Bool(_) | Value::Bytes(_) | Value::Json(_) => {
+            zero(field)
+        }
+    };
+    let next = match edit {
+        Edit::To(amount) => amount,
+        Edit::By(amount) => current.plus(amount),
+    };
+    let beyond = |found: String| Refusal::value(&field.name, "a sum that the column can hold", found);
+    match next {
+        Amount::Int(int) => i64::try_from(int).map(Value::Int).map_err(|_| beyond(int.to_string())),
+        Amount::Float(float) if float.is_finite() => Ok(Value::Float(float + 0.0)),
+        Amount::Float(float) => Err(beyond(float.to_string())),
+    }
+}
+
 /// The edit that starts a counter at what its field held before.
 pub(crate) fn start(field: &ShapeField, earlier: &Json) -> Option<Edit> {
     amount(field, field.name.as_str(), earlier).ok().map(Edit::To)

@@ -6,6 +6,7 @@ use loro::{CommitOptions, ExportMode, LoroDoc, LoroValue, ValueOrContainer};
 
 use crate::{
     Change, PeerId, RowShape, Version,
+    plain::PlainRow,
     refusal::{CorruptRow, DocFault, Refusal},
     vessel::Vessel,
 };
@@ -19,7 +20,7 @@ pub(crate) const DELETED: &str = "deleted";
 /// What subscribers of a document are told about who made a local change.
 const ORIGIN: &str = "corella";
 
-/// One row as a Loro document.
+/// One row as a Loro document, or, where the entity's rows are no documents, its fields as they were written last.
 ///
 /// After a [`Refusal`] from [`RowDoc::import`] the document may hold the refused operations: drop it and load
 /// the row again. A refused patch leaves it as it was, except for [`Refusal::Poisoned`]. A poisoned document
@@ -28,6 +29,8 @@ const ORIGIN: &str = "corella";
 pub struct RowDoc {
     pub(crate) shape: Arc<RowShape>,
     pub(crate) vessel: Vessel,
+    /// The row itself, where it is no document.
+    pub(crate) plain: Option<PlainRow>,
     /// Bytes of values that went in, for the estimate of what the document occupies.
     pub(crate) taken_in: usize,
 }
@@ -39,7 +42,10 @@ impl RowDoc {
     /// one takes its place.
     #[must_use]
     pub fn new(shape: Arc<RowShape>, peer: PeerId) -> Self {
-        Self { shape, vessel: Vessel::new(peer), taken_in: 0 }
+        if shape.is_plain() {
+            return Self { shape, vessel: Vessel::none(), plain: Some(PlainRow::default()), taken_in: 0 };
+        }
+        Self { shape, vessel: Vessel::new(peer), plain: None, taken_in: 0 }
     }
 
     /// A row from its snapshot and the deltas since.
@@ -56,6 +62,10 @@ impl RowDoc {
         deltas: &[B],
     ) -> Result<Self, CorruptRow> {
         let mut row = Self::new(shape, peer);
+        if row.plain.is_some() {
+            row.plain = Some(PlainRow::load(snapshot, deltas)?);
+            return Ok(row);
+        }
         let undecodable = |piece| {
             move |error: loro::LoroError| CorruptRow::Undecodable { piece, reason: error.to_string() }
         };
@@ -89,12 +99,18 @@ impl RowDoc {
     /// How far the document has come; empty when it is poisoned.
     #[must_use]
     pub fn version(&self) -> Version {
+        if let Some(plain) = &self.plain {
+            return plain.version();
+        }
         self.vessel.with(LoroDoc::oplog_vv).map(Version::from_vector).unwrap_or_default()
     }
 
     /// Whether the row is deleted; `false` when the document is poisoned.
     #[must_use]
     pub fn is_deleted(&self) -> bool {
+        if let Some(plain) = &self.plain {
+            return plain.is_deleted();
+        }
         self.vessel.with(row_is_deleted).unwrap_or_default()
     }
 
@@ -103,6 +119,9 @@ impl RowDoc {
     /// # Errors
     /// [`Refusal::Poisoned`] when Loro fails from within.
     pub fn set_deleted(&mut self, deleted: bool) -> Result<Change, Refusal> {
+        if let Some(plain) = &mut self.plain {
+            return Ok(plain.set_deleted(deleted));
+        }
         let changed = self.vessel.with(|doc| {
             if row_is_deleted(doc) == deleted {
                 return Ok(false);
@@ -122,6 +141,7 @@ impl RowDoc {
     /// What somebody made who has less than this version, or made beside it, can be merged no more.
     #[must_use]
     pub fn history_start(&self) -> Version {
+        // A row that is no document has no history, and thus all of it.
         let start = self.vessel.with(|doc| doc.shallow_since_vv().to_vv());
         start.map(Version::from_vector).unwrap_or_default()
     }
@@ -154,6 +174,9 @@ impl RowDoc {
     /// character beside it, with one typed at random 12 to 130.
     #[must_use]
     pub fn resident_bytes(&self) -> usize {
+        if let Some(plain) = &self.plain {
+            return plain.resident_bytes();
+        }
         const BASE: usize = 20 << 10;
         const PER_OPERATION: usize = 24;
         let operations = self.vessel.with(LoroDoc::len_ops).unwrap_or_default();
@@ -165,7 +188,7 @@ impl RowDoc {
     /// `start` is not in the document.
     pub(crate) fn snapshot_since(&self, start: &Version) -> Result<Vec<u8>, DocFault> {
         // A repair may have lost what the document once had.
-        if !start.includes(&self.history_start()) || !self.version().includes(start) {
+        if self.plain.is_some() || !start.includes(&self.history_start()) || !self.version().includes(start) {
             return self.snapshot();
         }
         let frontiers = self
@@ -179,6 +202,9 @@ impl RowDoc {
     }
 
     fn export(&self, mode: ExportMode<'_>) -> Result<Vec<u8>, DocFault> {
+        if let Some(plain) = &self.plain {
+            return Ok(plain.image());
+        }
         self.vessel.with(|doc| doc.export(mode))?.map_err(|error| DocFault::Export(error.to_string()))
     }
 

@@ -42,6 +42,9 @@ impl RowDoc {
     /// operations: drop it and load the row again.** The operations stay in the client's document as well,
     /// which has to be told to discard them.
     pub fn import(&mut self, update: &[u8]) -> Result<Change, Refusal> {
+        if self.plain.is_some() {
+            return Err(Refusal::NoDocument { entity: self.shape.entity().clone() });
+        }
         let bounds = Bounds::CLIENT;
         admit(update, bounds)?;
         let shape = &*self.shape;

@@ -21,6 +21,7 @@
 //! - `node_read`, `node_edit`: that value out of a document, and into it
 //! - `project`: a document as the values of its table row
 //! - `former`: values from before a field's type or merge rule changed
+//! - `plain`: rows that are no documents
 //! - `read`: deep values within a depth bound
 //! - `past`: a row as it was, and what differs; `delta`: edits of texts between two versions
 //! - `revert`: a row brought back to what it was; `blame`: which operation wrote each character
@@ -57,6 +58,7 @@ mod node_tree;
 mod operation;
 mod past;
 mod patch;
+mod plain;
 pub mod presence;
 mod project;
 mod read;

@@ -8,7 +8,7 @@ use crate::{
     Change, Form, Refusal, RowDoc, RowShape, ShapeField,
     container::{self, Made},
     counter,
-    doc::{ROW, commit},
+    doc::{DELETED, META, ROW, commit},
     node_edit::{self, Place},
     node_read,
     node_tree::Element,
@@ -43,6 +43,9 @@ impl RowDoc {
     /// [`Refusal`] when a key is not declared or a value not of its field's type. The document is then as it
     /// was; only after [`Refusal::Poisoned`] it has to be dropped.
     pub fn patch(&mut self, patch: &Map<String, Json>) -> Result<Change, Refusal> {
+        if let Some(plain) = &mut self.plain {
+            return plain.patch(&self.shape, patch);
+        }
         let wanted = wanted::read(&self.shape, patch)?;
         self.edit(size_of(patch), |doc, shape| apply(doc, shape, &wanted))
     }
@@ -62,6 +65,11 @@ impl RowDoc {
         });
         if let Some(field) = missing {
             return Err(Refusal::required(&field.name, "none"));
+        }
+        if let Some(plain) = &mut self.plain {
+            let change = plain.patch(&self.shape, fields)?;
+            plain.begin();
+            return Ok(change);
         }
         self.edit(size_of(fields), |doc, shape| {
             let mut change = Change::default();
@@ -89,6 +97,10 @@ impl RowDoc {
                 }
             }
             change.merge(&apply(doc, shape, &wanted)?);
+            if operations(doc) == 0 {
+                // A row without any value is a row all the same.
+                doc.get_map(META).insert(DELETED, false)?;
+            }
             Ok(change)
         })
     }

@@ -34,6 +34,9 @@ impl RowDoc {
     /// within.
     pub fn project(&self) -> Result<Projection, Refusal> {
         let shape = &*self.shape;
+        if let Some(plain) = &self.plain {
+            return Ok(plain.project(shape));
+        }
         self.vessel.with(|doc| {
             let row = doc.get_map(ROW);
             let mut values = Vec::with_capacity(shape.fields().len() + usize::from(shape.is_open()));
@@ -53,6 +56,9 @@ impl RowDoc {
     /// As [`RowDoc::project`].
     pub fn project_changed(&self, previous: &Projection, change: &Change) -> Result<Projection, Refusal> {
         let shape = &*self.shape;
+        if let Some(plain) = &self.plain {
+            return Ok(plain.project(shape));
+        }
         let mut next = previous.clone();
         self.vessel.with(|doc| {
             let row = doc.get_map(ROW);
@@ -107,6 +113,9 @@ impl RowDoc {
         let Some(field) = self.shape.field_index(field).map(|index| &self.shape.fields()[index]) else {
             return Ok(None);
         };
+        if self.plain.is_some() {
+            return Ok(None);
+        }
         let rich = self.vessel.with(|doc| {
             let slot = doc.get_map(ROW).get(field.key.as_str());
             match (field.form, container::present(field, slot.as_ref())) {
@@ -129,6 +138,9 @@ impl RowDoc {
     /// [`DocFault::Poisoned`] when Loro fails from within.
     pub fn unfit(&self) -> Result<Vec<Unfit>, DocFault> {
         let shape = &*self.shape;
+        if self.plain.is_some() {
+            return Ok(Vec::new());
+        }
         Ok(self.vessel.with(|doc| {
             let row = doc.get_map(ROW);
             let may_be = |field: &&ShapeField| field.form == Form::Counter || field.former.is_some();

@@ -1,6 +1,6 @@
 //! Why bytes, patches and stored rows are turned away.
 
-use corella_manifest::{FieldName, TypeMismatch};
+use corella_manifest::{EntityName, FieldName, TypeMismatch};
 
 use crate::{read::TooDeep, vessel::Poisoned};
 
@@ -77,6 +77,12 @@ pub enum Refusal {
         /// What came instead: `null`, `none`, or that it was removed.
         found: &'static str,
     },
+    /// The entity's rows are no documents.
+    #[error("the rows of {entity} are no documents (`crdt: false`): read and write them as JSON")]
+    NoDocument {
+        /// The entity.
+        entity: EntityName,
+    },
     /// Loro failed from within; the document is lost to memory, not to the disk.
     #[error("the document failed from within and has to be loaded again")]
     Poisoned,
@@ -98,6 +104,7 @@ impl Refusal {
             Self::UnknownField { .. } => "unknown_field",
             Self::InvalidValue { .. } => "invalid_value",
             Self::Required { .. } => "required_field",
+            Self::NoDocument { .. } => "no_document",
             Self::Poisoned => "poisoned",
         }
     }

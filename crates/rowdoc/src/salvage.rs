@@ -8,6 +8,7 @@ use crate::{
     Change, CorruptRow, PeerId, Refusal, RowDoc, RowShape, Version,
     fold::{Folded, merge_stored},
     import::import_refusal,
+    plain::PlainRow,
 };
 
 impl RowDoc {
@@ -20,6 +21,12 @@ impl RowDoc {
     /// [`Refusal`] when they do not decode or do not belong together. **Afterwards the document may hold some of
     /// them: drop it and load the row again.**
     pub fn merge<B: AsRef<[u8]>>(&mut self, pieces: &[B]) -> Result<Change, Refusal> {
+        if let Some(plain) = &mut self.plain {
+            let invalid = |error: CorruptRow| Refusal::InvalidUpdate { reason: error.to_string() };
+            let change = plain.merge(PlainRow::load(None, pieces).map_err(invalid)?);
+            let fields = (0..self.shape.fields().len()).collect();
+            return Ok(if change.is_empty() { change } else { Change { fields, ..change } });
+        }
         self.vessel.with(|doc| {
             for piece in pieces {
                 match take_in(doc, piece.as_ref()) {
@@ -71,6 +78,9 @@ pub struct Salvage {
 /// # Errors
 /// [`CorruptRow`] when not even a document of no piece can be made; a defect.
 pub fn salvage<B: AsRef<[u8]>>(shape: &Arc<RowShape>, pieces: &[B]) -> Result<Salvage, CorruptRow> {
+    if shape.is_plain() {
+        return Ok(salvage_plain(pieces));
+    }
     // A piece that loads and then makes the document fail from within is left out, and the others tried again.
     let mut poisonous = Vec::new();
     loop {
@@ -83,6 +93,19 @@ pub fn salvage<B: AsRef<[u8]>>(shape: &Arc<RowShape>, pieces: &[B]) -> Result<Sa
             }
         }
     }
+}
+
+/// Of a row that is no document, the last piece that is sound has all there is.
+fn salvage_plain<B: AsRef<[u8]>>(pieces: &[B]) -> Salvage {
+    let mut lost = Vec::new();
+    let mut sound = PlainRow::default();
+    for (place, piece) in pieces.iter().enumerate() {
+        match PlainRow::read(piece.as_ref(), "piece") {
+            Ok(row) => sound = row,
+            Err(error) => lost.push((place, error.to_string())),
+        }
+    }
+    Salvage { snapshot: sound.image(), version: sound.version(), lost }
 }
 
 struct Failed {

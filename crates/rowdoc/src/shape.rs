@@ -61,9 +61,10 @@ pub struct RowShape {
     by_name: HashMap<FieldName, usize>,
     by_key: HashMap<FieldName, usize>,
     open: bool,
+    plain: bool,
 }
 
-/// A field, or an entity, that documents do not hold.
+/// A field that rows do not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnservedField {
     /// The field's type does not go with its merge rule; no manifest that was read declares such a field.
@@ -78,24 +79,14 @@ pub enum UnservedField {
         /// The merge rules that go with its type, in words.
         expected: String,
     },
-    /// The entity's rows are declared to be no documents.
-    #[error("the entity {entity} is declared with `crdt: false`, which is not served yet: leave `crdt` out")]
-    PlainRows {
-        /// The entity.
-        entity: EntityName,
-    },
 }
 
 impl RowShape {
     /// Compiles an entity's declaration.
     ///
     /// # Errors
-    /// [`UnservedField`] names the first field whose type does not go with its merge rule, or the entity when its
-    /// rows are no documents.
+    /// [`UnservedField`] names the first field whose type does not go with its merge rule.
     pub fn new(entity: &Entity) -> Result<Self, UnservedField> {
-        if !entity.crdt {
-            return Err(UnservedField::PlainRows { entity: entity.name.clone() });
-        }
         let fields = entity
             .fields
             .iter()
@@ -110,7 +101,8 @@ impl RowShape {
             .collect::<Result<Vec<_>, _>>()?;
         let by_name = fields.iter().enumerate().map(|(index, field)| (field.name.clone(), index)).collect();
         let by_key = fields.iter().enumerate().map(|(index, field)| (field.key.clone(), index)).collect();
-        Ok(Self { entity: entity.name.clone(), fields, by_name, by_key, open: entity.open })
+        let (name, open, plain) = (entity.name.clone(), entity.open, !entity.crdt);
+        Ok(Self { entity: name, fields, by_name, by_key, open, plain })
     }
 
     /// The entity whose rows have this shape.
@@ -129,6 +121,12 @@ impl RowShape {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.open
+    }
+
+    /// Whether rows are no documents: their fields are kept as they were written last.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.plain
     }
 
     /// Where in [`RowShape::fields`] the field of that name stands.

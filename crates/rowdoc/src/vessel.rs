@@ -19,7 +19,7 @@ pub(crate) struct Poisoned;
 /// A panic inside Loro leaves its locks poisoned, so that dropping the document panics again, which would
 /// end the process. Some accepted updates panic only when they are read.
 pub(crate) struct Vessel {
-    /// `None` only while it is being dropped.
+    /// `None` while it is being dropped, and in the place of a document that a row does not have.
     doc: Option<LoroDoc>,
     /// Set by any thread that saw the document panic; nothing waits for it.
     poisoned: AtomicBool,
@@ -35,6 +35,11 @@ impl Vessel {
         doc.config_text_style(styles());
         doc.config_default_text_style(Some(StyleConfig { expand: ExpandType::After }));
         Self { doc: Some(doc), poisoned: AtomicBool::new(false) }
+    }
+
+    /// No document at all.
+    pub(crate) fn none() -> Self {
+        Self { doc: None, poisoned: AtomicBool::new(false) }
     }
 
     /// Does `work` with the document, unless it is poisoned.

@@ -31,16 +31,17 @@ pub(crate) fn read(shape: &RowShape, patch: &Map<String, Json>) -> Result<Vec<(u
     patch
         .iter()
         .map(|(key, json)| {
-            let index = shape.called(key).ok_or_else(|| Refusal::UnknownField {
-                path: key.chars().take(80).collect(),
-                nearest: shape.nearest(key),
-            })?;
+            let index = shape.called(key).ok_or_else(|| unknown(shape, key))?;
             Ok((index, want(&shape.fields()[index], json)?))
         })
         .collect()
 }
 
-fn want(field: &ShapeField, json: &Json) -> Result<Wanted, Refusal> {
+pub(crate) fn unknown(shape: &RowShape, key: &str) -> Refusal {
+    Refusal::UnknownField { path: key.chars().take(80).collect(), nearest: shape.nearest(key) }
+}
+
+pub(crate) fn want(field: &ShapeField, json: &Json) -> Result<Wanted, Refusal> {
     let name = field.name.as_str();
     if json.is_null() && !field.optional {
         return Err(Refusal::required(&field.name, "null"));

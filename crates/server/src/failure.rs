@@ -72,6 +72,7 @@ impl Failure {
             | ErrorCode::TooDeep
             | ErrorCode::TooManyOperations
             | ErrorCode::TooManyRows
+            | ErrorCode::NoDocument
             | ErrorCode::IdempotencyConflict => StatusCode::UNPROCESSABLE_ENTITY,
             ErrorCode::AlreadySeeded | ErrorCode::SchemaIncompatible => StatusCode::PRECONDITION_FAILED,
             ErrorCode::HistoryTrimmed | ErrorCode::QueryEnded => StatusCode::GONE,
@@ -145,6 +146,7 @@ impl From<&Refusal> for Failure {
             Refusal::UnknownField { .. } => ErrorCode::UnknownField,
             Refusal::InvalidValue { .. } => ErrorCode::InvalidValue,
             Refusal::Required { .. } => ErrorCode::RequiredField,
+            Refusal::NoDocument { .. } => ErrorCode::NoDocument,
         };
         Self::new(code, refusal.to_string())
     }
@@ -169,6 +171,7 @@ impl From<ReadError> for Failure {
             ReadError::Quarantined(_) => Self::new(ErrorCode::RowQuarantined, error.to_string()),
             ReadError::Backend(source) => Self::from(&**source),
             ReadError::Forbidden(_) => Self::new(ErrorCode::Forbidden, error.to_string()),
+            ReadError::NoDocument(_) => Self::new(ErrorCode::NoDocument, error.to_string()),
             ReadError::HistoryTrimmed => Self::new(ErrorCode::HistoryTrimmed, error.to_string()),
             ReadError::Filling { .. } => Self::new(ErrorCode::Unavailable, error.to_string()),
             ReadError::Internal(_) => Self::new(ErrorCode::Internal, error.to_string()),

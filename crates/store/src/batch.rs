@@ -388,7 +388,7 @@ impl Batch<'_> {
         let answer = match (outcome, &job.idempotency) {
             (UnitOutcome::Held(_), _) => return Left { again: Vec::new(), beyond: Some(job) },
             (UnitOutcome::NotUnique { fields, holder }, _) => Err(WriteError::NotUnique { fields, holder }),
-            (UnitOutcome::Dangling(reference), _) => Err(WriteError::ReferenceMissing(reference)),
+            (UnitOutcome::Dangling(reference), _) => Err(WriteError::ReferenceMissing(reference.into())),
             (UnitOutcome::Unfit { what }, _) => Err(WriteError::Unfit { what }),
             (_, Some(idempotency)) => match self.store.replay(idempotency).await {
                 Ok(Some(written)) => Ok(written),

@@ -70,14 +70,14 @@ pub enum WriteError {
          restore it, or name another",
         .0.target.entity, .0.target.id.as_str(), .0.holder.entity, .0.field
     )]
-    ReferenceMissing(Reference),
+    ReferenceMissing(Box<Reference>),
     /// Another row names the one that is to be deleted.
     #[error(
         "the {} {:?} cannot be deleted, since the {} {:?} names it in {}: delete or change that row first, or in the \
          same transaction, or let the manifest say `onDelete` cascade or setNull",
         .0.target.entity, .0.target.id.as_str(), .0.holder.entity, .0.holder.id.as_str(), .0.field
     )]
-    ReferenceHeld(Reference),
+    ReferenceHeld(Box<Reference>),
     /// A transaction would touch too many rows.
     #[error(
         "expected a transaction that touches at most {most} rows, those that are deleted or emptied in consequence \
@@ -126,6 +126,7 @@ impl From<ReadError> for WriteError {
             ReadError::Quarantined(row) => Self::Quarantined(row),
             ReadError::Forbidden(what) => Self::Forbidden(what),
             ReadError::HistoryTrimmed => Self::Refused(Arc::new(Refusal::HistoryTrimmed)),
+            ReadError::NoDocument(entity) => Self::Refused(Arc::new(Refusal::NoDocument { entity })),
             ReadError::Backend(source) => Self::Backend(source),
             ReadError::Filling { .. } => Self::Internal("a write does not wait for a table"),
             ReadError::Internal(what) => Self::Internal(what),
@@ -201,6 +202,9 @@ pub enum ReadError {
         /// How many of the documents have been read, in per cent.
         percent: u64,
     },
+    /// The entity's rows are no documents.
+    #[error("the rows of {0} are no documents (`crdt: false`): read and write them as JSON")]
+    NoDocument(EntityName),
     /// The database did not do its part.
     #[error(transparent)]
     Backend(Arc<BackendError>),

@@ -84,7 +84,10 @@ impl RowGuard {
         let (Some(slot), Some(resident)) = (self.slot.as_ref(), self.resident.as_mut()) else {
             return Err(ReadError::Internal("the guard was used while it was dropped"));
         };
-        self.store.entity(slot.key.entity.as_str())?;
+        let model = self.store.entity(slot.key.entity.as_str())?;
+        if model.shape.is_plain() {
+            return Err(ReadError::NoDocument(model.entity.name.clone()));
+        }
         self.store.refresh(slot, resident).await?;
         if resident.loaded.is_none()
             && let Some(backfill) = cold(&self.store, slot, since).await?

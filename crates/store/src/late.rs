@@ -281,7 +281,9 @@ impl Inner {
                 Ok(None)
             }
             Err(error @ (ReadError::Backend(_) | ReadError::Internal(_))) => Err(error),
-            Err(error @ (ReadError::Forbidden(_) | ReadError::HistoryTrimmed)) => Err(error),
+            Err(error @ (ReadError::Forbidden(_) | ReadError::HistoryTrimmed | ReadError::NoDocument(_))) => {
+                Err(error)
+            }
             Err(error @ ReadError::Filling { .. }) => Err(error),
         }
     }

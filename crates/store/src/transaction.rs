@@ -14,7 +14,6 @@ use crate::{
     batch::MOST_TRIES,
     error::WriteError,
     job::{Author, Idempotency, Job, RowChange, Written},
-    port::Reference,
     store::{Inner, Store},
 };
 
@@ -125,20 +124,18 @@ async fn transact(
             Ended::KeyUsed => {
                 return replay(store, transaction, kept).await?.ok_or_else(|| WriteError::Busy.into());
             }
-            Ended::Held { reference, deleted } => {
+            Ended::Held { reference, mut deleted } => {
+                // What follows is asked of what the transaction deletes itself.
+                deleted.retain(|key| !consequences.0.contains_key(key));
                 let planned = Consequences::of(store, deleted).await?;
                 if planned == consequences && planned.leave(store, &reference) {
-                    return Err(held(reference).into());
+                    return Err(WriteError::ReferenceHeld(reference.into()).into());
                 }
                 consequences = planned;
             }
         }
     }
     Err(WriteError::Busy.into())
-}
-
-fn held(reference: Reference) -> WriteError {
-    WriteError::ReferenceHeld(reference)
 }
 
 /// The answer that was given under the transaction's key, if it was used before.

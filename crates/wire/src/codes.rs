@@ -65,6 +65,7 @@ error_codes! {
     TooManyQueries = "too_many_queries", "More live queries than are kept";
     QueryEnded = "query_ended", "The live query has ended and may be asked again";
     InvalidFrame = "invalid_frame", "The binary frame cannot be decoded";
+    NoDocument = "no_document", "Rows of this entity are no documents";
     InvalidUpdate = "invalid_update", "The update cannot be applied";
     MissingDependencies = "missing_dependencies", "The update builds on operations that the server lacks";
     HistoryTrimmed = "history_trimmed", "The history that this builds on is not kept any more";
@@ -152,6 +153,7 @@ pub fn ack_status(code: ErrorCode) -> AckStatus {
         | ErrorCode::QueryEnded
         | ErrorCode::InvalidFrame
         | ErrorCode::InvalidUpdate
+        | ErrorCode::NoDocument
         | ErrorCode::SnapshotRefused
         | ErrorCode::VersionUnknown
         | ErrorCode::UnsupportedMagic

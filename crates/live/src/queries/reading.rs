@@ -31,6 +31,7 @@ impl Refused {
             ReadError::Quarantined(_) => ErrorCode::RowQuarantined,
             ReadError::Backend(_) | ReadError::Filling { .. } => ErrorCode::Unavailable,
             ReadError::Forbidden(_) => ErrorCode::Forbidden,
+            ReadError::NoDocument(_) => ErrorCode::NoDocument,
             ReadError::HistoryTrimmed | ReadError::Internal(_) => ErrorCode::Internal,
         };
         Self(code, format!("the answer could not be read: {error}; ask again"))

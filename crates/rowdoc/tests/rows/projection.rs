@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use corella_manifest::{Crdt, Field, FieldType, Value};
-use corella_rowdoc::{PeerId, RowDoc, RowShape, UnservedField};
+use corella_rowdoc::{PeerId, RowDoc, RowShape};
 use serde_json::{Value as Json, json};
 
 use crate::support::{Client, accepted, entity, field, json, new_note, note, object};
@@ -89,8 +89,6 @@ fn what_is_not_served_is_named() {
     let unserved = |field: Field| RowShape::new(&entity(vec![field], false)).unwrap_err().to_string();
     let counter = Field { crdt: Crdt::Counter, ..field("likes", FieldType::Bool) };
     insta::assert_snapshot!(unserved(counter), @"the field Note.likes is declared as bool with `crdt: counter`, expected `crdt: lww`");
-    let plain = corella_manifest::Entity { crdt: false, ..entity(Vec::new(), false) };
-    assert!(matches!(RowShape::new(&plain), Err(UnservedField::PlainRows { .. })));
 }
 
 /// A field that becomes collaborative goes on from the value that it had.

@@ -106,7 +106,7 @@ impl Tables {
             let referrers = referrers.get(&entity.name).map_or(&[][..], Vec::as_slice);
             (entity.name.clone(), Table::new(entity, referrers))
         };
-        Self(manifest.entities.iter().filter(|entity| entity.crdt).map(table).collect())
+        Self(manifest.entities.iter().map(table).collect())
     }
 
     /// The table of an entity that the manifest declares.

@@ -187,7 +187,9 @@ impl<'a> Attempt<'a> {
                 UnitOutcome::Stale(_) | UnitOutcome::Committed(_) => Ok(Ended::Behind),
                 UnitOutcome::KeyUsed => Ok(Ended::KeyUsed),
                 UnitOutcome::Held(reference) => Ok(Ended::Held { reference, deleted }),
-                UnitOutcome::Dangling(reference) => Err(WriteError::ReferenceMissing(reference).into()),
+                UnitOutcome::Dangling(reference) => {
+                    Err(WriteError::ReferenceMissing(reference.into()).into())
+                }
                 UnitOutcome::NotUnique { fields, holder } => {
                     Err(WriteError::NotUnique { fields, holder }.into())
                 }

@@ -1,0 +1,143 @@
+//! Rows that are no documents.
+
+use corella_testkit::{Database, Stage, on_both, row::set};
+use serde_json::{Value as Json, json};
+
+const LOG: &str = r#"{
+  "manifest_version": 1, "name": "log", "version": "1",
+  "entities": [
+    { "name": "Entry", "crdt": false, "fields": [
+      { "name": "what", "type": "string" },
+      { "name": "at", "type": "datetime", "default": "now" },
+      { "name": "by", "type": "string", "default": "auth.userId" },
+      { "name": "times", "type": "int", "default": 1 },
+      { "name": "weight", "type": "float", "optional": true },
+      { "name": "note", "type": "id(Note)", "optional": true, "onDelete": "setNull" },
+      { "name": "number", "type": "string", "optional": true, "unique": true },
+      { "name": "more", "type": "json", "optional": true },
+      { "name": "seal", "type": "bytes", "optional": true }
+    ] },
+    { "name": "Note", "fields": [{ "name": "title", "type": "string", "optional": true }] }
+  ]
+}"#;
+const ENTRIES: &str = "/api/entities/Entry";
+const ENTRY: &str = "/api/entities/Entry/e1";
+
+on_both!(a_plain_row_is_written_and_read_like_any_other);
+
+#[cfg(test)]
+async fn a_plain_row_is_written_and_read_like_any_other(database: Database) {
+    let stage = Stage::on(database, LOG).await;
+    let ada = stage.ada();
+    let given =
+        json!({ "id": "e1", "what": "made", "more": { "a": [1, null] }, "seal": "AAH/", "number": "1" });
+    let made = ada.post(ENTRIES, given).await.expect(201)["row"].clone();
+    assert_eq!((&made["by"], &made["times"], &made["weight"]), (&json!("ada"), &json!(1), &Json::Null));
+    assert_eq!((&made["more"], &made["seal"]), (&json!({ "a": [1, null] }), &json!("AAH/")));
+    assert_eq!(ada.get(ENTRY).await.expect(200)["row"], made);
+    // The last writer of a field wins, numbers are added to, and what is equal is no change.
+    let steps = json!({ "times": { "$inc": "9007199254740992" }, "weight": { "$ops": [{ "$inc": 0.5 }, { "$inc": 1 }] } });
+    let patched = ada.patch(ENTRY, steps).await.expect(200)["row"].clone();
+    assert_eq!((&patched["times"], &patched["weight"]), (&json!("9007199254740993"), &json!(1.5)));
+    let same = ada.patch(ENTRY, json!({ "what": "made" })).await.expect(200);
+    assert_eq!((&same["row"], &same["seq"]), (&patched, &json!(2)));
+    for (body, problem) in [
+        (json!({ "what": null }), "422 required_field"),
+        (json!({ "wat": "x" }), "422 unknown_field"),
+        (json!({ "times": 0.5 }), "422 invalid_value"),
+        (json!({ "times": { "$inc": "9223372036854775807" } }), "422 invalid_value"),
+        (json!({ "what": { "$push": 1 } }), "422 invalid_value"),
+        (json!({ "note": "n1" }), "409 reference_missing"),
+    ] {
+        assert_eq!(ada.patch(ENTRY, body.clone()).await.problem(), problem, "{body}");
+    }
+    assert_eq!(ada.post(ENTRIES, json!({})).await.problem(), "422 required_field");
+    let twice = ada.post(ENTRIES, json!({ "what": "again", "number": "1" })).await;
+    assert_eq!(twice.problem(), "409 unique_violation");
+    assert_eq!(ada.post(ENTRIES, json!({ "id": "e1", "what": "again" })).await.problem(), "409 row_exists");
+    assert_eq!(stage.seq().await, 2);
+    // Together with a document, and in consequence of its deletion.
+    let both = json!({ "changes": [
+        { "entity": "Note", "id": "n1", "insert": {} }, { "entity": "Entry", "id": "e1", "patch": { "note": "n1" } }] });
+    ada.post("/api/transactions", both).await.expect(200);
+    ada.delete("/api/entities/Note/n1").await.expect(200);
+    assert_eq!(ada.get(ENTRY).await.expect(200)["row"]["note"], Json::Null);
+    ada.delete(ENTRY).await.expect(200);
+    assert_eq!(ada.get(ENTRY).await.problem(), "404 row_not_found");
+    let restored = ada.post(&format!("{ENTRY}/restore"), json!({})).await.expect(200);
+    assert_eq!(restored["row"], patched);
+    assert_eq!(stage.installation.check_clean().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_row_is_no_document() {
+    let stage = Stage::new(LOG).await;
+    let ada = stage.ada();
+    ada.post(ENTRIES, json!({ "id": "e1", "what": "made" })).await.expect(201);
+    assert_eq!(ada.get(&format!("{ENTRY}/doc")).await.problem(), "422 no_document");
+    let doc = loro::LoroDoc::new();
+    set(&doc, "what", "changed");
+    doc.commit();
+    let update = doc.export(loro::ExportMode::all_updates()).unwrap();
+    for path in [format!("{ENTRY}/doc"), format!("{ENTRIES}/e2/doc")] {
+        let refused = ada.send("POST".parse().unwrap(), &path, &[], update.clone()).await;
+        assert_eq!(refused.problem(), "422 no_document");
+    }
+    let peer = stage.connect().await;
+    let room = (corella_wire::Magic::Document, corella_wire::RoomName::new("Entry/e1").unwrap());
+    let refused = peer.try_join(room, &[], &[]).await.expect_err("no document");
+    assert!(format!("{refused:?}").contains("no_document"), "{refused:?}");
+    assert_eq!(ada.get(ENTRY).await.expect(200)["row"]["what"], "made");
+}
+
+on_both!(what_is_acknowledged_of_a_plain_row_stays);
+
+#[cfg(test)]
+async fn what_is_acknowledged_of_a_plain_row_stays(database: Database) {
+    const WRITES: i64 = 200;
+    let stage = Stage::on(database, LOG).await;
+    let ada = stage.ada();
+    ada.post(ENTRIES, json!({ "id": "e1", "what": "made", "times": 0 })).await.expect(201);
+    // Enough to have what was written before replaced many times.
+    let writes = (0..WRITES).map(|_| ada.patch(ENTRY, json!({ "times": { "$inc": 1 } })));
+    for write in writes {
+        write.await.expect(200);
+    }
+    let stage = stage.crash().await;
+    let row = stage.ada().get(ENTRY).await.expect(200)["row"].clone();
+    assert_eq!(row["times"], WRITES);
+    stage.ada().patch(ENTRY, json!({ "times": { "$inc": 1 } })).await.expect(200);
+    assert_eq!(stage.installation.check_clean().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_rows_are_kept_and_moved() {
+    let stage = Stage::new(LOG).await;
+    for (id, what) in [("e1", "one"), ("e2", "two")] {
+        stage.ada().post(ENTRIES, json!({ "id": id, "what": what })).await.expect(201);
+    }
+    stage.ada().patch(ENTRY, json!({ "what": "changed" })).await.expect(200);
+    let before = stage.ada().get(ENTRIES).await.expect(200)["rows"].clone();
+    let file = stage.installation.folder().join("rows.ndjson");
+    let file = file.to_str().unwrap();
+    let done = stage.installation.run(&["export", file]).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let other = corella_testkit::Installation::new(LOG);
+    for _ in 0..2 {
+        let done = other.run(&["import", file]).await;
+        assert_eq!(done.code, Some(0), "{done:?}");
+    }
+    let server = other.serve().await;
+    let http = server.http(&other.token("ada").await);
+    assert_eq!(http.get(ENTRIES).await.expect(200)["rows"], before);
+    // A change of the columns fills the table again.
+    let wider = LOG.replace(
+        r#"{ "name": "more","#,
+        r#"{ "name": "level", "type": "int", "optional": true }, { "name": "more","#,
+    );
+    stage.installation.write_manifest(&wider);
+    let stage = stage.crash().await;
+    assert_eq!(stage.ada().get(ENTRY).await.expect(200)["row"]["what"], "changed");
+    stage.ada().patch(ENTRY, json!({ "level": 3 })).await.expect(200);
+    assert_eq!(stage.installation.check_clean().await, 2);
+}
