@@ -18,7 +18,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     backup::Backup, check::Check, codegen::Codegen, dev::Dev, export::Export, import::Import,
-    migrate::Migrate, query::Query, repair::Repair, reproject::Reproject, restore::Restore, serve::Serve, token::Token,
+    migrate::Migrate, query::Query, repair::Repair, reproject::Reproject, restore::Restore, serve::Serve,
+    token::Token,
 };
 
 /// Corella: a realtime backend in one binary.
