@@ -19,7 +19,7 @@ use crate::{
     node_read,
     node_tree::Element,
     past::Past,
-    project::read_register,
+    project::read_field,
     read::{self, Levels, MOST_LEVELS, Texts},
     refusal::DocFault,
     rich::TextEdit,
@@ -133,7 +133,7 @@ fn living(tree: &LoroTree) -> Vec<TreeID> {
 fn want(row: &LoroMap, field: &ShapeField, now: &Present) -> Result<Option<Wanted>, Refusal> {
     let slot = row.get(field.key.as_str());
     if field.form == Form::Register {
-        let value = read_register(field, slot.as_ref()).unwrap_or(Value::Null);
+        let value = read_field(row, field)?;
         let stays = value == Value::Null && !field.optional;
         return Ok((!stays).then_some(Wanted::Register(value)));
     }
@@ -205,7 +205,7 @@ fn undeclared(doc: &LoroDoc, shape: &RowShape, edits: &DiffBatch) -> Option<Diff
     for (id, diff) in edits.iter() {
         let diff = match homes.find(id).ok().flatten().map(|(home, _)| home) {
             Some(Home::Row) => keys_of_others(shape, diff),
-            Some(Home::Field { key, .. }) if shape.field_index(&key).is_none() => Some(diff.clone()),
+            Some(Home::Field { key, .. }) if shape.key_index(&key).is_none() => Some(diff.clone()),
             Some(Home::Elsewhere { .. }) => Some(diff.clone()),
             Some(Home::Meta | Home::Field { .. }) | None => None,
         };
@@ -230,6 +230,6 @@ fn is_of_row_itself(id: &ContainerID, diff: &Diff<'_>) -> bool {
 fn keys_of_others(shape: &RowShape, diff: &Diff<'static>) -> Option<Diff<'static>> {
     let Diff::Map(map) = diff else { return None };
     let mut map = map.clone();
-    map.updated.retain(|key, _| shape.field_index(key).is_none());
+    map.updated.retain(|key, _| shape.key_index(key).is_none());
     Some(Diff::Map(map))
 }

@@ -143,7 +143,8 @@ impl RowShape {
 
     /// Where the field stands that a patch calls by that name: the one that it has, or the first that it had, which
     /// somebody may say who has not heard of the rename.
-    pub(crate) fn called(&self, name: &str) -> Option<usize> {
+    #[must_use]
+    pub fn called(&self, name: &str) -> Option<usize> {
         self.field_index(name).or_else(|| self.key_index(name))
     }
 

@@ -180,7 +180,7 @@ impl Target<'_> {
                 &applied.change.fields - &applied.completed.fields
             }
             RowChange::Insert(fields) | RowChange::Patch(fields) => {
-                fields.keys().filter_map(|name| shape.field_index(name)).collect()
+                fields.keys().filter_map(|name| shape.called(name)).collect()
             }
             RowChange::Delete | RowChange::Restore => BTreeSet::new(),
         }
