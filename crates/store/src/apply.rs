@@ -83,6 +83,9 @@ pub(crate) fn apply(
         RowChange::Patch(fields) => {
             weigh(doc, 0, |doc| doc.patch(fields)).map(Applied::from).map_err(refused(false))
         }
+        RowChange::Revert(_) if model.shape.is_plain() => {
+            Err(clean(Refusal::NoDocument { entity: key.entity.clone() }.into()))
+        }
         RowChange::Revert(_) if !exists => Err(clean(not_found())),
         RowChange::Revert(version) => {
             weigh(doc, doc_weight(doc), |doc| doc.revert(version)).map(Applied::from).map_err(refused(false))

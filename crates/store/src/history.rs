@@ -195,6 +195,9 @@ impl Store {
     ) -> Result<T, HistoryError> {
         let inner = &self.0;
         let model = inner.entity(key.entity.as_str())?;
+        if model.shape.is_plain() {
+            return Err(ReadError::NoDocument(model.entity.name.clone()).into());
+        }
         let permit = Arc::clone(&inner.looks_back).acquire_owned().await;
         let permit = permit.map_err(|_| ReadError::Internal("nobody looks back any more"))?;
         let stored = inner.backend.load(key).await.map_err(ReadError::from)?;
