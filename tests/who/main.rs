@@ -3,4 +3,5 @@
 mod reads;
 mod revocation;
 mod stage;
+mod tokens;
 mod writes;
