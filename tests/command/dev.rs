@@ -20,6 +20,8 @@ fn grown() -> String {
     let note = entities[0]["fields"].as_array_mut().expect("fields");
     note.push(json!({ "name": "mood", "type": "string", "optional": true, "default": "calm" }));
     entities.push(json!({ "name": "Tag", "fields": [{ "name": "label", "type": "string" }] }));
+    let policies = manifest["policies"].as_array_mut().expect("policies");
+    policies.push(json!({ "name": "tags", "entity": "Tag", "allow": "true" }));
     manifest.to_string()
 }
 

@@ -29,6 +29,12 @@ pub(crate) const PROJECTS: &str = r#"{
     ] },
     { "name": "Person", "fields": [{ "name": "friend", "type": "id(Person)", "optional": true }] },
     { "name": "Invoice", "fields": [{ "name": "project", "type": "id(Project)" }] }
+  ],
+  "policies": [
+    { "name": "Project", "entity": "Project", "allow": "true" },
+    { "name": "Task", "entity": "Task", "allow": "true" },
+    { "name": "Person", "entity": "Person", "allow": "true" },
+    { "name": "Invoice", "entity": "Invoice", "allow": "true" }
   ]
 }"#;
 
@@ -115,12 +121,16 @@ async fn defaults_are_put_into_rows_that_come_as_documents(database: Database) {
 async fn rows_that_were_there_stay_writable() {
     const BEFORE: &str = r#"{ "manifest_version": 1, "name": "projects", "version": "1", "entities": [
         { "name": "Task", "fields": [{ "name": "title", "type": "string", "optional": true }] },
-        { "name": "Project", "fields": [{ "name": "name", "type": "string" }] }] }"#;
+        { "name": "Project", "fields": [{ "name": "name", "type": "string" }] }],
+        "policies": [{ "name": "tasks", "entity": "Task", "allow": "true" },
+            { "name": "projects", "entity": "Project", "allow": "true" }] }"#;
     const AFTER: &str = r#"{ "manifest_version": 1, "name": "projects", "version": "2", "entities": [
         { "name": "Task", "fields": [
             { "name": "title", "type": "string", "optional": true }, { "name": "due", "type": "string" },
             { "name": "project", "type": "id(Project)", "optional": true }] },
-        { "name": "Project", "fields": [{ "name": "name", "type": "string" }] }] }"#;
+        { "name": "Project", "fields": [{ "name": "name", "type": "string" }] }],
+        "policies": [{ "name": "tasks", "entity": "Task", "allow": "true" },
+            { "name": "projects", "entity": "Project", "allow": "true" }] }"#;
     let stage = Stage::new(BEFORE).await;
     stage.ada().post(&path("Task"), json!({ "id": "t1", "title": "old" })).await.expect(201);
     stage.installation.write_manifest(AFTER);

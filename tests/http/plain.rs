@@ -18,6 +18,10 @@ const LOG: &str = r#"{
       { "name": "seal", "type": "bytes", "optional": true }
     ] },
     { "name": "Note", "fields": [{ "name": "title", "type": "string", "optional": true }] }
+  ],
+  "policies": [
+    { "name": "Entry", "entity": "Entry", "allow": "true" },
+    { "name": "Note", "entity": "Note", "allow": "true" }
   ]
 }"#;
 const ENTRIES: &str = "/api/entities/Entry";

@@ -1,7 +1,6 @@
 //! Every kind of field under concurrency, through a started server: people on sockets, one over HTTP, and one whose
 //! updates come late, twice and out of order. It ends the same everywhere, and as a model of the kinds says.
 #![cfg(test)]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod acts;
 mod edges;

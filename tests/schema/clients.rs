@@ -10,10 +10,9 @@ use crate::{TASKS, before};
 async fn served(server: &corella_testkit::Server, token: &str) -> String {
     let peer = server.peer(token).await;
     peer.send_text(r#"{"type":"hello"}"#).await;
-    match peer.message().await {
-        ServerMessage::Hello(hello) => hello.schema.expect("it names its schema"),
-        other => unreachable!("{other:?}"),
-    }
+    let message = peer.message().await;
+    let ServerMessage::Hello(hello) = message else { unreachable!("{message:?}") };
+    hello.schema.expect("it names its schema")
 }
 
 async fn asked(http: &Http, schema: &str) -> (u16, Json) {
@@ -64,10 +63,9 @@ async fn an_older_one_works_on_until_it_would_be_misunderstood() {
     let insert = json!({ "type": "mutate", "ref": "1", "entity": "Task", "op": "insert", "fields": { "heading": "h", "state": "s" } });
     peer.send_text(&insert.to_string()).await;
     assert!(matches!(peer.message().await, ServerMessage::Hello(_)));
-    match peer.message().await {
-        ServerMessage::Error(error) => assert_eq!(error.code.as_str(), "schema_incompatible"),
-        other => unreachable!("{other:?}"),
-    }
+    let message = peer.message().await;
+    let ServerMessage::Error(error) = message else { unreachable!("{message:?}") };
+    assert_eq!(error.code.as_str(), "schema_incompatible");
     let ended = peer.ended().await;
     assert_eq!(ended.code, Some(4412), "{ended:?}");
     assert_eq!(server.stranger().get("/ready").await.expect(200)["seq"], seq, "nothing was written");

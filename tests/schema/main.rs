@@ -12,7 +12,11 @@ pub(crate) const TASKS: &str = "/api/entities/Task";
 
 /// A manifest with one entity.
 pub(crate) fn manifest(entity: &Json) -> String {
-    json!({ "manifest_version": 1, "name": "tasks", "version": "1", "entities": [entity] }).to_string()
+    let policy = json!({ "name": "everybody", "entity": entity["name"], "allow": "true" });
+    let manifest = json!({
+        "manifest_version": 1, "name": "tasks", "version": "1", "entities": [entity], "policies": [policy],
+    });
+    manifest.to_string()
 }
 
 /// Tasks as they were first.

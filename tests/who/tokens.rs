@@ -26,7 +26,8 @@ async fn a_connection_ends_with_its_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fresh_token_in_time_keeps_it() {
     let team = Team::with_project(Database::Sqlite).await;
-    let (ed, other) = (team.stage.peer(&short(&team, "ed")).await, team.stage.peer(&short(&team, "ed")).await);
+    let (ed, other) =
+        (team.stage.peer(&short(&team, "ed")).await, team.stage.peer(&short(&team, "ed")).await);
     ed.join("Task/t1").await;
     let fresh = team.token("ed", &json!({}));
     ed.send_text(&json!({ "type": "auth", "token": fresh }).to_string()).await;

@@ -77,10 +77,7 @@ fn text_of(value: &Value) -> String {
         Value::Bool(bool) => bool.to_string(),
         Value::Json(Json::String(text)) => text.clone(),
         Value::Json(json) => json.to_string(),
-        Value::Bytes(_) => match value.to_json() {
-            Json::String(text) => text,
-            other => other.to_string(),
-        },
+        Value::Bytes(_) => value.to_json().as_str().unwrap_or_default().to_owned(),
     }
 }
 

@@ -90,10 +90,10 @@ fn a_field_that_was_there_once_may_still_be_in_documents() {
     let stars = json!({ "name": "stars", "type": "int", "optional": true });
     let (with, without) = (with_fields(&json!([stars])), with_fields(&json!([])));
     assert_snapshot!(told(&with, &without, &[]), @"[safe] add the field Note.stars (int)");
-    assert_snapshot!(told(&with, &without, &[with.clone()]), @"[rebuild] add the field Note.stars (int): its column is filled from the documents");
+    assert_snapshot!(told(&with, &without, std::slice::from_ref(&with)), @"[rebuild] add the field Note.stars (int): its column is filled from the documents");
     let none = manifest(&json!([]));
     assert_snapshot!(told(&with, &none, &[]), @"[safe] add the entity Note");
-    assert_snapshot!(told(&with, &none, &[with.clone()]), @"[rebuild] add the entity Note again: its table is filled from the documents that stayed");
+    assert_snapshot!(told(&with, &none, std::slice::from_ref(&with)), @"[rebuild] add the entity Note again: its table is filled from the documents that stayed");
 }
 
 #[test]

@@ -144,7 +144,7 @@ impl From<BackendError> for WriteError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Forbidden {
     /// Something with a row.
-    #[error("no policy of {entity} lets this caller {action} this row; `corella explain policy` tells why")]
+    #[error("no policy of {entity} lets this caller {action} this row")]
     Row {
         /// The entity.
         entity: EntityName,

@@ -35,8 +35,15 @@ struct Subject {
     before: Vec<(&'static str, Vec<Vec<Value>>)>,
 }
 
-const TABLES: [&str; 6] =
-    ["corella_rows", "corella_snapshots", "corella_tail", "corella_changes", "corella_damaged", "Note"];
+const TABLES: [&str; 7] = [
+    "corella_rows",
+    "corella_snapshots",
+    "corella_tail",
+    "corella_history",
+    "corella_changes",
+    "corella_damaged",
+    "Note",
+];
 
 impl Subject {
     async fn new() -> Self {

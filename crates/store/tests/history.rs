@@ -1,5 +1,5 @@
 //! Rows whose entity keeps only a part of their history.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{path::Path, sync::Arc};
 

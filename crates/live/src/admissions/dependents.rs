@@ -39,12 +39,15 @@ struct OfEntity {
     others: Vec<Dependent>,
 }
 
+/// Where one dependence stands: among those by a list of values, or among the others.
+type Place = (EntityName, Option<(Columns, Values)>);
+
 /// Who depends on which rows of other entities.
 #[derive(Default)]
 pub(super) struct Dependents {
     entities: HashMap<(Tenant, EntityName), OfEntity>,
     /// Where each connection's dependences stand, so that they can be taken out again.
-    places: HashMap<(SourceId, Pass), Vec<(EntityName, Option<(Columns, Values)>)>>,
+    places: HashMap<(SourceId, Pass), Vec<Place>>,
 }
 
 impl Dependents {

@@ -129,7 +129,7 @@ impl Follower {
         match serde_json::from_str(text).unwrap() {
             ServerMessage::Snapshot(Snapshot { reference, seq, epoch, rows, cursor: _ }) => {
                 // What was under way when the query was let go of.
-                let Some(answer) = self.answers.get_mut(&reference) else { return None };
+                let answer = self.answers.get_mut(&reference)?;
                 answer.snapshots += 1;
                 (answer.rows, answer.seq, answer.epoch) = (rows, seq, epoch);
             }

@@ -32,7 +32,7 @@ pub(crate) const MANIFEST: &str = r#"{"manifest_version":1,"name":"live","versio
         {"name":"place","type":"float","optional":true},
         {"name":"pinned","type":"bool","optional":true},
         {"name":"due","type":"datetime","optional":true},
-        {"name":"owner","type":"id(Person)","optional":true},
+        {"name":"owner","type":"string","optional":true},
         {"name":"tags","type":"json","crdt":"list","optional":true},
         {"name":"body","type":"richtext","optional":true}],
      "indexes":[{"name":"by_state","fields":["state","stars"]}]},

@@ -37,6 +37,7 @@ pub enum Reading {
 
 /// What happens in a step.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there are a few of them, once in a start")]
 pub enum SchemaChange {
     /// An entity comes.
     AddEntity {

@@ -90,7 +90,8 @@ impl<R: WindowRow> Window<R> {
         &self.rows
     }
 
-    /// Whether the answer goes on behind the rows that are shown.
+    /// Whether the answer may go on behind the rows that are shown. What lies behind those that are held may have gone
+    /// unseen; then the next page is empty.
     #[must_use]
     pub fn has_more(&self) -> bool {
         self.more || self.rows.len() > self.size.shown

@@ -19,7 +19,7 @@ fn settled(json: &Json) -> Json {
         Json::Object(entries) if entries.is_empty() => Json::Null,
         Json::Number(number) if number.as_f64() == Some(0.0) => Json::Null,
         Json::Array(items) => items.iter().map(without_id).collect(),
-        other => other.clone(),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_) => json.clone(),
     }
 }
 
@@ -29,7 +29,8 @@ fn without_id(item: &Json) -> Json {
             "data": node["data"],
             "children": node["children"].as_array().unwrap().iter().map(without_id).collect::<Vec<_>>(),
         }),
-        other => other.clone(),
+        Json::Null | Json::Bool(_) | Json::Number(_) => item.clone(),
+        Json::String(_) | Json::Array(_) | Json::Object(_) => item.clone(),
     }
 }
 

@@ -254,7 +254,7 @@ impl Room {
             assert_eq!(row.version(), self.replicas[0].version());
             assert_eq!(row.project().unwrap(), projection);
         }
-        self.from_what_is_stored(&projection);
+        self.loads_what_is_stored(&projection);
         self.with_less_history(order, rotate, &projection);
         projection
     }
@@ -283,7 +283,7 @@ impl Room {
         }
     }
 
-    fn from_what_is_stored(&self, projection: &Projection) {
+    fn loads_what_is_stored(&self, projection: &Projection) {
         let snapshot = self.start.snapshot().unwrap();
         let shape = self.start.shape();
         let Folded { snapshot: folded, version, .. } =

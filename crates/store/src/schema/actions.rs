@@ -79,16 +79,13 @@ pub(super) fn actions(
         tables.into_iter().map(|table| (table.entity.clone(), table)).collect();
     let mut actions = Actions::default();
     for step in steps {
-        match &step.change {
-            SchemaChange::RenameEntity { from } => {
-                rename_entity(&mut actions, &mut tables, &mut documents, from, &step.entity);
-            }
-            SchemaChange::RemoveEntity if tables.remove(step.entity.as_str()).is_some() => {
-                actions.run(format!("DROP TABLE {}", Identifier::from(&step.entity)));
-                let entity = sql::quoted(step.entity.as_str());
-                actions.keep(format!("DELETE FROM corella_tables WHERE entity = {entity}"));
-            }
-            _ => {}
+        if let SchemaChange::RenameEntity { from } = &step.change {
+            rename_entity(&mut actions, &mut tables, &mut documents, from, &step.entity);
+        }
+        if step.change == SchemaChange::RemoveEntity && tables.remove(step.entity.as_str()).is_some() {
+            actions.run(format!("DROP TABLE {}", Identifier::from(&step.entity)));
+            let entity = sql::quoted(step.entity.as_str());
+            actions.keep(format!("DELETE FROM corella_tables WHERE entity = {entity}"));
         }
     }
     for step in steps {

@@ -17,7 +17,7 @@ pub(super) fn lines(
 ) -> Result<Vec<HistoryLine>, Error> {
     let (tenant, entity, id) = place(key);
     let before = scope.before.map_or(i64::MAX, |seq| seq.0);
-    let until = scope.until.map_or(i64::MAX, |until| until.as_microsecond());
+    let until = scope.until.map_or(i64::MAX, jiff::Timestamp::as_microsecond);
     let limit = i64::try_from(scope.limit).unwrap_or(i64::MAX);
     connection
         .prepare_cached(&format!(

@@ -163,12 +163,15 @@ pub(super) fn scan(
     Ok(rows)
 }
 
+/// A row's key with its bytes, or what is wrong with them.
+type KeyedDocument = (RowKey, Result<StoredRow, String>);
+
 pub(super) fn documents(
     connection: &mut Connection,
     entity: &Entity,
     after: Option<&RowKey>,
     limit: usize,
-) -> Result<Vec<(RowKey, Result<StoredRow, String>)>, Error> {
+) -> Result<Vec<KeyedDocument>, Error> {
     let transaction = connection.transaction()?;
     let (tenant, id) = after.map_or(("", ""), |key| (key.tenant.as_str(), key.id.as_str()));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
