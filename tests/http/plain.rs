@@ -145,3 +145,21 @@ async fn plain_rows_are_kept_and_moved() {
     stage.ada().patch(ENTRY, json!({ "level": 3 })).await.expect(200);
     assert_eq!(stage.installation.check_clean().await, 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn policies_look_at_plain_rows_too() {
+    const MANIFEST: &str = r#"{ "manifest_version": 1, "name": "log", "version": "1",
+      "entities": [{ "name": "Entry", "crdt": false, "fields": [
+        { "name": "by", "type": "string" }, { "name": "what", "type": "string", "optional": true } ] }],
+      "policies": [{ "name": "own entries", "entity": "Entry", "allow": "data.by == auth.userId" }] }"#;
+    let stage = Stage::new(MANIFEST).await;
+    let (ada, bob) = (stage.ada(), stage.server.http(&stage.installation.token("bob").await));
+    ada.post(ENTRIES, json!({ "id": "e1", "by": "ada" })).await.expect(201);
+    let foreign = ada.post(ENTRIES, json!({ "id": "e2", "by": "bob" })).await;
+    assert_eq!(foreign.problem(), "403 forbidden");
+    ada.patch(ENTRY, json!({ "what": "mine" })).await.expect(200);
+    assert_eq!(ada.patch(ENTRY, json!({ "by": "bob" })).await.problem(), "403 forbidden");
+    assert_eq!(bob.patch(ENTRY, json!({ "what": "not mine" })).await.problem(), "404 row_not_found");
+    assert_eq!(bob.get(ENTRY).await.problem(), "404 row_not_found");
+    assert_eq!(ada.get(ENTRY).await.expect(200)["row"]["what"], "mine");
+}

@@ -371,7 +371,7 @@ async fn texts_that_are_no_messages() {
             ErrorCode::UnknownField,
         ),
         (
-            r#"{"type":"mutate","ref":"1","entity":"Note","op":"insert","fields":{}}"#,
+            r#"{"type":"mutate","ref":"1","entity":"User","op":"insert","fields":{}}"#,
             ErrorCode::RequiredField,
         ),
         (r#"{"type":"mutate","ref":"1","entity":"Note","op":"patch","fields":{}}"#, ErrorCode::InvalidRowId),

@@ -88,6 +88,13 @@ impl RowDoc {
         fields: impl IntoIterator<Item = usize>,
     ) -> Result<Vec<(usize, Value)>, Refusal> {
         let shape = &*self.shape;
+        if let Some(plain) = &self.plain {
+            let values = plain.project(shape).values;
+            return Ok(fields
+                .into_iter()
+                .filter_map(|index| Some((index, values.get(index)?.clone())))
+                .collect());
+        }
         self.vessel.with(|doc| {
             let row = doc.get_map(ROW);
             let known = fields.into_iter().filter_map(|index| Some((index, shape.fields().get(index)?)));
