@@ -2,7 +2,7 @@
 
 use corella_testkit::{
     Database, on_both,
-    row::{append, set},
+    row::{append, read, set},
 };
 use corella_wire::AckStatus;
 use serde_json::json;
@@ -95,6 +95,7 @@ async fn an_update_with_a_field_that_is_not_the_authors_is_refused_whole(databas
     let rita_edit = watcher.edit(ROOM, |doc| append(doc, "body", "!")).await;
     let fresh = team.peer("ed").await;
     fresh.join(ROOM).await;
+    fresh.until(ROOM, "the text", |doc| read(doc, "body") == "mine").await;
     let edits = futures_of(&fresh).await;
     assert_eq!(watcher.acked(rita_edit).await, AckStatus::PermissionDenied);
     assert_eq!(edits, [AckStatus::Ok; 8]);

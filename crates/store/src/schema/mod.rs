@@ -2,7 +2,7 @@
 //!
 //! A database records the schema that it was brought to. The next manifest is compared with it: [`plan`] says which steps
 //! lie between, and [`apply`] takes them, all statements in one transaction. Tables whose columns are not what the
-//! documents say by then are marked as stale in the same transaction, and [`fill`] writes their lines again.
+//! documents say by then are marked as stale in the same transaction, and `fill` writes their lines again.
 
 mod actions;
 mod clients;
