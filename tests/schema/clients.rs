@@ -61,7 +61,8 @@ async fn an_older_one_works_on_until_it_would_be_misunderstood() {
     let peer = server.peer(&token).await;
     peer.send_text(&json!({ "type": "hello", "schema": first }).to_string()).await;
     let insert = json!({ "type": "mutate", "ref": "1", "entity": "Task", "op": "insert", "fields": { "heading": "h", "state": "s" } });
-    peer.send_text(&insert.to_string()).await;
+    // The connection may be over by then.
+    peer.try_send_text(&insert.to_string()).await.ok();
     assert!(matches!(peer.message().await, ServerMessage::Hello(_)));
     let message = peer.message().await;
     let ServerMessage::Error(error) = message else { unreachable!("{message:?}") };

@@ -223,7 +223,11 @@ impl RowGuard {
 
     pub(crate) async fn loaded(&mut self) -> Result<&mut Loaded, ReadError> {
         match (&self.slot, &mut self.resident) {
-            (Some(slot), Some(resident)) => self.store.loaded(slot, resident).await,
+            (Some(slot), Some(resident)) => {
+                // Another server may have written since the document was loaded.
+                self.store.refresh(slot, resident).await?;
+                self.store.loaded(slot, resident).await
+            }
             (_, _) => Err(ReadError::Internal("the guard was used while it was dropped")),
         }
     }

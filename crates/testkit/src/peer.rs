@@ -261,6 +261,14 @@ impl Peer {
         self.sink.lock().await.send(Message::Binary(frame)).await.expect("the connection has not ended");
     }
 
+    /// Sends a text to a server that may end the connection meanwhile.
+    ///
+    /// # Errors
+    /// When it could not be sent.
+    pub async fn try_send_text(&self, text: &str) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+        self.sink.lock().await.send(Message::text(text)).await
+    }
+
     /// Sends a text.
     ///
     /// # Panics
