@@ -129,7 +129,7 @@ export class CorellaClient {
   }
 
   /** The rows of an entity that this device keeps, with all that was written here, in the order of their ids. */
-  localRows(entity: string, page: LocalPage = {}): Promise<readonly LocalRow[]> {
+  async localRows(entity: string, page: LocalPage = {}): Promise<readonly LocalRow[]> {
     this.#checkOpen();
     return this.#engine.views.list(entity, page);
   }
