@@ -139,7 +139,10 @@ proptest! {
                 held.extend(entered);
             }
             let mut fresh = sorted(&table, direction);
-            prop_assert!(window.has_more() || fresh.len() <= size.shown, "more is not denied");
+            let has_more = fresh.len() > size.shown;
+            prop_assert!(window.has_more() || !has_more, "more is not denied");
+            let sees_behind = window.held().len() != size.shown;
+            prop_assert!(window.has_more() == has_more || !sees_behind, "nor claimed against what is held");
             fresh.truncate(size.shown);
             prop_assert_eq!(window.shown(), &fresh[..]);
             held.sort();
