@@ -51,8 +51,9 @@ fn root() -> PathBuf {
 fn build() -> PathBuf {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        // As the tests themselves were built: another selection has other features, and would build much anew.
-        .args(["build", "--workspace", "--bins", "--tests", "--message-format", "json"])
+        // All of the workspace, as when the tests were built: another selection has other features, and would build
+        // much anew.
+        .args(["build", "--workspace", "--bin", "corella", "--message-format", "json"])
         .current_dir(root())
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
