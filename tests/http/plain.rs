@@ -1,6 +1,6 @@
 //! Rows that are no documents.
 
-use corella_testkit::{Database, Stage, on_both, row::set};
+use corella_testkit::{Database, Installation, Stage, on_both, row::set};
 use serde_json::{Value as Json, json};
 
 const LOG: &str = r#"{
@@ -114,36 +114,109 @@ async fn what_is_acknowledged_of_a_plain_row_stays(database: Database) {
     assert_eq!(stage.installation.check_clean().await, 1);
 }
 
+on_both!(plain_rows_are_kept_and_moved);
+
+#[cfg(test)]
+async fn plain_rows_are_kept_and_moved(database: Database) {
+    let stage = Stage::on(database, LOG).await;
+    for (id, what, more) in [("e1", "one", json!(["x", 1])), ("e2", "two", json!({ "0": "x" }))] {
+        let entry = json!({ "id": id, "what": what, "more": more });
+        stage.ada().post(ENTRIES, entry).await.expect(201);
+    }
+    stage.ada().patch(ENTRY, json!({ "what": "changed" })).await.expect(200);
+    stage.ada().post(ENTRIES, json!({ "id": "e3", "what": "gone" })).await.expect(201);
+    stage.ada().delete("/api/entities/Entry/e3").await.expect(200);
+    for (item, ids) in [(json!("x"), &["e1"][..]), (json!(1.0), &["e1"]), (json!("1"), &[])] {
+        let query = json!({ "from": "Entry", "where": { "more": { "$contains": item } }, "select": ["id"] });
+        let rows = stage.ada().post("/api/query", query).await.expect(200)["rows"].clone();
+        let found: Vec<_> = ids.iter().map(|id| json!({ "id": id })).collect();
+        assert_eq!(rows, json!(found), "{item}");
+    }
+    let before = stage.ada().get(ENTRIES).await.expect(200)["rows"].clone();
+    let file = |name: &str| stage.installation.folder().join(name).to_str().unwrap().to_owned();
+    let (export, backup) = (file("rows.ndjson"), file("backup.zst"));
+    let done = async |installation: &Installation, arguments: &[&str]| {
+        let done = installation.run(arguments).await;
+        assert_eq!(done.code, Some(0), "{done:?}");
+    };
+    done(&stage.installation, &["export", &export]).await;
+    done(&stage.installation, &["backup", &backup]).await;
+    let imported = Installation::on(database, LOG);
+    for _ in 0..2 {
+        done(&imported, &["import", &export]).await;
+    }
+    let restored = Installation::on(database, LOG);
+    done(&restored, &["restore", &backup]).await;
+    for other in [imported, restored] {
+        assert_eq!(other.check_clean().await, 3);
+        let server = other.serve().await;
+        let http = server.http(&other.token("ada").await);
+        assert_eq!(http.get(ENTRIES).await.expect(200)["rows"], before);
+        http.post("/api/entities/Entry/e3/restore", json!({})).await.expect(200);
+    }
+    // A change of the columns fills the table again, and a change of a type converts what is there.
+    let wider = LOG
+        .replace(
+            r#"{ "name": "more","#,
+            r#"{ "name": "level", "type": "int", "optional": true }, { "name": "more","#,
+        )
+        .replace(
+            r#"{ "name": "times", "type": "int", "default": 1 }"#,
+            r#"{ "name": "times", "type": "string", "optional": true, "convert": { "from": "int" } }"#,
+        );
+    stage.installation.write_manifest(&wider);
+    let stage = stage.crash().await;
+    let row = stage.ada().get(ENTRY).await.expect(200)["row"].clone();
+    assert_eq!((&row["what"], &row["times"]), (&json!("changed"), &json!("1")));
+    stage.ada().patch(ENTRY, json!({ "level": 3 })).await.expect(200);
+    assert_eq!(stage.installation.check_clean().await, 3);
+}
+
+on_both!(a_live_query_follows_plain_rows);
+
+#[cfg(test)]
+async fn a_live_query_follows_plain_rows(database: Database) {
+    let stage = Stage::on(database, LOG).await;
+    let ada = stage.ada();
+    let peer = stage.connect().await;
+    let query = json!({ "from": "Entry", "where": { "times": { "$gt": 1 } }, "select": ["times"] });
+    peer.send_text(&json!({ "type": "subscribe", "ref": "q", "query": query }).to_string()).await;
+    let next = async || -> Json { serde_json::from_str(&peer.message().await.encode()).unwrap() };
+    assert_eq!(next().await["rows"], json!([]));
+    ada.post(ENTRIES, json!({ "id": "e1", "what": "made" })).await.expect(201);
+    ada.patch(ENTRY, json!({ "times": { "$inc": 2 } })).await.expect(200);
+    let entered =
+        json!([{ "ref": "q", "upsert": [{ "id": "e1", "at": 0, "row": { "id": "e1", "times": 3 } }] }]);
+    assert_eq!(next().await["answers"], entered);
+    ada.delete(ENTRY).await.expect(200);
+    assert_eq!(next().await["answers"], json!([{ "ref": "q", "remove": ["e1"] }]));
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn plain_rows_are_kept_and_moved() {
+async fn a_damaged_plain_row_is_repaired() {
     let stage = Stage::new(LOG).await;
     for (id, what) in [("e1", "one"), ("e2", "two")] {
         stage.ada().post(ENTRIES, json!({ "id": id, "what": what })).await.expect(201);
     }
-    stage.ada().patch(ENTRY, json!({ "what": "changed" })).await.expect(200);
-    let before = stage.ada().get(ENTRIES).await.expect(200)["rows"].clone();
-    let file = stage.installation.folder().join("rows.ndjson");
-    let file = file.to_str().unwrap();
-    let done = stage.installation.run(&["export", file]).await;
-    assert_eq!(done.code, Some(0), "{done:?}");
-    let other = corella_testkit::Installation::new(LOG);
-    for _ in 0..2 {
-        let done = other.run(&["import", file]).await;
-        assert_eq!(done.code, Some(0), "{done:?}");
-    }
-    let server = other.serve().await;
-    let http = server.http(&other.token("ada").await);
-    assert_eq!(http.get(ENTRIES).await.expect(200)["rows"], before);
-    // A change of the columns fills the table again.
-    let wider = LOG.replace(
-        r#"{ "name": "more","#,
-        r#"{ "name": "level", "type": "int", "optional": true }, { "name": "more","#,
-    );
-    stage.installation.write_manifest(&wider);
-    let stage = stage.crash().await;
-    assert_eq!(stage.ada().get(ENTRY).await.expect(200)["row"]["what"], "changed");
-    stage.ada().patch(ENTRY, json!({ "level": 3 })).await.expect(200);
-    assert_eq!(stage.installation.check_clean().await, 2);
+    stage.ada().patch(ENTRY, json!({ "what": "lost" })).await.expect(200);
+    let Stage { installation, server, .. } = stage;
+    let token = installation.token("ada").await;
+    server.stop().await;
+    let database = rusqlite::Connection::open(installation.database()).unwrap();
+    let harm = "update corella_tail set delta = zeroblob(length(delta)) where row_id = 'e1' and seq = \
+                (select max(seq) from corella_tail where row_id = 'e1')";
+    assert_eq!(database.execute(harm, []).unwrap(), 1);
+    drop(database);
+    let repaired = installation.run(&["repair"]).await;
+    assert_eq!(repaired.code, Some(0), "{repaired:?}");
+    assert!(repaired.stdout.contains("Entry/e1: the checksum of its change"), "{repaired:?}");
+    assert_eq!(installation.check_clean().await, 2);
+    let server = installation.serve().await;
+    let http = server.http(&token);
+    assert_eq!(http.get(ENTRY).await.expect(200)["row"]["what"], "one");
+    http.patch(ENTRY, json!({ "what": "again" })).await.expect(200);
+    server.stop().await;
+    assert_eq!(installation.check_clean().await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

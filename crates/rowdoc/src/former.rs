@@ -3,11 +3,12 @@
 //! Nothing is rewritten: who has not heard of the change may go on writing as before, and what arrives is read by the
 //! conversion that the manifest declares.
 
-use corella_manifest::Value;
+use corella_manifest::{FieldType, Value};
 use loro::ValueOrContainer;
+use serde_json::Value as Json;
 
 use crate::{
-    Form, Refusal, ShapeField, container,
+    Form, Former, Refusal, ShapeField, container,
     project::{read_container, read_register},
 };
 
@@ -36,11 +37,19 @@ pub(crate) fn read(field: &ShapeField, slot: Option<&ValueOrContainer>) -> Resul
             None => None,
         },
     };
-    let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(None) };
-    Ok(Some(match former.conversion.convert(&value, &field.ty, former.crdt) {
-        Some(converted) => Found::Value(converted),
-        None => Found::Unread(value),
-    }))
+    Ok(value.filter(|value| !value.is_null()).map(|value| former.convert(value, &field.ty)))
+}
+
+impl Former {
+    /// Reads what a plain row holds; `None` when it was not written under this declaration either.
+    pub(crate) fn read(&self, json: &Json, ty: &FieldType) -> Option<Found> {
+        let value = self.field.ty.read(json).ok()?;
+        Some(self.convert(value, ty))
+    }
+
+    fn convert(&self, value: Value, ty: &FieldType) -> Found {
+        self.conversion.convert(&value, ty, self.crdt).map_or(Found::Unread(value), Found::Value)
+    }
 }
 
 /// Whether the field's former declaration reads the slot, converted or not.

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    Change, CorruptRow, Projection, Refusal, RowShape, ShapeField, Version, counter,
+    Change, CorruptRow, Projection, Refusal, RowShape, ShapeField, Unfit, Version, counter,
+    former::Found,
     operation::{self, Asked},
     wanted::{self, Wanted},
 };
@@ -134,9 +135,29 @@ impl PlainRow {
     }
 
     fn value(&self, field: &ShapeField) -> Value {
+        match self.found(field) {
+            Found::Value(value) => value,
+            Found::Unread(_) => Value::Null,
+        }
+    }
+
+    /// What the field holds; what its type does not read was written under another declaration of it.
+    fn found(&self, field: &ShapeField) -> Found {
         let json = self.fields.get(field.key.as_str()).unwrap_or(&Json::Null);
-        // What does not fit was written under another declaration of the field.
-        field.ty.read(json).unwrap_or(Value::Null)
+        if let Ok(value) = field.ty.read(json) {
+            return Found::Value(value);
+        }
+        let former = field.former.as_ref().and_then(|former| former.read(json, &field.ty));
+        former.unwrap_or(Found::Value(Value::Null))
+    }
+
+    /// The fields that hold what was written under a former declaration and does not convert.
+    pub(crate) fn unfit(&self, shape: &RowShape) -> Vec<Unfit> {
+        let unread = |field: &ShapeField| match self.found(field) {
+            Found::Unread(value) => Some(Unfit::unread(field, &value)),
+            Found::Value(_) => None,
+        };
+        shape.fields().iter().filter_map(unread).collect()
     }
 
     pub(crate) fn project(&self, shape: &RowShape) -> Projection {

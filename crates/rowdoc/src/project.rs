@@ -145,8 +145,8 @@ impl RowDoc {
     /// [`DocFault::Poisoned`] when Loro fails from within.
     pub fn unfit(&self) -> Result<Vec<Unfit>, DocFault> {
         let shape = &*self.shape;
-        if self.plain.is_some() {
-            return Ok(Vec::new());
+        if let Some(plain) = &self.plain {
+            return Ok(plain.unfit(shape));
         }
         Ok(self.vessel.with(|doc| {
             let row = doc.get_map(ROW);
@@ -166,10 +166,7 @@ fn unfit_field(row: &LoroMap, field: &ShapeField) -> Option<Unfit> {
     }
     let is_read = field.form == Form::Register && read_register(field, slot.as_ref()).is_ok();
     match former::read(field, slot.as_ref()) {
-        Ok(Some(Found::Unread(value))) if !is_read => {
-            let found = TypeMismatch::new("", &value.to_json()).found;
-            Some(Unfit { field: field.name.clone(), found, shown: Shown::Null })
-        }
+        Ok(Some(Found::Unread(value))) if !is_read => Some(Unfit::unread(field, &value)),
         Ok(_) | Err(_) => None,
     }
 }
@@ -183,6 +180,14 @@ pub struct Unfit {
     pub found: String,
     /// What the column holds in its place.
     pub shown: Shown,
+}
+
+impl Unfit {
+    /// A value of a former type that does not convert.
+    pub(crate) fn unread(field: &ShapeField, value: &Value) -> Self {
+        let found = TypeMismatch::new("", &value.to_json()).found;
+        Self { field: field.name.clone(), found, shown: Shown::Null }
+    }
 }
 
 /// What a column holds in the place of what it cannot hold.

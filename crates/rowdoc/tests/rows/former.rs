@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use corella_manifest::{Conversion, Crdt, Field, FieldName, FieldType, Value};
+use corella_manifest::{Conversion, Crdt, Entity, Field, FieldName, FieldType, Value};
 use corella_rowdoc::{PeerId, RowDoc, RowShape, Shown};
 use serde_json::{Value as Json, json};
 
@@ -54,6 +54,38 @@ fn plain_values_take_another_type() {
         let row = check(of(from, Crdt::Lww), value, new, expected);
         assert_eq!(row.unfit().unwrap(), []);
     }
+}
+
+#[test]
+fn plain_rows_take_another_type_too() {
+    use FieldType as T;
+    let plain = |field| {
+        let entity = Entity { crdt: false, ..entity(vec![field], false) };
+        Arc::new(RowShape::new(&entity).unwrap())
+    };
+    let check = |from: FieldType, value: Json, to: FieldType, expected: Json| {
+        let mut row = RowDoc::new(plain(field("x", from.clone())), PeerId(1));
+        row.patch(&object(json!({ "x": value }))).unwrap();
+        let row = anew(&row, plain(converted(to, Crdt::Lww, from, Crdt::Lww)));
+        assert_eq!(json(&row, "x"), expected);
+        row
+    };
+    for (from, value, to, expected) in [
+        (T::Int, json!(7), T::String, json!("7")),
+        (T::Int, json!("9007199254740993"), T::String, json!("9007199254740993")),
+        (T::String, json!("7.5"), T::Float, json!(7.5)),
+        (T::Bool, json!(true), T::Int, json!(1)),
+        (T::String, json!("2026-11-21T12:00:00Z"), T::Datetime, json!("2026-11-21T12:00:00.000000Z")),
+        (T::Json, json!({ "a": 1 }), T::String, json!(r#"{"a":1}"#)),
+    ] {
+        assert_eq!(check(from, value, to, expected).unfit().unwrap(), []);
+    }
+    let mut row = check(T::String, json!("seven"), T::Int, Json::Null);
+    let unfit = row.unfit().unwrap();
+    assert_eq!((unfit.len(), unfit[0].shown), (1, Shown::Null));
+    assert_eq!(json(&anew(&row, plain(field("x", T::String))), "x"), "seven");
+    row.patch(&object(json!({ "x": 7 }))).unwrap();
+    assert_eq!((json(&row, "x"), row.unfit().unwrap().len()), (json!(7), 0));
 }
 
 #[test]
