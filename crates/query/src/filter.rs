@@ -4,7 +4,7 @@ use std::{cmp::Ordering, sync::Arc};
 
 use corella_manifest::Value;
 
-use crate::{Column, Pattern, RowView, compare::compare};
+use crate::{Column, Item, Pattern, RowView, compare::compare};
 
 /// A condition on rows: tests of columns, joined.
 ///
@@ -46,6 +46,8 @@ pub enum Test {
     Like(Pattern),
     /// The text has this one in it.
     Contains(Arc<str>),
+    /// The list has this item.
+    Has(Item),
 }
 
 /// How a value stands to a literal.
@@ -139,6 +141,7 @@ impl Test {
             Self::IsNull => value.is_null(),
             Self::Like(pattern) => text(value).is_some_and(|text| pattern.fits(text)),
             Self::Contains(part) => text(value).is_some_and(|text| text.contains(&**part)),
+            Self::Has(item) => item.is_in(value),
         }
     }
 }

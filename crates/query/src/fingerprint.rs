@@ -104,6 +104,10 @@ impl Fnv {
                 self.text("$contains");
                 self.text(part);
             }
+            Test::Has(item) => {
+                self.text("has");
+                self.text(&item.to_json().to_string());
+            }
         }
     }
 

@@ -19,7 +19,10 @@
 //! Texts compare by their UTF-8 bytes, bytes likewise, `false` before `true`. `$like` and `$contains` mind
 //! case; `$ilike` treats `A` to `Z` as `a` to `z` and leaves all other letters alone. In a pattern `%` stands for
 //! any run of characters, `_` for one, and `\` takes the character after it literally. A pattern sees a text
-//! up to its first U+0000. `json` columns can be asked only whether they have a value.
+//! up to its first U+0000.
+//!
+//! `json` columns can be asked whether they have a value, and with `$contains` whether they hold a list that has an
+//! item: a text, a number or a boolean. `1` and `1.0` are the same item.
 //!
 //! # Answers that stay true
 //!
@@ -35,6 +38,7 @@ mod error;
 mod explain;
 mod filter;
 mod fingerprint;
+mod item;
 pub mod maintain;
 mod mask;
 mod order;
@@ -49,6 +53,7 @@ pub use read::{QueryParts, QueryTexts};
 pub use aggregate::{Aggregation, Bucket, GroupTerm, Measure, MeasureKind};
 pub use column::{Column, ColumnType, RowView};
 pub use filter::{Comparison, Filter, Term, Test};
+pub use item::Item;
 pub use mask::ColumnMask;
 pub use order::{Direction, OrderTerm};
 pub use pattern::{Case, Pattern, PatternError};

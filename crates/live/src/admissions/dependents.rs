@@ -150,7 +150,9 @@ fn wanted(filter: &Filter) -> Option<(Columns, Values)> {
         let value = match test {
             Test::Equal(value) => value,
             Test::IsNull => &Value::Null,
-            Test::Compare(..) | Test::OneOf(_) | Test::Like(_) | Test::Contains(_) => return None,
+            Test::Compare(..) | Test::OneOf(_) | Test::Like(_) | Test::Contains(_) | Test::Has(_) => {
+                return None;
+            }
         };
         parts.push((column.position(), value));
     }

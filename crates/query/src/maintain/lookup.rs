@@ -147,6 +147,6 @@ fn of_term(Term { column, test }: &Term) -> Option<Vec<Probe>> {
             let within = Some((column.clone(), Interval::of(*comparison, value)));
             Some(vec![Probe { equal: Vec::new(), within }])
         }
-        Test::Like(_) | Test::Contains(_) => None,
+        Test::Like(_) | Test::Contains(_) | Test::Has(_) => None,
     }
 }

@@ -5,7 +5,8 @@ use serde_json::Value as Json;
 
 use super::{path::Path, reader::Reader};
 use crate::{
-    Case, Column, Comparison, Filter, Pattern, PatternError, QueryError, QueryErrorKind, Test, error::shown,
+    Case, Column, ColumnType, Comparison, Filter, Pattern, PatternError, QueryError, QueryErrorKind, Test,
+    error::shown,
 };
 
 /// Deepest nesting of `$and`, `$or` and `$not`.
@@ -121,6 +122,10 @@ impl<'a> Reader<'a> {
             "$nin" => self.one_of(column, json).map(Filter::negated),
             "$like" => self.like(column, Case::Sensitive, json),
             "$ilike" => self.like(column, Case::AsciiInsensitive, json),
+            "$contains" if column.ty() == ColumnType::Json => {
+                let item = self.item(json)?;
+                Ok(Filter::term(column.clone(), Test::Has(item)))
+            }
             "$contains" => {
                 let part = self.text(column, json)?;
                 Ok(Filter::term(column.clone(), Test::Contains(part.into())))

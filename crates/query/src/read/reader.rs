@@ -4,7 +4,7 @@ use corella_manifest::{Entity, FieldType, TypeMismatch, Value};
 use serde_json::Value as Json;
 
 use super::path::Path;
-use crate::{Column, ColumnType, QueryError, QueryErrorKind, error::shown};
+use crate::{Column, ColumnType, Item, QueryError, QueryErrorKind, error::shown};
 
 /// Most tests and joints of one filter.
 const MAX_TERMS: usize = 1_000;
@@ -28,15 +28,12 @@ impl<'a> Reader<'a> {
 
     /// Reads a literal to compare `column` with; `None` for null.
     pub(super) fn literal(&mut self, column: &Column, json: &Json) -> Result<Option<Value>, QueryError> {
-        self.literal_count += 1;
-        if self.literal_count > MAX_LITERALS {
-            return Err(self.too_large(format!("at most {MAX_LITERALS} values in all"), "more"));
-        }
+        self.count_literal()?;
         let ty = self.field_type(column);
         if column.ty() == ColumnType::Json && !json.is_null() {
             return Err(self.error(
                 QueryErrorKind::Inapplicable,
-                "null, or $exists: json columns cannot be compared",
+                "null, $exists or $contains: json columns cannot be compared",
                 TypeMismatch::new("", json).found,
             ));
         }
@@ -50,7 +47,7 @@ impl<'a> Reader<'a> {
 
     /// Reads a text to look for in `column`, which must be one of texts.
     pub(super) fn text<'j>(&mut self, column: &Column, json: &'j Json) -> Result<&'j str, QueryError> {
-        self.literal_count += 1;
+        self.count_literal()?;
         if column.ty() != ColumnType::Text {
             let found = format!("`{}`, which is {}", column.name(), self.field_type(column).spelling());
             return Err(self.error(QueryErrorKind::Inapplicable, "a column of texts", found));
@@ -60,6 +57,25 @@ impl<'a> Reader<'a> {
         };
         self.check_text(text)?;
         Ok(text)
+    }
+
+    /// Reads an item to look for in a list.
+    pub(super) fn item(&mut self, json: &Json) -> Result<Item, QueryError> {
+        self.count_literal()?;
+        if let Json::String(text) = json {
+            self.check_text(text)?;
+        }
+        Item::new(json).ok_or_else(|| {
+            QueryError::mismatch(self.path.to_string(), TypeMismatch::new(Item::EXPECTED, json))
+        })
+    }
+
+    fn count_literal(&mut self) -> Result<(), QueryError> {
+        self.literal_count += 1;
+        if self.literal_count > MAX_LITERALS {
+            return Err(self.too_large(format!("at most {MAX_LITERALS} values in all"), "more"));
+        }
+        Ok(())
     }
 
     /// PostgreSQL has no U+0000 in texts, so no literal may ask for it.

@@ -6,9 +6,10 @@
 //! would lead to, and `WHERE` drops both. So plain tests stay plain, and indexes serve them.
 
 use corella_manifest::Value;
+use serde_json::Value as Json;
 
 use super::{Dialect, writer::Writer};
-use crate::{Case, Column, Comparison, Filter, Pattern, Test};
+use crate::{Case, Column, Comparison, Filter, Item, Pattern, Test};
 
 /// Whether a condition is to hold or its opposite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +78,7 @@ impl Writer {
             }
             Test::Like(pattern) => self.like(column, "", pattern),
             Test::Contains(part) => self.contains(column, " > 0", part),
+            Test::Has(item) => self.has(column, item),
         }
     }
 
@@ -102,6 +104,10 @@ impl Writer {
             }
             Test::Like(pattern) => self.or_null(column, |writer| writer.like(column, "NOT ", pattern)),
             Test::Contains(part) => self.or_null(column, |writer| writer.contains(column, " = 0", part)),
+            Test::Has(item) => self.or_null(column, |writer| {
+                writer.push("NOT ");
+                writer.has(column, item);
+            }),
         }
     }
 
@@ -172,5 +178,38 @@ impl Writer {
         self.value(Value::Text(part.into()));
         self.push(")");
         self.push(comparison);
+    }
+
+    fn has(&mut self, column: &Column, item: &Item) {
+        match self.dialect() {
+            Dialect::Sqlite => {
+                // What it tells of an object has names for keys, and what it tells of a lone value has none.
+                self.push("EXISTS (SELECT 1 FROM json_each(");
+                self.column(column);
+                self.push(") AS e WHERE typeof(e.key) = 'integer' AND e.type ");
+                match item {
+                    Item::Text(text) => self.item("= 'text'", Value::Text(text.as_str().into())),
+                    Item::Whole(whole) => self.item("IN ('integer', 'real')", Value::Int(*whole)),
+                    Item::Fraction(float) => self.item("= 'real'", Value::Float(*float)),
+                    Item::Bool(true) => self.push("= 'true'"),
+                    Item::Bool(false) => self.push("= 'false'"),
+                }
+                self.push(")");
+            }
+            Dialect::Postgres => {
+                self.push("(");
+                self.column(column);
+                self.push(" @> ");
+                // A list within a list: a lone value would be found in a lone value, too.
+                self.value(Value::Json(Json::Array(vec![item.to_json()])));
+                self.push(")");
+            }
+        }
+    }
+
+    fn item(&mut self, types: &str, value: Value) {
+        self.push(types);
+        self.push(" AND e.value = ");
+        self.value(value);
     }
 }

@@ -62,8 +62,8 @@ fn operators() {
     unknown_operator | where.$gt: expected a column around the operator, as in {"column": {"$gt": …}}, found `$gt` by itself
     malformed_query | where.position: expected a value, or operators such as {"$gt": …}, found an object of 0 keys
     operator_not_applicable | where.position.$like: expected a column of texts, found `position`, which is float
-    operator_not_applicable | where.extra.$eq: expected null, or $exists: json columns cannot be compared, found an object of 1 key
-    operator_not_applicable | where.extra: expected null, or $exists: json columns cannot be compared, found 1
+    operator_not_applicable | where.extra.$eq: expected null, $exists or $contains: json columns cannot be compared, found an object of 1 key
+    operator_not_applicable | where.extra: expected null, $exists or $contains: json columns cannot be compared, found 1
     "#);
 }
 

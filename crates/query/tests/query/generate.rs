@@ -74,6 +74,26 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     vec(select(vec![0_u8, 1, 0x7F, 0x80, 0xFF]), 0..3)
 }
 
+/// What a list may be asked for.
+fn item() -> impl Strategy<Value = Json> {
+    let numbers = vec![
+        json!(0),
+        json!(0.0),
+        json!(1),
+        json!(1.0),
+        json!(0.1),
+        json!(-1),
+        json!(i64::MAX),
+        json!((1_i64 << 53) + 1),
+    ];
+    prop_oneof![
+        2 => text().prop_map(Json::String),
+        2 => select(numbers),
+        1 => int().prop_map(Json::from),
+        1 => any::<bool>().prop_map(Json::from),
+    ]
+}
+
 fn value(column: &str) -> BoxedStrategy<Value> {
     let of_text = |text: String| Value::Text(text.into());
     let some = match column {
@@ -85,7 +105,11 @@ fn value(column: &str) -> BoxedStrategy<Value> {
         "count" => int().prop_map(Value::Int).boxed(),
         "created" => time().prop_map(Value::Time).boxed(),
         "raw" => bytes().prop_map(|bytes| Value::Bytes(bytes.into())).boxed(),
-        "extra" => select(vec![json!({"a": [1]}), json!("x"), json!(0)]).prop_map(Value::Json).boxed(),
+        "extra" => prop_oneof![
+            1 => select(vec![json!({"a": [1]}), json!({"0": "a"}), json!("a"), json!(0)]),
+            3 => vec(prop_oneof![4 => item(), 1 => select(vec![Json::Null, json!(["a"]), json!({"a": 1}), json!(u64::MAX)])], 0..4)
+                .prop_map(Json::Array),
+        ].prop_map(Value::Json).boxed(),
         other => unreachable!("the fixture has no column {other}"),
     };
     if column == "id" { some } else { prop_oneof![1 => Just(Value::Null), 3 => some].boxed() }
@@ -128,6 +152,10 @@ fn test(column: &'static str) -> BoxedStrategy<Json> {
     let exists = any::<bool>().prop_map(|exists| json!({"$exists": exists}));
     let range = (literal(column), literal(column)).prop_map(|(from, to)| json!({"$gte": from, "$lt": to}));
     let all = prop_oneof![4 => ordinary, 2 => list, 1 => exists, 1 => range, 2 => literal(column)];
+    if column == "extra" {
+        let has = item().prop_map(|item| json!({"$contains": item}));
+        return prop_oneof![1 => all, 3 => has].boxed();
+    }
     if !TEXT_COLUMNS.contains(&column) {
         return all.boxed();
     }

@@ -19,14 +19,18 @@ fn rows() -> Vec<Vec<Value>> {
 /// Checks which rows a condition gives, in memory and in SQL.
 #[track_caller]
 fn check(where_: Json, expected: &str) {
+    check_among(&rows(), where_, expected);
+}
+
+#[track_caller]
+fn check_among(rows: &[Vec<Value>], where_: Json, expected: &str) {
     let query = parse(where_.clone(), Json::Null, 10, None).expect("the query is valid");
-    let rows = rows();
     let ids = |rows: Vec<Vec<Value>>| -> String {
         rows.iter().map(|row| row[0].to_json().as_str().unwrap_or_default().to_owned()).collect()
     };
     let in_memory = ids(rows.iter().filter(|row| query.matches(*row)).cloned().collect());
     assert_eq!(in_memory, expected, "in memory: {where_}");
-    let (page, _) = Database::with_rows(&rows).page(&query);
+    let (page, _) = Database::with_rows(rows).page(&query);
     assert_eq!(ids(page), expected, "in SQL: {where_}");
 }
 
@@ -80,6 +84,25 @@ fn texts() {
     check(json!({"title": {"$contains": ""}}), "ab");
     check(json!({"$not": {"title": {"$like": "%l%"}}}), "bc");
     check(json!({"$not": {"title": {"$contains": "eta"}}}), "ac");
+}
+
+#[test]
+fn items() {
+    let lists = |where_: Json, expected: &str| {
+        let rows: Vec<_> =
+            [json!(["x", 1, true]), json!([1.0, "1", [2]]), json!({"0": "x"}), json!("x"), Json::Null]
+                .into_iter()
+                .zip(["a", "b", "c", "d", "e"])
+                .map(|(extra, id)| row(id, &json!({"extra": extra})))
+                .collect();
+        check_among(&rows, where_, expected);
+    };
+    lists(json!({"extra": {"$contains": "x"}}), "a");
+    lists(json!({"extra": {"$contains": 1}}), "ab");
+    lists(json!({"extra": {"$contains": "1"}}), "b");
+    lists(json!({"extra": {"$contains": true}}), "a");
+    lists(json!({"extra": {"$contains": 2}}), "");
+    lists(json!({"$not": {"extra": {"$contains": "x"}}}), "bcde");
 }
 
 #[test]

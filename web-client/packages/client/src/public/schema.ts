@@ -43,7 +43,7 @@ export interface Schema<Entities extends { readonly [Name in keyof Entities]: En
 
 /** How a column may be asked about. */
 export type Test<T> = unknown extends T
-  ? { readonly $exists: boolean } | null
+  ? { readonly $exists?: boolean; readonly $contains?: string | number | boolean } | null
   :
       | T
       | null
