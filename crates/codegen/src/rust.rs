@@ -95,8 +95,10 @@ fn add_entity(out: &mut String, entity: &Entity) {
     add(format!("pub mod {} {{", keyword_free(&snake(entity.name.as_str()))));
     add("    use super::Column;\n".into());
     add("    /// The row's id.\n    pub const ID: Column<String> = Column::new(\"id\");".into());
-    for field in entity.fields.iter().filter(|field| field.ty.is_comparable()) {
+    for field in entity.fields.iter().filter(|field| field.ty.is_comparable() || field.ty == FieldType::Json)
+    {
         let ty = match scalar(entity, field) {
+            _ if field.ty == FieldType::Json => "super::Json".into(),
             ty if matches!(field.ty, FieldType::Enum(_) | FieldType::Int) => format!("super::{ty}"),
             ty => ty,
         };

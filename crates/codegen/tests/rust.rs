@@ -100,15 +100,19 @@ fn queries_know_their_columns() {
     let filter = task::STATE
         .eq(TaskState::Done)
         .and(task::EFFORT.gte(3).or(task::HEADING.contains("x")))
-        .and(task::OWNER.exists(true).negated());
+        .and(task::OWNER.exists(true).negated())
+        .and(task::TAGS.has("urgent"));
     assert_eq!(
         serde_json::to_value(filter).expect("JSON"),
         json!({ "$and": [
             { "$and": [
-                { "state": { "$eq": "done" } },
-                { "$or": [{ "effort": { "$gte": 3 } }, { "heading": { "$contains": "x" } }] },
+                { "$and": [
+                    { "state": { "$eq": "done" } },
+                    { "$or": [{ "effort": { "$gte": 3 } }, { "heading": { "$contains": "x" } }] },
+                ] },
+                { "$not": { "owner": { "$exists": true } } },
             ] },
-            { "$not": { "owner": { "$exists": true } } },
+            { "tags": { "$contains": "urgent" } },
         ] })
     );
     assert_eq!(serde_json::to_value(task::DUE_AT.descending()).expect("JSON"), json!({ "dueAt": "desc" }));

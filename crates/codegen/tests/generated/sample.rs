@@ -211,10 +211,20 @@ pub mod task {
     pub const WEIGHT: Column<f64> = Column::new("weight");
     /// `pinned`
     pub const PINNED: Column<bool> = Column::new("pinned");
+    /// `data`
+    pub const DATA: Column<super::Json> = Column::new("data");
     /// `votes`
     pub const VOTES: Column<super::Int> = Column::new("votes");
     /// `score`
     pub const SCORE: Column<f64> = Column::new("score");
+    /// `tags`
+    pub const TAGS: Column<super::Json> = Column::new("tags");
+    /// `steps`
+    pub const STEPS: Column<super::Json> = Column::new("steps");
+    /// `settings`
+    pub const SETTINGS: Column<super::Json> = Column::new("settings");
+    /// `outline`
+    pub const OUTLINE: Column<super::Json> = Column::new("outline");
     /// `summary`
     pub const SUMMARY: Column<String> = Column::new("summary");
     /// `body`
@@ -515,6 +525,13 @@ impl Column<String> {
     /// Has this text in it.
     pub fn contains(&self, text: &str) -> Filter {
         self.test("$contains", text.into())
+    }
+}
+
+impl Column<Json> {
+    /// Is a list that has this item: a text, a number or a boolean.
+    pub fn has(&self, item: impl Into<Json>) -> Filter {
+        self.test("$contains", item.into())
     }
 }
 

@@ -49,11 +49,11 @@ test("what the compiler lets through is what is sent", async () => {
   const rows = typed(client, schema);
   await rows.patch("Task", "t1", { votes: { $inc: 2 }, tags: { $ops: [{ $push: "a" }, { $move: [0, 1] }] }, owner: null });
   await rows.create("Task", { heading: "h", effort: 3 });
-  await rows.list("Task", { where: { state: "done", effort: { $gte: 3 }, $not: { owner: { $exists: false } } }, orderBy: { dueAt: "desc" } });
+  await rows.list("Task", { where: { state: "done", effort: { $gte: 3 }, tags: { $contains: "urgent" }, $not: { owner: { $exists: false } } }, orderBy: { dueAt: "desc" } });
   expect(asked).toEqual([
     ["patch", "Task", "t1", { votes: { $inc: 2 }, tags: { $ops: [{ $push: "a" }, { $move: [0, 1] }] }, owner: null }, undefined],
     ["create", "Task", { heading: "h", effort: 3 }, undefined],
-    ["list", "Task", { where: { state: "done", effort: { $gte: 3 }, $not: { owner: { $exists: false } } }, orderBy: { dueAt: "desc" } }],
+    ["list", "Task", { where: { state: "done", effort: { $gte: 3 }, tags: { $contains: "urgent" }, $not: { owner: { $exists: false } } }, orderBy: { dueAt: "desc" } }],
   ]);
 });
 
