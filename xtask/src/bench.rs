@@ -12,32 +12,32 @@ use crate::workspace;
 /// What `cargo xtask bench` is told.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// What to measure, such as `writes` or `cold`; everything when nothing is named.
+    /// What to measure, such as `writes` or `cold`; everything when nothing is named. `peers` puts other servers under the
+    /// same load as Corella, and takes the options of that load: `peers --help` lists them.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     measurements: Vec<OsString>,
 }
+
+/// The load that Corella and its peers are put under.
+const LOAD: &str = "benches/load/peers";
 
 /// Builds the binary and the benchmarks with the release profile, then measures.
 pub(crate) fn run(steps: &mut Steps, options: &Options) -> Result<(), Stop> {
     let root = workspace::root();
+    let is_load = options.measurements.first().is_some_and(|first| first == "peers" || first == "keep");
     setup::install_npm_packages(steps, &root, "web-client")?;
     setup::build_notes_page(steps, &root)?;
-    // Both in one build, so that they share what they depend on.
+    if is_load {
+        setup::install_npm_packages(steps, &root, LOAD)?;
+    }
+    // All in one build, so that they share what they depend on.
     let build = |name: &'static str| {
-        let selection = [
-            "--package",
-            "corella-cli",
-            "--package",
-            "corella-benches",
-            "--bin",
-            "corella",
-            "--bin",
-            "corella-benches",
-        ];
-        let arguments = ["build", "--release"].into_iter().chain(selection);
+        let arguments = ["build", "--release", "--workspace"].into_iter().chain(["--bin", "corella"]);
+        let arguments = arguments.chain(["--bin", "corella-benches", "--bin", "corella-load"]);
         Task::new("cargo", &root).args(arguments.map(OsString::from)).build_binary(name)
     };
     let corella = steps.must("the corella binary and the benchmarks, released", || build("corella"))?;
-    let benches = build("corella-benches");
+    let benches = build(if is_load { "corella-load" } else { "corella-benches" });
     steps.must("the measurements", || {
         let mend = "see the first failure above; a benchmark that cannot go on has failed";
         Task::new(benches?, &root)

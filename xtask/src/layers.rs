@@ -5,7 +5,7 @@
 use crate::workspace::Package;
 
 /// Our crates from the bottom up: each may use those before it, and none after it.
-const BOTTOM_UP: [&str; 16] = [
+const BOTTOM_UP: [&str; 17] = [
     "corella-manifest",
     "corella-codegen",
     "corella-rowdoc",
@@ -21,6 +21,7 @@ const BOTTOM_UP: [&str; 16] = [
     "corella-testkit",
     "corella-tests",
     "corella-benches",
+    "corella-load",
     "xtask",
 ];
 
@@ -34,7 +35,7 @@ struct Home {
 const HOMES: [Home; 2] = [
     Home {
         is_library: |name| name == "loro" || name.starts_with("loro-"),
-        crates: &["corella-rowdoc", "corella-testkit", "corella-benches"],
+        crates: &["corella-rowdoc", "corella-testkit", "corella-benches", "corella-load"],
         reason: "corella-rowdoc is the only crate that names Loro",
     },
     Home {

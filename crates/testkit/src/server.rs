@@ -158,7 +158,12 @@ impl Server {
         kill_process(id, signal).expect("a child can be signalled");
     }
 
-    fn id(&self) -> u32 {
+    /// The number of its process.
+    ///
+    /// # Panics
+    /// When it has been waited for.
+    #[must_use]
+    pub fn id(&self) -> u32 {
         self.child.id().expect("the server has not been waited for")
     }
 }

@@ -1,0 +1,127 @@
+//! One load for many collaboration servers, and what each makes of it.
+//!
+//! Servers take turns (A B A B …), each started afresh for each round, on the same machine as the load; what counts are the
+//! ratios within one run. A scenario ([`scenario`]) is run ([`run`]) against a server ([`server`]) in its language
+//! ([`speech`]). An edit's time runs from before it is sent to when a reader's program has it.
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+#![expect(clippy::panic, clippy::expect_used, reason = "a benchmark that cannot go on has failed")]
+
+mod client;
+mod keep;
+mod relay;
+mod report;
+mod run;
+mod scenario;
+mod server;
+mod speech;
+mod track;
+mod usage;
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use clap::{Parser, Subcommand, ValueEnum as _};
+use serde_json::json;
+
+use crate::{
+    report::Line,
+    scenario::Scenario,
+    server::{Home, Kind},
+};
+
+/// Puts collaboration servers under the same load, and prints tables.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs scenarios against servers, in turn.
+    Peers {
+        /// Which scenarios, by their names; all when none is named.
+        #[arg(long)]
+        scenario: Vec<String>,
+        /// Which servers; all when none is named.
+        #[arg(long, value_enum)]
+        server: Vec<Kind>,
+        /// How often each is measured.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Also writes every round's figures to this file, as JSON.
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
+    /// Kills servers after edits that were seen, and counts what they still have.
+    Keep {
+        /// Which servers; all when none is named.
+        #[arg(long, value_enum)]
+        server: Vec<Kind>,
+    },
+    /// Serves the bare relay.
+    #[command(hide = true)]
+    Relay,
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
+    match Arguments::parse().command {
+        Command::Peers { scenario, server, rounds, json } => {
+            peers(&scenario, &chosen(server), rounds, json).await;
+        }
+        Command::Keep { server } => keep(&chosen(server)).await,
+        Command::Relay => relay::serve().await,
+    }
+}
+
+fn chosen(kinds: Vec<Kind>) -> Vec<Kind> {
+    if kinds.is_empty() { Kind::value_variants().to_vec() } else { kinds }
+}
+
+async fn peers(names: &[String], kinds: &[Kind], rounds: usize, file: Option<PathBuf>) {
+    let mut all = Vec::new();
+    let scenarios = Scenario::all();
+    for name in names {
+        let known: Vec<&str> = scenarios.iter().map(|scenario| &*scenario.name).collect();
+        assert!(known.contains(&&**name), "expected one of {}, found {name}", known.join(", "));
+    }
+    for scenario in scenarios.iter().filter(|scenario| names.is_empty() || names.contains(&scenario.name)) {
+        let mut lines: Vec<Line> = kinds.iter().map(|kind| Line::new(*kind)).collect();
+        println!(
+            "### `{}`: {}\n\nLoad of the machine before: {}\n",
+            scenario.name,
+            scenario.what,
+            machine_load()
+        );
+        for _ in 0..rounds {
+            for line in &mut lines {
+                let home = Home::new(line.kind);
+                let server = home.start(line.kind).await;
+                line.add(&run::run(scenario, &server).await);
+                server.kill().await;
+            }
+        }
+        println!("{}", report::table(&lines));
+        all.push(
+            json!({ "scenario": scenario.name, "lines": lines.iter().map(Line::json).collect::<Vec<_>>() }),
+        );
+    }
+    if let Some(file) = file {
+        fs::write(file, json!(all).to_string()).expect("the file can be written");
+    }
+}
+
+async fn keep(kinds: &[Kind]) {
+    println!("| server | it stores | found after 50 ms | after 1 s | of |\n|---|---|---|---|---|");
+    for kind in kinds {
+        let soon = keep::found(*kind, Duration::from_millis(50)).await;
+        let later = keep::found(*kind, Duration::from_secs(1)).await;
+        println!("| {} | {} | {soon} | {later} | {} |", kind.title(), kind.promise(), keep::EDITS);
+    }
+}
+
+/// The machine's load over the last minute, as its kernel counts it.
+fn machine_load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,116 @@
+//! What was measured, as tables for people and as JSON for machines.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value as Json, json};
+
+use crate::{run::Measured, server::Kind};
+
+/// The medians of a server's rounds, with how far they lay apart.
+pub(crate) struct Line {
+    pub(crate) kind: Kind,
+    rounds: Vec<Figures>,
+}
+
+/// What one round gave.
+#[derive(Debug, Clone, Copy)]
+struct Figures {
+    delivered_per_second: f64,
+    /// In milliseconds.
+    p50: f64,
+    p90: f64,
+    p99: f64,
+    max: f64,
+    bytes_per_edit: f64,
+    /// Milliseconds of processor time for 1,000 deliveries.
+    processor: f64,
+    /// MiB that the connections and documents add.
+    memory: f64,
+    /// Of those that should have come.
+    complete: f64,
+}
+
+impl Figures {
+    fn of(measured: &Measured) -> Self {
+        let count = measured.took.len() as f64;
+        let share = |thousandths: usize| {
+            let place =
+                (measured.took.len() * thousandths / 1_000).min(measured.took.len().saturating_sub(1));
+            measured.took.get(place).map_or(f64::NAN, |took| f64::from(*took) / 1_000.0)
+        };
+        Self {
+            delivered_per_second: count / measured.window.as_secs_f64(),
+            p50: share(500),
+            p90: share(900),
+            p99: share(990),
+            max: share(1_000),
+            bytes_per_edit: measured.bytes as f64 / measured.carried as f64,
+            processor: measured.processor.as_secs_f64() * 1e6 / count,
+            memory: measured.memory.saturating_sub(measured.memory_before) as f64 / 1024.0 / 1024.0,
+            complete: count / measured.expected as f64,
+        }
+    }
+
+    fn json(&self) -> Json {
+        json!({
+            "delivered_per_second": self.delivered_per_second, "p50_ms": self.p50, "p90_ms": self.p90, "p99_ms": self.p99,
+            "max_ms": self.max, "bytes_per_edit": self.bytes_per_edit, "cpu_ms_per_1000": self.processor,
+            "memory_mib": self.memory, "complete": self.complete,
+        })
+    }
+}
+
+impl Line {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self { kind, rounds: Vec::new() }
+    }
+
+    pub(crate) fn add(&mut self, measured: &Measured) {
+        self.rounds.push(Figures::of(measured));
+    }
+
+    pub(crate) fn json(&self) -> Json {
+        json!({ "server": self.kind.title(), "rounds": self.rounds.iter().map(Figures::json).collect::<Vec<_>>() })
+    }
+
+    fn median(&self, of: impl Fn(&Figures) -> f64) -> f64 {
+        let mut values: Vec<f64> = self.rounds.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    }
+
+    fn range(&self, of: impl Fn(&Figures) -> f64) -> (f64, f64) {
+        let values = || self.rounds.iter().map(&of);
+        (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max))
+    }
+}
+
+/// The lines of one scenario as a table; the first is what the others are compared with.
+pub(crate) fn table(lines: &[Line]) -> String {
+    let mut table = String::from(
+        "| server | delivered/s | p50 ms | p90 ms | p99 ms (range) | max ms | bytes/edit | CPU ms per 1,000 (range) | \
+         beside the first | MiB added | complete |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for line in lines {
+        let processor = line.median(|figures| figures.processor);
+        let first = lines[0].median(|figures| figures.processor);
+        let (p99_from, p99_to) = line.range(|figures| figures.p99);
+        let (from, to) = line.range(|figures| figures.processor);
+        let _ = writeln!(
+            table,
+            "| {} | {:.0} | {:.1} | {:.1} | {:.1} ({p99_from:.1}–{p99_to:.1}) | {:.0} | {:.0} | {processor:.1} ({from:.1}–{to:.1}) | \
+             {:.2} | {:.0} | {:.1} % |",
+            line.kind.title(),
+            line.median(|figures| figures.delivered_per_second),
+            line.median(|figures| figures.p50),
+            line.median(|figures| figures.p90),
+            line.median(|figures| figures.p99),
+            line.median(|figures| figures.max),
+            line.median(|figures| figures.bytes_per_edit),
+            processor / first,
+            line.median(|figures| figures.memory),
+            line.median(|figures| figures.complete) * 100.0,
+        );
+    }
+    table
+}
