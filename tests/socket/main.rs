@@ -2,6 +2,7 @@
 
 mod backfill;
 mod durable;
+mod guards;
 mod history;
 mod live;
 mod mutations;

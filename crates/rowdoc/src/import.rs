@@ -62,7 +62,7 @@ impl RowDoc {
 }
 
 /// The gates that need no document: kind, size, count.
-fn admit(update: &[u8], bounds: Bounds) -> Result<(), Refusal> {
+pub(crate) fn admit(update: &[u8], bounds: Bounds) -> Result<(), Refusal> {
     if update.len() > bounds.update_bytes {
         return Err(Refusal::TooLarge { most: bounds.update_bytes, found: update.len() });
     }

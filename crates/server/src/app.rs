@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use bytes::Bytes;
 use corella_live::{Hub, OutboxLimits};
 use corella_manifest::{EntityName, Manifest};
 use corella_rowdoc::{RowId, RowKey, Tenant};
@@ -13,7 +14,11 @@ use corella_wire::{ErrorCode, RoomName};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{auth::Authority, failure::Failure};
+use crate::{
+    auth::Authority,
+    failure::Failure,
+    guard::{Guard, GuardError},
+};
 
 /// For whom the server runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,6 +39,8 @@ pub struct AppOptions {
     pub outbox: OutboxLimits,
     /// What `GET /metrics` shows; without it the path is not found.
     pub metrics: Option<PrometheusHandle>,
+    /// Who looks at clients' updates first; without it the server decodes them itself, and some can end it.
+    pub guard: Option<Arc<dyn Guard>>,
 }
 
 /// Everything that requests and connections share.
@@ -67,6 +74,14 @@ impl App {
             connections: TaskTracker::new(),
             next_source: AtomicU64::new(1),
         })
+    }
+
+    /// Has the guard look at a client's update, where there is one.
+    pub(crate) async fn examine(&self, update: &Bytes) -> Result<(), GuardError> {
+        match &self.options.guard {
+            Some(guard) => guard.examine(update.clone()).await,
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn next_source(&self) -> SourceId {

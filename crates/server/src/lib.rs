@@ -4,7 +4,7 @@
 //! [`Authority`] that says who is calling. Every refusal, on HTTP as on the socket, is a [`Failure`] with a stable
 //! code.
 //!
-//! In reading order: [`App`], [`Authority`], [`Failure`], the routes in `http`, the conversation in `socket`.
+//! In reading order: [`App`], [`Authority`], [`Failure`], the guards of [`guard`], the routes in `http`, the conversation in `socket`.
 //!
 //! This crate does not know SQL or Loro.
 
@@ -14,6 +14,7 @@ mod failure;
 #[cfg(test)]
 mod failure_tests;
 mod following;
+pub mod guard;
 mod http;
 mod serve;
 mod socket;

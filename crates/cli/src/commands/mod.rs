@@ -6,6 +6,7 @@ pub(crate) mod codegen;
 pub(crate) mod database;
 pub(crate) mod dev;
 pub(crate) mod export;
+pub(crate) mod guard;
 pub(crate) mod import;
 mod location;
 pub(crate) mod migrate;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -33,6 +33,8 @@ use crate::{Failure, Principal, http::caller::caller};
 const SILENCE: Duration = Duration::from_secs(75);
 /// How often a silent client is asked whether it is there.
 const PING_EVERY: Duration = Duration::from_secs(30);
+/// Updates that end a guard after which a connection is closed.
+const MOST_DEADLY: u32 = 3;
 /// Frames that do not decode after which a connection is closed.
 const MOST_MALFORMED: u32 = 16;
 /// Batches that may be announced as seeds and not have come.
@@ -115,7 +117,12 @@ impl Inbound {
     async fn take_in(&mut self, message: Message) -> Option<End> {
         match message {
             Message::Binary(bytes) => match decode(bytes) {
-                Ok(envelope) => self.frame(envelope).await,
+                Ok(envelope) => {
+                    self.frame(envelope).await;
+                    if self.connection.deadly.load(Ordering::Relaxed) >= MOST_DEADLY {
+                        return Some(End::Deadly);
+                    }
+                }
                 Err(error) => return self.not_a_frame(&error),
             },
             Message::Text(text) => return control::text(self, text.as_str()).await,

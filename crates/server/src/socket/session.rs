@@ -1,6 +1,9 @@
 //! One connection, from its first frame to its last.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicU32},
+    time::Duration,
+};
 
 use axum::extract::ws::{CloseFrame, WebSocket, close_code};
 use corella_live::Outbox;
@@ -24,6 +27,8 @@ pub(super) struct Connection {
     pub(super) outbox: Arc<Outbox>,
     /// Permits for the writes that are under way; the reader waits for one before it takes in more.
     pub(super) in_flight: Arc<Semaphore>,
+    /// How many of its updates ended a guard.
+    pub(super) deadly: AtomicU32,
 }
 
 /// Why a connection ends.
@@ -45,6 +50,8 @@ pub(super) enum End {
     Expired,
     /// The client was made for another schema.
     OtherSchema,
+    /// The client sent updates that end the process that decodes them.
+    Deadly,
 }
 
 impl End {
@@ -56,6 +63,7 @@ impl End {
             Self::TooLarge => (close_code::SIZE, "a message may have 262144 bytes; send more in fragments"),
             Self::Expired => (EXPIRED, "the token has expired; come back with a fresh one"),
             Self::OtherSchema => (OTHER_SCHEMA, "schema_incompatible: load the newer version of the app"),
+            Self::Deadly => (close_code::POLICY, "updates ended the process that decodes them"),
             Self::Violation => (close_code::POLICY, "expected the Loro Syncing Protocol v1"),
         };
         Some(CloseFrame { code, reason: reason.into() })
@@ -70,6 +78,7 @@ pub(super) async fn run(app: Arc<App>, socket: WebSocket, principal: Option<Prin
         app: Arc::clone(&app),
         outbox: Arc::clone(&outbox),
         in_flight: Arc::new(Semaphore::new(IN_FLIGHT)),
+        deadly: AtomicU32::new(0),
     });
     let (sink, stream) = socket.split();
     let mut writer = Writer::new(Arc::clone(&connection), sink);

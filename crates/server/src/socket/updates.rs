@@ -14,7 +14,7 @@ use corella_wire::{
 };
 
 use super::{rooms::JoinedRoom, session::Connection};
-use crate::Failure;
+use crate::{Failure, guard::GuardError};
 
 /// Updates of one connection that may be under way at the same time.
 pub(super) const IN_FLIGHT: usize = 256;
@@ -111,6 +111,13 @@ pub(super) async fn submit(
     });
     for update in updates {
         let Ok(permit) = Arc::clone(&connection.in_flight).acquire_owned().await else { return };
+        if let Err(error) = connection.app.examine(&update).await {
+            if error == GuardError::Deadly {
+                connection.deadly.fetch_add(1, Ordering::Relaxed);
+            }
+            pending.note(Err(Failure::from(&error)));
+            continue;
+        }
         let write = Write {
             key: pass.key.clone(),
             change: kind.change(update),
