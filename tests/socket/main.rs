@@ -7,6 +7,7 @@ mod history;
 mod live;
 mod mutations;
 mod open;
+mod peers;
 mod presence;
 mod queries;
 mod seeds;

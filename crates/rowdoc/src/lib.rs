@@ -80,7 +80,7 @@ mod wanted;
 pub use blame::{TextRun, TextRuns};
 pub use change::Change;
 pub use doc::RowDoc;
-pub use examine::examine;
+pub use examine::{examine, examine_kept};
 pub use fold::{Folded, merge_stored};
 pub use import::Bounds;
 pub use key::{RowId, RowIdError, RowKey, Tenant};

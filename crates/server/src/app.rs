@@ -17,7 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     auth::Authority,
     failure::Failure,
-    guard::{Guard, GuardError},
+    guard::{BlobKind, GuardError, GuardPool},
 };
 
 /// For whom the server runs.
@@ -40,7 +40,7 @@ pub struct AppOptions {
     /// What `GET /metrics` shows; without it the path is not found.
     pub metrics: Option<PrometheusHandle>,
     /// Who looks at clients' updates first; without it the server decodes them itself, and some can end it.
-    pub guard: Option<Arc<dyn Guard>>,
+    pub guard: Option<GuardPool>,
 }
 
 /// Everything that requests and connections share.
@@ -76,11 +76,11 @@ impl App {
         })
     }
 
-    /// Has the guard look at a client's update, where there is one.
-    pub(crate) async fn examine(&self, update: &Bytes) -> Result<(), GuardError> {
+    /// Has the guards look at clients' updates, where there are some; answers for each.
+    pub(crate) async fn examine(&self, updates: &[Bytes]) -> Vec<Result<(), GuardError>> {
         match &self.options.guard {
-            Some(guard) => guard.examine(update.clone()).await,
-            None => Ok(()),
+            Some(guards) => guards.examine(BlobKind::Update, updates.iter().cloned()).await,
+            None => vec![Ok(()); updates.len()],
         }
     }
 

@@ -44,7 +44,7 @@ impl Failure {
     pub fn status(&self) -> StatusCode {
         match self.code {
             ErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,
-            ErrorCode::Forbidden => StatusCode::FORBIDDEN,
+            ErrorCode::Forbidden | ErrorCode::PeerTaken => StatusCode::FORBIDDEN,
             ErrorCode::UnknownEntity
             | ErrorCode::UnknownRoom
             | ErrorCode::RowNotFound
@@ -208,6 +208,7 @@ impl From<WriteError> for Failure {
             WriteError::ReferenceHeld(_) => ErrorCode::ReferenceHeld,
             WriteError::TooManyRows { .. } => ErrorCode::TooManyRows,
             WriteError::Unfit { .. } => ErrorCode::InvalidValue,
+            WriteError::PeerTaken(_) => ErrorCode::PeerTaken,
             WriteError::KeyConflict => ErrorCode::IdempotencyConflict,
             WriteError::Quarantined(_) => ErrorCode::RowQuarantined,
             WriteError::Busy => ErrorCode::RateLimited,

@@ -3,27 +3,21 @@
 //! Some updates make Loro end the process that decodes them, and nothing within it can prevent that. So a guard decodes
 //! each of them before the server does; one that dies of it is replaced, and the update is refused.
 //!
-//! `frames` is what the two processes say to each other, `child` the guard's side, `pool` the server's.
+//! `frames` is what the two processes say to each other, `child` the guard's side, `process` and `pool` the server's.
 
 pub mod child;
 mod frames;
 mod pool;
+mod process;
 
-use bytes::Bytes;
 use corella_wire::ErrorCode;
-use futures_util::future::BoxFuture;
 
-pub use self::pool::{GuardPool, GuardPoolOptions};
+pub use self::{
+    frames::{Blob, BlobKind},
+    pool::GuardPool,
+    process::GuardPoolOptions,
+};
 use crate::Failure;
-
-/// Whoever looks at clients' bytes before the server does.
-pub trait Guard: std::fmt::Debug + Send + Sync + 'static {
-    /// Decodes an update elsewhere; resolves once that went well.
-    ///
-    /// # Errors
-    /// [`GuardError`] when it did not.
-    fn examine(&self, update: Bytes) -> BoxFuture<'_, Result<(), GuardError>>;
-}
 
 /// Why an update does not come in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

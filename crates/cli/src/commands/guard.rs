@@ -6,6 +6,7 @@ use std::{
 };
 
 use clap::Args;
+use corella_server::guard::{GuardPool, GuardPoolOptions};
 
 use crate::failure::Failure;
 
@@ -22,5 +23,32 @@ impl Guard {
         corella_server::guard::child::run(stdin(), stdout())
             .map_err(|source| Failure::Process { what: "serve as a guard", source })?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Guards that look at blobs at the same time.
+const GUARDS: usize = 2;
+
+/// Whether bytes from outside are decoded by guards first.
+#[derive(Debug, Args)]
+pub(crate) struct GuardChoice {
+    /// Decode bytes from outside in this very process: some of them can end it.
+    #[arg(long, env = "CORELLA_NO_GUARD")]
+    no_guard: bool,
+}
+
+impl GuardChoice {
+    /// The guards, which are processes of this very binary.
+    pub(crate) fn start(&self) -> Result<Option<GuardPool>, Failure> {
+        if self.no_guard {
+            return Ok(None);
+        }
+        let failed = |source| Failure::Process { what: "start a guard", source };
+        let options = GuardPoolOptions {
+            program: std::env::current_exe().map_err(failed)?,
+            arguments: vec!["guard".into()],
+            count: GUARDS,
+        };
+        Ok(Some(GuardPool::start(options).map_err(failed)?))
     }
 }

@@ -10,16 +10,13 @@ use std::{
 use clap::{Args, ValueEnum};
 use corella_live::{Hub, PresenceLimits};
 use corella_manifest::Manifest;
-use corella_server::{
-    App, AppOptions, Authority, Mode,
-    guard::{Guard, GuardPool, GuardPoolOptions},
-};
+use corella_server::{App, AppOptions, Authority, Mode};
 use corella_store::{CacheBudget, Durability, Store, StoreOptions, port::Backend};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::{net::TcpListener, runtime::Runtime, signal::unix};
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use super::database::Place;
+use super::{database::Place, guard::GuardChoice};
 use crate::{failure::Failure, manifest_file};
 
 /// Serve an app.
@@ -53,9 +50,8 @@ pub(crate) struct ServeOptions {
     /// Let callers without a token in, as the user `anonymous`.
     #[arg(long, env = "CORELLA_ALLOW_ANONYMOUS")]
     allow_anonymous: bool,
-    /// Decode clients' updates in the server's own process: some of them can end it.
-    #[arg(long, env = "CORELLA_NO_GUARD")]
-    no_guard: bool,
+    #[command(flatten)]
+    guard: GuardChoice,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -108,7 +104,10 @@ impl ServeOptions {
         let store =
             start_store(&self.manifest, backend, manifest, &hub, CacheBudget(self.cache_bytes)).await?;
         let metrics = PrometheusBuilder::new().install_recorder().ok();
-        let guard = self.guard()?;
+        let guard = self.guard.start()?;
+        if guard.is_none() {
+            tracing::warn!("there are no guards: an update can end the server");
+        }
         let options = AppOptions { mode, metrics, guard, ..AppOptions::default() };
         let app = App::new(store.clone(), hub, authority, options);
         println!("Corella is listening on http://{address}");
@@ -118,26 +117,6 @@ impl ServeOptions {
             .map_err(|source| Failure::Process { what: "serve", source })?;
         println!("Corella has stopped; everything that was accepted is stored.");
         Ok(())
-    }
-}
-
-/// Guards that look at updates at the same time.
-const GUARDS: usize = 2;
-
-impl ServeOptions {
-    /// The guards, which are processes of this very binary.
-    fn guard(&self) -> Result<Option<Arc<dyn Guard>>, Failure> {
-        if self.no_guard {
-            tracing::warn!("there are no guards: an update can end the server");
-            return Ok(None);
-        }
-        let failed = |source| Failure::Process { what: "start a guard", source };
-        let options = GuardPoolOptions {
-            program: std::env::current_exe().map_err(failed)?,
-            arguments: vec!["guard".into()],
-            count: GUARDS,
-        };
-        Ok(Some(Arc::new(GuardPool::start(options).map_err(failed)?)))
     }
 }
 

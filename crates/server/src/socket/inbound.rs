@@ -33,8 +33,6 @@ use crate::{Failure, Principal, http::caller::caller};
 const SILENCE: Duration = Duration::from_secs(75);
 /// How often a silent client is asked whether it is there.
 const PING_EVERY: Duration = Duration::from_secs(30);
-/// Updates that end a guard after which a connection is closed.
-const MOST_DEADLY: u32 = 3;
 /// Frames that do not decode after which a connection is closed.
 const MOST_MALFORMED: u32 = 16;
 /// Batches that may be announced as seeds and not have come.
@@ -119,8 +117,8 @@ impl Inbound {
             Message::Binary(bytes) => match decode(bytes) {
                 Ok(envelope) => {
                     self.frame(envelope).await;
-                    if self.connection.deadly.load(Ordering::Relaxed) >= MOST_DEADLY {
-                        return Some(End::Deadly);
+                    if self.connection.offences.load(Ordering::Relaxed) >= updates::MOST_OFFENCES {
+                        return Some(End::Refused);
                     }
                 }
                 Err(error) => return self.not_a_frame(&error),

@@ -27,8 +27,8 @@ pub(super) struct Connection {
     pub(super) outbox: Arc<Outbox>,
     /// Permits for the writes that are under way; the reader waits for one before it takes in more.
     pub(super) in_flight: Arc<Semaphore>,
-    /// How many of its updates ended a guard.
-    pub(super) deadly: AtomicU32,
+    /// How much its updates that the guards refused count against it.
+    pub(super) offences: AtomicU32,
 }
 
 /// Why a connection ends.
@@ -50,8 +50,8 @@ pub(super) enum End {
     Expired,
     /// The client was made for another schema.
     OtherSchema,
-    /// The client sent updates that end the process that decodes them.
-    Deadly,
+    /// The client sent bytes for updates that are none, or that end the process that decodes them.
+    Refused,
 }
 
 impl End {
@@ -63,7 +63,9 @@ impl End {
             Self::TooLarge => (close_code::SIZE, "a message may have 262144 bytes; send more in fragments"),
             Self::Expired => (EXPIRED, "the token has expired; come back with a fresh one"),
             Self::OtherSchema => (OTHER_SCHEMA, "schema_incompatible: load the newer version of the app"),
-            Self::Deadly => (close_code::POLICY, "updates ended the process that decodes them"),
+            Self::Refused => {
+                (close_code::POLICY, "expected Loro updates, found too many that cannot be decoded")
+            }
             Self::Violation => (close_code::POLICY, "expected the Loro Syncing Protocol v1"),
         };
         Some(CloseFrame { code, reason: reason.into() })
@@ -78,7 +80,7 @@ pub(super) async fn run(app: Arc<App>, socket: WebSocket, principal: Option<Prin
         app: Arc::clone(&app),
         outbox: Arc::clone(&outbox),
         in_flight: Arc::new(Semaphore::new(IN_FLIGHT)),
-        deadly: AtomicU32::new(0),
+        offences: AtomicU32::new(0),
     });
     let (sink, stream) = socket.split();
     let mut writer = Writer::new(Arc::clone(&connection), sink);
