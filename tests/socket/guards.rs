@@ -1,23 +1,13 @@
 //! Updates that end the process which decodes them.
 
 use corella_testkit::{
-    SAMPLE, Stage,
+    SAMPLE, Stage, deadly_update,
     row::{append, read},
 };
 use corella_wire::AckStatus;
 use serde_json::json;
 
 const ROOM: &str = "Note/n1";
-/// 90 bytes that have whoever decodes them ask for more memory than there is.
-const DEADLY: &str = "6c6f726f0000000000000000000000009ba4685b000443000100010110016a51eb280820a32f010180feffff07050100000100\
-                      060104010000020a057469746c6503726f77000e010402010002010002010b0201010003050174";
-
-fn deadly() -> Vec<u8> {
-    let digits: Vec<u8> = DEADLY.bytes().filter(u8::is_ascii_hexdigit).collect();
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    digits.chunks(2).map(byte).collect()
-}
-
 /// A counter as `/metrics` shows it.
 async fn counted(stage: &Stage, name: &str) -> u64 {
     let metrics = stage.stranger().get("/metrics").await.text();
@@ -39,7 +29,7 @@ async fn a_deadly_update_ends_a_guard_and_nothing_else() {
     }
     assert_eq!(counted(&stage, "corella_guard_deaths_total").await, 0);
     for _ in 0..2 {
-        let batch = hostile.send_bytes(ROOM, deadly()).await;
+        let batch = hostile.send_bytes(ROOM, deadly_update()).await;
         // Somebody else, in the same row and in another one, goes on meanwhile.
         for room in [ROOM, "Note/n2"] {
             assert_eq!(honest.change(room, |doc| append(doc, "body", "word ")).await, AckStatus::Ok);
@@ -53,11 +43,11 @@ async fn a_deadly_update_ends_a_guard_and_nothing_else() {
     // What was refused left nothing behind, and the connection may still do better.
     hostile.until(ROOM, "the words of others", |doc| read(doc, "body") == "word word ").await;
     assert_eq!(hostile.change(ROOM, |doc| append(doc, "body", "sorry")).await, AckStatus::Ok);
-    hostile.send_bytes(ROOM, deadly()).await;
+    hostile.send_bytes(ROOM, deadly_update()).await;
     let ended = hostile.ended().await;
     assert_eq!(ended.code, Some(1008), "{}", ended.reason);
 
-    let answer = ada.send("POST".parse().unwrap(), "/api/entities/Note/n1/doc", &[], deadly()).await;
+    let answer = ada.send("POST".parse().unwrap(), "/api/entities/Note/n1/doc", &[], deadly_update()).await;
     assert_eq!(answer.problem(), "422 invalid_update");
     assert_eq!(ada.get("/api/entities/Note/n1").await.expect(200)["row"]["body"], "word word sorry");
     assert_eq!(stage.installation.check_clean().await, 2);

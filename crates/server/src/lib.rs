@@ -8,6 +8,7 @@
 //!
 //! This crate does not know SQL or Loro.
 
+mod admission;
 mod app;
 mod auth;
 mod failure;
@@ -16,10 +17,13 @@ mod failure_tests;
 mod following;
 pub mod guard;
 mod http;
+mod limits;
+mod listen;
 mod serve;
 mod socket;
 
 pub use app::{App, AppOptions, Mode};
 pub use auth::{AuthError, Authority, Grant, Principal};
 pub use failure::Failure;
+pub use limits::Limits;
 pub use serve::serve;

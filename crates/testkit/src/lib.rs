@@ -29,7 +29,7 @@ pub use installation::{Database, Finished, Installation};
 pub use peer::{Ended, JoinRefusal, Joined, Peer, PeerOptions, Received};
 pub use postgres::{Session, StartedPostgres, Stop};
 pub use random::Random;
-pub use sample::{KINDS, NOTES, OPEN, SAMPLE, presence_store};
+pub use sample::{KINDS, NOTES, OPEN, SAMPLE, deadly_update, presence_store};
 pub use server::{Server, Stopped};
 pub use stage::Stage;
 

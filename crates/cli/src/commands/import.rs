@@ -135,7 +135,8 @@ impl Import {
                     Some(self.bad_row(reader.line(), &row, found))
                 }
                 Ok(Piece::Row(row)) => {
-                    work.start(Line { number: reader.line(), row });
+                    let guarded = !rows.is_plain(&row);
+                    work.start(Line { number: reader.line(), row }, guarded);
                     work.room().await.map(|failed| self.refused(failed))
                 }
                 Err(source @ ArchiveError::Line { .. }) => Some(self.wrong(source)),
@@ -204,10 +205,10 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn start(&mut self, Line { number, row }: Line) {
+    fn start(&mut self, Line { number, row }: Line, guarded: bool) {
         let bytes = row.blobs().map(bytes::Bytes::len).sum();
         self.bytes += bytes;
-        let (store, guards) = (self.store.clone(), self.guards.clone());
+        let (store, guards) = (self.store.clone(), self.guards.clone().filter(|_| guarded));
         self.at_work.spawn(async move {
             let name = row.key.to_string();
             let merged = merge(&store, guards.as_ref(), row).await;

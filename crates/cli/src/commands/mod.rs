@@ -8,6 +8,7 @@ pub(crate) mod dev;
 pub(crate) mod export;
 pub(crate) mod guard;
 pub(crate) mod import;
+pub(crate) mod limits;
 mod location;
 pub(crate) mod migrate;
 pub(crate) mod query;

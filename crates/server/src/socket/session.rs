@@ -11,7 +11,10 @@ use futures_util::StreamExt as _;
 use tokio::sync::Semaphore;
 
 use super::{inbound::Inbound, rooms::JoinedRooms, updates::IN_FLIGHT, writer::Writer};
-use crate::{App, Principal};
+use crate::{
+    App, Principal,
+    limits::{Counted, UserKey},
+};
 
 /// How long a closing connection may take to send what it still owes.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -40,6 +43,8 @@ pub(super) enum End {
     Left,
     /// The client was silent for too long.
     Silent,
+    /// The client has not read what it was sent for too long.
+    Deaf,
     /// The server stops.
     Stopping,
     /// The client said something that no client of this protocol says.
@@ -58,6 +63,7 @@ impl End {
     fn close_frame(self) -> Option<CloseFrame> {
         let (code, reason) = match self {
             Self::Gone | Self::Left => return None,
+            Self::Deaf => (close_code::AWAY, "nothing was read for too long"),
             Self::Silent => (close_code::AWAY, "nothing was heard for too long"),
             Self::Stopping => (close_code::RESTART, "the server is restarting; come back"),
             Self::TooLarge => (close_code::SIZE, "a message may have 262144 bytes; send more in fragments"),
@@ -73,7 +79,12 @@ impl End {
 }
 
 /// Serves one connection until it ends.
-pub(super) async fn run(app: Arc<App>, socket: WebSocket, principal: Option<Principal>) {
+pub(super) async fn run(
+    app: Arc<App>,
+    socket: WebSocket,
+    principal: Option<Principal>,
+    seat: Option<Counted<UserKey>>,
+) {
     metrics::counter!("corella_connections_total").increment(1);
     let outbox = Arc::new(Outbox::new(app.next_source(), app.options.outbox));
     let connection = Arc::new(Connection {
@@ -84,7 +95,8 @@ pub(super) async fn run(app: Arc<App>, socket: WebSocket, principal: Option<Prin
     });
     let (sink, stream) = socket.split();
     let mut writer = Writer::new(Arc::clone(&connection), sink);
-    let mut inbound = Inbound::new(Arc::clone(&connection), principal, JoinedRooms::default());
+    let rooms = JoinedRooms::new(app.options.limits.rooms_per_socket);
+    let mut inbound = Inbound::new(Arc::clone(&connection), principal, seat, rooms);
     let end = tokio::select! {
         end = inbound.run(stream) => end,
         () = writer.run() => End::Gone,
