@@ -51,7 +51,10 @@ impl Mutator {
         let at = self.below(input.len() + 1);
         let some = at..(at + 1 + self.below(16)).min(input.len()).max(at);
         match self.below(9) {
-            0 | 1 if at < input.len() => input[at] ^= 1 << self.below(8),
+            0 | 1 if at < input.len() => {
+                let bit = self.below(8);
+                input[at] ^= 1 << bit;
+            }
             2 if at < input.len() => input[at] = u8::try_from(self.below(256)).expect("a byte"),
             3 => drop(input.splice(some, NUMBERS[self.below(NUMBERS.len())].iter().copied())),
             4 => drop(input.splice(at..at, NUMBERS[self.below(NUMBERS.len())].iter().copied())),
@@ -67,7 +70,8 @@ impl Mutator {
                 drop(input.splice(some, other[from..to].iter().copied()));
             }
             8 if !self.words.is_empty() => {
-                let word = self.words[self.below(self.words.len())].clone();
+                let place = self.below(self.words.len());
+                let word = self.words[place].clone();
                 drop(input.splice(some, word));
             }
             _ => input.truncate(at),

@@ -2,27 +2,18 @@
 
 use std::net::SocketAddr;
 
-use corella_testkit::{Installation, JoinRefusal, Peer, PeerOptions, SAMPLE, Stage, row::set, within};
-use corella_wire::{AckStatus, BatchId, JoinErrorCode, Magic, RoomName};
+use bytes::Bytes;
+use corella_testkit::{
+    Installation, JoinRefusal, Peer, PeerOptions, SAMPLE, Stage, handshake, row::set, within,
+};
+use corella_wire::{AckStatus, BatchId, Envelope, Frame, JoinErrorCode, Magic, RoomName, encode};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
-use super::attack::many;
-
 const ROOM: &str = "Note/n1";
-
-/// The request that opens a socket.
-pub(super) fn handshake(address: SocketAddr, token: Option<&str>, origin: Option<&str>) -> String {
-    let query = token.map(|token| format!("?token={token}")).unwrap_or_default();
-    let origin = origin.map(|origin| format!("Origin: {origin}\r\n")).unwrap_or_default();
-    format!(
-        "GET /ws{query} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{origin}\r\n"
-    )
-}
 
 /// The first line that comes back.
 async fn first_line(address: SocketAddr, request: &str) -> String {
@@ -145,7 +136,9 @@ async fn updates_of_one_socket() {
     assert!(metrics.contains("corella_connections_paused_total"), "it was never held back");
     // What would take too long is refused at once.
     calm.join(ROOM).await;
-    calm.send(many(ROOM, 900)).await;
+    let (room, updates) = (RoomName::new(ROOM).unwrap(), vec![Bytes::new(); 900]);
+    let frame = Frame::DocUpdate { updates, batch: BatchId([7; 8]) };
+    calm.send(encode(&Envelope { magic: Magic::Document, room, frame })).await;
     assert_eq!(calm.acked(BatchId([7; 8])).await, AckStatus::RateLimited);
     calm.ping().await;
 }

@@ -48,7 +48,7 @@ async fn bound(database: Database) {
     // Nor does anything under the server's own.
     let vector = mallory.doc(ROOM).oplog_vv();
     let is_known = |peer: u64| peer == 77 || peer == mallory.doc(ROOM).peer_id();
-    let server = vector.iter().map(|(peer, _)| *peer).find(|peer| !is_known(*peer));
+    let server = vector.keys().copied().find(|peer| !is_known(*peer));
     let server = server.expect("the defaults are the server's");
     is_refused(&mallory, edited(&mallory, server, |doc| set(doc, "title", "the server's"))).await;
 

@@ -1,10 +1,16 @@
 //! Who may come in now: joins are answered in turn, and whoever comes while too many wait is sent away for a while.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use corella_wire::ErrorCode;
 use serde_json::json;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::Failure;
@@ -15,6 +21,8 @@ const WHOLE: u32 = 4;
 const REST: u32 = 1;
 /// Joins that may wait for each that is answered, before newcomers are sent away.
 const MOST_WAITING_EACH: usize = 64;
+/// How long one waits for its turn.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// The longest that whoever is sent away is asked to stay, in seconds.
 const LONGEST: u64 = 15;
 
@@ -35,14 +43,15 @@ impl Admission {
         Self { turns, at_once, waiting: AtomicUsize::new(0), sent_away: AtomicU64::new(0) }
     }
 
-    /// Waits for a turn to join; it lasts until what comes back is dropped.
+    /// Waits for a turn to join; it lasts until what comes back is dropped. Whoever has waited for long goes on without
+    /// one: those before it may wait for a row that is busy, and others must not wait with them.
     pub(crate) async fn turn(&self, needs_all: bool) -> Option<SemaphorePermit<'_>> {
         let weight = if needs_all { WHOLE } else { REST };
         if let Ok(turn) = self.turns.try_acquire_many(weight) {
             return Some(turn);
         }
         let _waits = Waits::new(&self.waiting);
-        self.turns.acquire_many(weight).await.ok()
+        timeout(PATIENCE, self.turns.acquire_many(weight)).await.ok()?.ok()
     }
 
     /// Whether another connection may be taken in now.

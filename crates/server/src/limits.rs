@@ -39,7 +39,8 @@ impl Default for Limits {
             rooms_per_socket: 20_000,
             updates_per_second: 2_000,
             joins_at_once: 64,
-            head_time: Duration::from_secs(30),
+            // Proxies commonly keep idle connections for 60 seconds, and must not find one closed.
+            head_time: Duration::from_secs(75),
             request_time: Duration::from_secs(120),
             origins: BTreeSet::new(),
         }

@@ -215,7 +215,7 @@ impl Lease {
         let blobs: Vec<Blob> = requests.iter().flat_map(|request| &request.blobs).cloned().collect();
         let begun = match self.begin(&blobs) {
             Begun::Answered(verdicts) => return answer(requests, verdicts.into_iter().map(outcome)),
-            begun => begun,
+            begun @ (Begun::NotYet | Begun::Sent | Begun::Lost(_)) => begun,
         };
         // Dropping the future does not stop this, so that no guard is left in the middle of a batch.
         let finished = tokio::task::spawn_blocking(move || {
