@@ -1,14 +1,16 @@
 //! What Corella costs, measured beside what it could cost at least.
 //!
 //! Each figure is the median of several runs, taken in turn (A B A B …), because the machine is noisy; what counts is
-//! the ratio. Each module is one measurement: [`writes`], [`typing`], [`cold`], [`refill`], [`live`], [`memory`].
+//! the ratio. Each module is one measurement: [`writes`], [`typing`], [`attack`], [`cold`], [`guard`], [`refill`], [`live`], [`memory`].
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
 mod app;
 mod figures;
 
+mod attack;
 mod cold;
+mod guard;
 mod live;
 mod memory;
 mod postgres;
@@ -38,6 +40,10 @@ enum Measurement {
     Typing,
     /// Joins of rows that are not in memory, beside reading the blob and sending it.
     Cold,
+    /// What honest editors notice of others who do their worst.
+    Attack,
+    /// What guards cost a small update, beside a pipe that only echoes it.
+    Guard,
     /// Filling a table again from its documents, beside inserting the same lines.
     Refill,
     /// Live queries: matching, ordered windows, memory, from a write to the difference.
@@ -53,6 +59,8 @@ impl Measurement {
             Self::Postgres => postgres::run(),
             Self::Typing => typing::run(),
             Self::Cold => cold::run(),
+            Self::Attack => attack::run(),
+            Self::Guard => guard::run(),
             Self::Refill => refill::run(),
             Self::Live => live::run(),
             Self::Memory => memory::run(),

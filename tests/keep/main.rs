@@ -1,6 +1,7 @@
 //! Data that is kept, moved and mended: backup, restore, export, import, repair.
 
 mod backup;
+mod hostile;
 mod repair;
 mod restore;
 mod transfer;

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backup::Backup, check::Check, codegen::Codegen, dev::Dev, export::Export, import::Import,
+    backup::Backup, check::Check, codegen::Codegen, dev::Dev, export::Export, guard::Guard, import::Import,
     migrate::Migrate, query::Query, repair::Repair, reproject::Reproject, restore::Restore, serve::Serve,
     token::Token,
 };
@@ -55,6 +55,7 @@ enum Command {
     Import(Import),
     Codegen(Codegen),
     Query(Query),
+    Guard(Guard),
 }
 
 fn main() -> ExitCode {
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
         Command::Import(import) => import.run(),
         Command::Codegen(codegen) => codegen.run(),
         Command::Query(query) => query.run(),
+        Command::Guard(guard) => guard.run(),
     };
     match outcome {
         Ok(code) => code,

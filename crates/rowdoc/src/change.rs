@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::PeerId;
+
 /// What an import or a patch changed in a row's values.
 ///
 /// It may name more than what differs in the end, never less. Operations that change no value, such as an
@@ -15,6 +17,8 @@ pub struct Change {
     pub liveness: bool,
     /// Whether the whole value of an open entity's row changed.
     pub open: bool,
+    /// The peers whose operations came as bytes and were new; they are no part of what changed.
+    pub peers: BTreeSet<PeerId>,
 }
 
 impl Change {
@@ -29,5 +33,6 @@ impl Change {
         self.fields.extend(&other.fields);
         self.liveness |= other.liveness;
         self.open |= other.open;
+        self.peers.extend(&other.peers);
     }
 }

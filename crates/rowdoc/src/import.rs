@@ -4,7 +4,7 @@ use std::panic::catch_unwind;
 
 use loro::{ImportStatus, LoroDoc, LoroError};
 
-use crate::{Change, Refusal, RowDoc, check, read::MOST_LEVELS};
+use crate::{Change, PeerId, Refusal, RowDoc, check, read::MOST_LEVELS};
 
 /// How much one update may bring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,28 +54,38 @@ impl RowDoc {
             if has_pending(&status) {
                 return Err(Refusal::MissingDependencies);
             }
-            check::check(doc, shape, &before, &status, bounds.levels)
+            let mut change = check::check(doc, shape, &before, &status, bounds.levels)?;
+            change.peers = status.success.iter().map(|(peer, _)| PeerId(*peer)).collect();
+            Ok(change)
         })??;
         self.taken_in = self.taken_in.saturating_add(update.len().saturating_sub(ENVELOPE));
         Ok(change)
     }
 }
 
-/// The gates that need no document: kind, size, count.
-fn admit(update: &[u8], bounds: Bounds) -> Result<(), Refusal> {
+/// The gates that look at an update from without: size and kind.
+pub(crate) fn admit_form(update: &[u8], bounds: Bounds) -> Result<(), Refusal> {
     if update.len() > bounds.update_bytes {
         return Err(Refusal::TooLarge { most: bounds.update_bytes, found: update.len() });
     }
-    let invalid = |reason: &str| Refusal::InvalidUpdate { reason: reason.into() };
     if !update.starts_with(MAGIC) {
         return Err(invalid("it does not start as one"));
     }
     match update.get(MODE_AT) {
-        Some(mode) if mode == MODE_UPDATES => {}
-        Some(mode) if mode == MODE_SNAPSHOT => return Err(Refusal::SnapshotRefused),
-        Some(_) => return Err(invalid("its mode is unknown")),
-        None => return Err(invalid("it ends within its header")),
+        Some(mode) if mode == MODE_UPDATES => Ok(()),
+        Some(mode) if mode == MODE_SNAPSHOT => Err(Refusal::SnapshotRefused),
+        Some(_) => Err(invalid("its mode is unknown")),
+        None => Err(invalid("it ends within its header")),
     }
+}
+
+fn invalid(reason: &str) -> Refusal {
+    Refusal::InvalidUpdate { reason: reason.into() }
+}
+
+/// The gates that need no document: kind, size, count.
+fn admit(update: &[u8], bounds: Bounds) -> Result<(), Refusal> {
+    admit_form(update, bounds)?;
     // A panic here harms no document: none is in play yet.
     let meta = catch_unwind(|| LoroDoc::decode_import_blob_meta(update, true))
         .map_err(|_| invalid("it fails to decode"))?

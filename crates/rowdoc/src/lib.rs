@@ -8,7 +8,7 @@
 //! - `doc`: the document: load, export, delete, size
 //! - `change`: which fields a change touched; `absent`: which ones have nothing
 //! - `refusal`: why bytes, patches and stored rows are turned away
-//! - `import`: bytes from clients, and the gates that they pass
+//! - `import`: bytes from clients, and the gates that they pass; `examine`: the same where nothing is lost by it
 //! - `check`: where the operations of an import may land; `landed`: what they put there
 //! - `patch`: JSON patches as minimal operations
 //! - `wanted`: what a patch wants of each field; `operation`: `{"$push": …}` and kin; `given`: JSON from outside
@@ -44,6 +44,7 @@ mod container;
 mod counter;
 mod delta;
 mod doc;
+mod examine;
 mod fold;
 mod former;
 mod given;
@@ -79,6 +80,7 @@ mod wanted;
 pub use blame::{TextRun, TextRuns};
 pub use change::Change;
 pub use doc::RowDoc;
+pub use examine::{examine, examine_kept};
 pub use fold::{Folded, merge_stored};
 pub use import::Bounds;
 pub use key::{RowId, RowIdError, RowKey, Tenant};

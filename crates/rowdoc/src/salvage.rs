@@ -40,7 +40,7 @@ impl RowDoc {
         let bytes = pieces.iter().map(|piece| piece.as_ref().len()).sum::<usize>();
         self.taken_in = self.taken_in.saturating_add(bytes);
         let fields = (0..self.shape.fields().len()).collect();
-        Ok(Change { fields, liveness: true, open: self.shape.is_open() })
+        Ok(Change { fields, liveness: true, open: self.shape.is_open(), ..Change::default() })
     }
 }
 

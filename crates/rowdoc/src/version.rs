@@ -8,6 +8,24 @@ use loro::{LoroDoc, VersionVector};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PeerId(pub u64);
 
+impl PeerId {
+    /// How many of its bits a server draws at random; those above say that it is a server's.
+    const DRAWN_BITS: u32 = 40;
+    const SERVER: u64 = 0x43_4f_52;
+
+    /// A peer id for a server, of which `random` is told apart from others by 40 bits.
+    #[must_use]
+    pub const fn of_a_server(random: u64) -> Self {
+        Self(Self::SERVER << Self::DRAWN_BITS | random & ((1 << Self::DRAWN_BITS) - 1))
+    }
+
+    /// Whether a server made it for itself; one in 16 million that clients draw looks as if.
+    #[must_use]
+    pub const fn is_a_servers(self) -> bool {
+        self.0 >> Self::DRAWN_BITS == Self::SERVER
+    }
+}
+
 /// A version vector.
 #[derive(Clone, PartialEq, Default)]
 pub struct Version(VersionVector);

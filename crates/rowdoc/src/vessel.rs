@@ -37,6 +37,11 @@ impl Vessel {
         Self { doc: Some(doc), poisoned: AtomicBool::new(false) }
     }
 
+    /// An empty document that is only decoded into: its texts have no styles of their own.
+    pub(crate) fn bare() -> Self {
+        Self { doc: Some(LoroDoc::new()), poisoned: AtomicBool::new(false) }
+    }
+
     /// No document at all.
     pub(crate) fn none() -> Self {
         Self { doc: None, poisoned: AtomicBool::new(false) }

@@ -1,10 +1,12 @@
 //! What every request and every connection share.
 
+use std::net::IpAddr;
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
 
+use bytes::Bytes;
 use corella_live::{Hub, OutboxLimits};
 use corella_manifest::{EntityName, Manifest};
 use corella_rowdoc::{RowId, RowKey, Tenant};
@@ -13,7 +15,13 @@ use corella_wire::{ErrorCode, RoomName};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{auth::Authority, failure::Failure};
+use crate::{
+    admission::Admission,
+    auth::{Authority, Principal},
+    failure::Failure,
+    guard::{BlobKind, GuardError, GuardPool},
+    limits::{Census, Counted, Limits, UserKey},
+};
 
 /// For whom the server runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,6 +42,10 @@ pub struct AppOptions {
     pub outbox: OutboxLimits,
     /// What `GET /metrics` shows; without it the path is not found.
     pub metrics: Option<PrometheusHandle>,
+    /// Who looks at clients' updates first; without it the server decodes them itself, and some can end it.
+    pub guard: Option<GuardPool>,
+    /// What one client may take.
+    pub limits: Limits,
 }
 
 /// Everything that requests and connections share.
@@ -42,6 +54,11 @@ pub struct App {
     pub(crate) hub: Arc<Hub>,
     pub(crate) authority: Authority,
     pub(crate) options: AppOptions,
+    /// Connections, by the address that they come from.
+    pub(crate) addresses: Arc<Census<IpAddr>>,
+    /// Sockets, by the user whose they are.
+    pub(crate) users: Arc<Census<UserKey>>,
+    pub(crate) admission: Admission,
     /// Cancelled when the server is to stop.
     pub(crate) stop: CancellationToken,
     /// The connections that are open.
@@ -62,11 +79,39 @@ impl App {
             store,
             hub,
             authority,
+            addresses: Census::new(options.limits.connections_per_address),
+            users: Census::new(options.limits.sockets_per_user),
+            admission: Admission::new(options.limits.joins_at_once),
             options,
             stop,
             connections: TaskTracker::new(),
             next_source: AtomicU64::new(1),
         })
+    }
+
+    /// Has the guards look at clients' updates, where there are some; answers for each.
+    pub(crate) async fn examine(&self, updates: &[Bytes]) -> Vec<Result<(), GuardError>> {
+        match &self.options.guard {
+            Some(guards) => guards.examine(BlobKind::Update, updates.iter().cloned()).await,
+            None => vec![Ok(()); updates.len()],
+        }
+    }
+
+    /// Counts a socket as its user's; those without a name are only counted by their address.
+    ///
+    /// # Errors
+    /// When the user has as many as it may.
+    pub(crate) fn seat(&self, principal: &Principal) -> Result<Option<Counted<UserKey>>, Failure> {
+        if principal.caller.user.is_none() {
+            return Ok(None);
+        }
+        let seat = self.users.enter((principal.tenant.clone(), Arc::clone(&principal.user)));
+        let most = self.users.most();
+        let refused = || {
+            let detail = format!("expected at most {most} sockets of one user; close some first");
+            Failure::new(ErrorCode::RateLimited, detail)
+        };
+        seat.map(Some).ok_or_else(refused)
     }
 
     pub(crate) fn next_source(&self) -> SourceId {

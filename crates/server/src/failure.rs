@@ -44,7 +44,7 @@ impl Failure {
     pub fn status(&self) -> StatusCode {
         match self.code {
             ErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,
-            ErrorCode::Forbidden => StatusCode::FORBIDDEN,
+            ErrorCode::Forbidden | ErrorCode::PeerTaken => StatusCode::FORBIDDEN,
             ErrorCode::UnknownEntity
             | ErrorCode::UnknownRoom
             | ErrorCode::RowNotFound
@@ -91,6 +91,7 @@ impl Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let status = self.status();
+        let retry_after = self.facts.get("retryAfter").and_then(Json::as_u64).unwrap_or(1).into();
         let mut problem = json!({
             "type": format!("urn:corella:error:{}", self.code),
             "title": self.code.title(),
@@ -114,7 +115,7 @@ impl IntoResponse for Failure {
                 | ErrorCode::ShuttingDown
                 | ErrorCode::Unavailable
         ) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            headers.insert(header::RETRY_AFTER, retry_after);
         }
         response
     }
@@ -208,6 +209,7 @@ impl From<WriteError> for Failure {
             WriteError::ReferenceHeld(_) => ErrorCode::ReferenceHeld,
             WriteError::TooManyRows { .. } => ErrorCode::TooManyRows,
             WriteError::Unfit { .. } => ErrorCode::InvalidValue,
+            WriteError::PeerTaken(_) => ErrorCode::PeerTaken,
             WriteError::KeyConflict => ErrorCode::IdempotencyConflict,
             WriteError::Quarantined(_) => ErrorCode::RowQuarantined,
             WriteError::Busy => ErrorCode::RateLimited,

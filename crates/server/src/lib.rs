@@ -4,21 +4,26 @@
 //! [`Authority`] that says who is calling. Every refusal, on HTTP as on the socket, is a [`Failure`] with a stable
 //! code.
 //!
-//! In reading order: [`App`], [`Authority`], [`Failure`], the routes in `http`, the conversation in `socket`.
+//! In reading order: [`App`], [`Authority`], [`Failure`], the guards of [`guard`], the routes in `http`, the conversation in `socket`.
 //!
 //! This crate does not know SQL or Loro.
 
+mod admission;
 mod app;
 mod auth;
 mod failure;
 #[cfg(test)]
 mod failure_tests;
 mod following;
+pub mod guard;
 mod http;
+mod limits;
+mod listen;
 mod serve;
 mod socket;
 
 pub use app::{App, AppOptions, Mode};
 pub use auth::{AuthError, Authority, Grant, Principal};
 pub use failure::Failure;
+pub use limits::Limits;
 pub use serve::serve;

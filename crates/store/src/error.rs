@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use corella_manifest::{EntityName, FieldName, ManifestErrors};
 use corella_policy::{Action, PolicyProblem};
-use corella_rowdoc::{Refusal, RowId, UnservedField};
+use corella_rowdoc::{PeerId, Refusal, RowId, UnservedField};
 
 use crate::port::{BackendError, Reference};
 
@@ -93,6 +93,13 @@ pub enum WriteError {
         /// What stands in the way, in the database's words.
         what: String,
     },
+    /// The update has new operations of a peer id that is somebody else's.
+    #[error(
+        "expected new operations under peer ids of your own only, found some of the peer {peer}; load the row afresh, \
+         and write under another peer id",
+        peer = .0.0
+    )]
+    PeerTaken(PeerId),
     /// The idempotency key was used with another request.
     #[error("the idempotency key was used before with another request; take a fresh key for a new request")]
     KeyConflict,

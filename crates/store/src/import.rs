@@ -68,6 +68,12 @@ impl RowReader {
         self.0.entity(row.key.entity.as_str()).is_some()
     }
 
+    /// Whether the row is no document, so that its bytes are JSON.
+    #[must_use]
+    pub fn is_plain(&self, row: &KeptRow) -> bool {
+        self.0.entity(row.key.entity.as_str()).is_some_and(|model| model.shape.is_plain())
+    }
+
     /// The row's fields.
     #[must_use]
     pub fn read(&self, row: &KeptRow) -> Reading {

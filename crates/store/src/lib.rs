@@ -29,6 +29,7 @@ mod job;
 mod json;
 mod late;
 mod model;
+mod peers;
 mod permit;
 pub mod port;
 pub mod postgres;

@@ -73,10 +73,34 @@ pub(crate) struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// Applies one write to the document, if its author may do what it does.
+    /// Applies one write to the document, if its author may do what it does, under the peer ids that it comes with.
     ///
     /// `written_before` says whether earlier writes of the same commit have written to the row.
     pub(crate) async fn apply(
+        &self,
+        loaded: &mut Loaded,
+        live: &mut Live,
+        write: &RowChange,
+        author: &Author,
+        written_before: bool,
+    ) -> Result<Applied, Rejection> {
+        let applied = self.apply_permitted(loaded, live, write, author, written_before).await?;
+        match write {
+            RowChange::Update(_) | RowChange::Seed(_) => {
+                let checked = self.store.check_peers(self.key, author, &applied.change.peers).await;
+                checked.map_err(|error| Rejection { error, traces: true })?;
+            }
+            RowChange::Merge(_)
+            | RowChange::Insert(_)
+            | RowChange::Patch(_)
+            | RowChange::Delete
+            | RowChange::Restore
+            | RowChange::Revert(_) => {}
+        }
+        Ok(applied)
+    }
+
+    async fn apply_permitted(
         &self,
         loaded: &mut Loaded,
         live: &mut Live,

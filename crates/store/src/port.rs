@@ -291,6 +291,17 @@ impl TableRow {
     }
 }
 
+/// Whose a peer id is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PeerOwner {
+    /// Nobody's yet.
+    Nobody,
+    /// This user's.
+    User(Arc<str>),
+    /// That of a server which writes under it.
+    Server,
+}
+
 /// Rows at rest.
 ///
 /// Every method may be called from any task at any time, [`Backend::commit`] from one task only.
@@ -439,6 +450,14 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Takes these lines out of an entity's table and sets them aside; `what` says why.
     async fn take_out(&self, entity: &Entity, keys: Vec<RowKey>, what: String) -> Result<(), BackendError>;
+
+    /// Whose `peers` are, in their order; those that are nobody's yet become `owner`'s, where there is one.
+    async fn own_peers(
+        &self,
+        tenant: &Tenant,
+        owner: Option<&str>,
+        peers: &[PeerId],
+    ) -> Result<Vec<PeerOwner>, BackendError>;
 
     /// Gives the server another peer id, for the next time that the database is opened.
     async fn renew_peer(&self) -> Result<(), BackendError>;

@@ -20,6 +20,7 @@ use crate::{
     job::{Idempotency, Job, Reply, Write, Written},
     late::{LateDelay, LateRows},
     model::{EntityModel, Model},
+    peers::Peers,
     port::{Backend, BackendError, Outcome, Seq, StoredRow, TableRow},
     resident::{Loaded, Queued, Resident, Slot, Tail},
     schema::{self, Consent, Filling, KnownSchemas, SchemaMismatch, Waited},
@@ -63,6 +64,7 @@ pub(crate) struct Inner {
     pub(crate) tasks: TaskTracker,
     /// Says that no line may wait any longer.
     pub(crate) closing: CancellationToken,
+    pub(crate) peers: Peers,
     /// The tables that are being filled from their documents.
     pub(crate) filling: Filling,
     /// The schemas for which clients may have been made.
@@ -113,6 +115,7 @@ impl Store {
             late_delay: options.late,
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
+            peers: Peers::default(),
             filling: Filling::default(),
             schemas: ArcSwap::default(),
         };

@@ -10,6 +10,7 @@ mod folds;
 mod keep;
 mod late;
 mod outcomes;
+mod peers;
 mod reads;
 mod references;
 mod rows;
@@ -57,6 +58,8 @@ pub async fn run<F: Future<Output = Subject>>(open: impl Fn() -> F) {
 
     outcomes::an_answer_is_kept_with_its_commit(open().await).await;
     outcomes::a_used_key_halts_its_unit(open().await).await;
+
+    peers::a_peer_id_is_its_first_users(open().await).await;
 
     folds::a_fold_takes_the_place_of_what_it_has(open().await).await;
     folds::a_mark_is_remembered_until_the_next(open().await).await;

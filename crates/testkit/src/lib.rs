@@ -4,12 +4,13 @@
 //!
 //! In reading order: [`Installation`], a data folder and a manifest with the `corella` binary to run on them;
 //! [`Server`], the running process; [`Http`] and [`Peer`], which talk to it; [`backend_suite`], what every
-//! database behind the store has to do; [`StartedPostgres`], a PostgreSQL server to do it on.
+//! database behind the store has to do; [`Siege`], those who mean harm; [`StartedPostgres`], a PostgreSQL server to do it on.
 //!
 //! This crate does not know the insides of `corella-server` and `corella-live`: it speaks to the binary alone.
 
 mod binary;
 mod deadline;
+mod hostile;
 mod http;
 mod installation;
 mod peer;
@@ -24,12 +25,13 @@ pub mod row;
 
 pub use binary::binary;
 pub use deadline::{DEADLINE, within};
+pub use hostile::{Harm, Siege, handshake};
 pub use http::{Answer, Http, query};
 pub use installation::{Database, Finished, Installation};
 pub use peer::{Ended, JoinRefusal, Joined, Peer, PeerOptions, Received};
 pub use postgres::{Session, StartedPostgres, Stop};
 pub use random::Random;
-pub use sample::{KINDS, NOTES, OPEN, SAMPLE, presence_store};
+pub use sample::{KINDS, NOTES, OPEN, SAMPLE, deadly_update, presence_store};
 pub use server::{Server, Stopped};
 pub use stage::Stage;
 

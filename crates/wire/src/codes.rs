@@ -69,6 +69,7 @@ error_codes! {
     InvalidUpdate = "invalid_update", "The update cannot be applied";
     MissingDependencies = "missing_dependencies", "The update builds on operations that the server lacks";
     HistoryTrimmed = "history_trimmed", "The history that this builds on is not kept any more";
+    PeerTaken = "peer_taken", "The update has operations of somebody else";
     SnapshotRefused = "snapshot_refused", "Only updates are accepted, not snapshots";
     VersionUnknown = "version_unknown", "The version cannot be read";
     TooLarge = "too_large", "A size limit is exceeded";
@@ -116,7 +117,7 @@ impl<'de> Deserialize<'de> for ErrorCode {
 #[must_use]
 pub fn ack_status(code: ErrorCode) -> AckStatus {
     match code {
-        ErrorCode::Unauthorized | ErrorCode::Forbidden => AckStatus::PermissionDenied,
+        ErrorCode::Unauthorized | ErrorCode::Forbidden | ErrorCode::PeerTaken => AckStatus::PermissionDenied,
         ErrorCode::TooLarge | ErrorCode::TooManyOperations | ErrorCode::TooDeep => AckStatus::TooLarge,
         ErrorCode::RateLimited | ErrorCode::TooManyQueries => AckStatus::RateLimited,
         ErrorCode::FragmentTimeout => AckStatus::FragmentTimeout,

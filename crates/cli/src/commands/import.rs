@@ -3,6 +3,8 @@
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
+use corella_rowdoc::Refusal;
+use corella_server::guard::{BlobKind, GuardError, GuardPool};
 use corella_store::{
     CommitSink, Committed, RowReader, Store, StoreOptions, WriteError,
     archive::{ArchiveError, ArchiveReader, Piece},
@@ -12,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     archive_file,
-    commands::{Location, export::Filter, runtime},
+    commands::{Location, export::Filter, guard::GuardChoice, runtime},
     failure::Failure,
     progress::Progress,
 };
@@ -39,6 +41,8 @@ pub(crate) struct Import {
     /// Report rows that cannot be imported, and import the others.
     #[arg(long)]
     skip_bad: bool,
+    #[command(flatten)]
+    guard: GuardChoice,
 }
 
 struct Nobody;
@@ -118,7 +122,8 @@ impl Import {
         let before = last_seq(store).await?;
         let progress = Progress::of_bytes(&self.file);
         let mut reader = self.open(&progress)?;
-        let mut work = Work { store, at_work: JoinSet::new(), bytes: 0, merged: 0 };
+        let guards = self.guard.start()?;
+        let mut work = Work { store, guards, at_work: JoinSet::new(), bytes: 0, merged: 0 };
         let mut skipped = 0_u64;
         loop {
             let bad = match reader.next_piece() {
@@ -130,7 +135,8 @@ impl Import {
                     Some(self.bad_row(reader.line(), &row, found))
                 }
                 Ok(Piece::Row(row)) => {
-                    work.start(Line { number: reader.line(), row });
+                    let guarded = !rows.is_plain(&row);
+                    work.start(Line { number: reader.line(), row }, guarded);
                     work.room().await.map(|failed| self.refused(failed))
                 }
                 Err(source @ ArchiveError::Line { .. }) => Some(self.wrong(source)),
@@ -192,20 +198,21 @@ struct Refused {
 /// Rows that are being merged.
 struct Work<'a> {
     store: &'a Store,
+    guards: Option<GuardPool>,
     at_work: JoinSet<(usize, Result<(), Refused>)>,
     bytes: usize,
     merged: u64,
 }
 
 impl Work<'_> {
-    fn start(&mut self, Line { number, row }: Line) {
+    fn start(&mut self, Line { number, row }: Line, guarded: bool) {
         let bytes = row.blobs().map(bytes::Bytes::len).sum();
         self.bytes += bytes;
-        let store = self.store.clone();
+        let (store, guards) = (self.store.clone(), self.guards.clone().filter(|_| guarded));
         self.at_work.spawn(async move {
             let name = row.key.to_string();
-            let merged = store.merge(row).await;
-            (bytes, merged.map(drop).map_err(|error| Refused { line: number, row: name, error }))
+            let merged = merge(&store, guards.as_ref(), row).await;
+            (bytes, merged.map_err(|error| Refused { line: number, row: name, error }))
         });
     }
 
@@ -236,4 +243,18 @@ impl Work<'_> {
             Err(refused) => Some(Some(refused)),
         }
     }
+}
+
+/// Merges a row, once the guards have decoded what it was kept as.
+async fn merge(store: &Store, guards: Option<&GuardPool>, row: KeptRow) -> Result<(), WriteError> {
+    if let Some(guards) = guards {
+        for outcome in guards.examine(BlobKind::Kept, row.blobs().cloned()).await {
+            outcome.map_err(|error| match error {
+                GuardError::Refused(reason) => Refusal::InvalidUpdate { reason }.into(),
+                GuardError::Deadly => Refusal::InvalidUpdate { reason: error.to_string() }.into(),
+                GuardError::Unavailable => WriteError::Internal("no guard can be started"),
+            })?;
+        }
+    }
+    store.merge(row).await.map(drop)
 }

@@ -16,7 +16,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::{net::TcpListener, runtime::Runtime, signal::unix};
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use super::database::Place;
+use super::{database::Place, guard::GuardChoice, limits::LimitOptions};
 use crate::{failure::Failure, manifest_file};
 
 /// Serve an app.
@@ -50,6 +50,10 @@ pub(crate) struct ServeOptions {
     /// Let callers without a token in, as the user `anonymous`.
     #[arg(long, env = "CORELLA_ALLOW_ANONYMOUS")]
     allow_anonymous: bool,
+    #[command(flatten)]
+    guard: GuardChoice,
+    #[command(flatten)]
+    limits: LimitOptions,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -102,13 +106,16 @@ impl ServeOptions {
         let store =
             start_store(&self.manifest, backend, manifest, &hub, CacheBudget(self.cache_bytes)).await?;
         let metrics = PrometheusBuilder::new().install_recorder().ok();
-        let options = AppOptions { mode, metrics, ..AppOptions::default() };
+        let guard = self.guard.start()?;
+        if guard.is_none() {
+            tracing::warn!("there are no guards: an update can end the server");
+        }
+        let limits = self.limits.limits();
+        let options = AppOptions { mode, metrics, guard, limits, ..AppOptions::default() };
         let app = App::new(store.clone(), hub, authority, options);
         println!("Corella is listening on http://{address}");
         started(&store);
-        corella_server::serve(app, listener, signals.any())
-            .await
-            .map_err(|source| Failure::Process { what: "serve", source })?;
+        corella_server::serve(app, listener, signals.any()).await;
         println!("Corella has stopped; everything that was accepted is stored.");
         Ok(())
     }
@@ -130,7 +137,11 @@ async fn start_store(
 fn start_logging() {
     // Loro tells of each export at the level `info`.
     let quiet = "info,loro=warn,loro_internal=warn";
-    let filter = EnvFilter::try_from_env("CORELLA_LOG").unwrap_or_else(|_| EnvFilter::new(quiet));
+    let mut filter = EnvFilter::try_from_env("CORELLA_LOG").unwrap_or_else(|_| EnvFilter::new(quiet));
+    // They tell of whole messages and requests at lower levels, tokens included: whatever is asked for, not that.
+    for directive in ["tungstenite=info", "tokio_tungstenite=info", "hyper=info"] {
+        filter = filter.add_directive(directive.parse().expect("a directive as it has to be written"));
+    }
     let output = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     // A second call in one process keeps the first subscriber.
     tracing_subscriber::registry().with(filter).with(output).try_init().ok();

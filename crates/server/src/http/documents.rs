@@ -100,6 +100,9 @@ pub(super) async fn merge(
     Body(update): Body,
 ) -> Result<Response, Failure> {
     let key = app.row_key(&caller.0.tenant, &entity, &id)?;
+    for outcome in app.examine(std::slice::from_ref(&update)).await {
+        outcome.map_err(|error| Failure::from(&error))?;
+    }
     let change = if fills(&headers)? { RowChange::Seed(update) } else { RowChange::Update(update) };
     let write = Write {
         key,

@@ -3,6 +3,7 @@
 pub(crate) mod caller;
 mod development;
 mod documents;
+mod gate;
 mod history;
 mod live;
 mod queries;
@@ -33,6 +34,7 @@ const MOST_UPDATE: usize = 16 * 1024 * 1024;
 
 /// Everything that is served.
 pub(crate) fn router(app: Arc<App>) -> Router {
+    let gate = middleware::from_fn_with_state(Arc::clone(&app), gate::pass);
     let schema = middleware::from_fn_with_state(Arc::clone(&app), caller::check_schema);
     let rows = Router::new()
         .route("/api/entities/{entity}", get(rows::list).post(rows::insert))
@@ -69,6 +71,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/dev/{*path}", any(not_found))
         .fallback(web::page)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(gate)
         .with_state(app)
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -18,21 +18,28 @@ use corella_wire::{
 };
 use futures_util::{StreamExt as _, stream::SplitStream};
 use jiff::Timestamp;
-use tokio::time::{Instant as Clock, sleep_until};
+use tokio::time::{Instant as Clock, sleep_until, timeout};
 use tokio_tungstenite::tungstenite;
 
 use super::{
     control,
+    pace::{Pace, TooMuch, cost},
     rooms::{JoinedRoom, JoinedRooms},
     session::{Connection, End},
     updates::{self, Batch, Kind},
 };
-use crate::{Failure, Principal, http::caller::caller};
+use crate::{
+    Failure, Principal,
+    http::caller::caller,
+    limits::{Counted, UserKey},
+};
 
 /// How long a client may be silent; its own pings count, and browsers answer the server's.
 const SILENCE: Duration = Duration::from_secs(75);
 /// How often a silent client is asked whether it is there.
 const PING_EVERY: Duration = Duration::from_secs(30);
+/// How long a client may leave unread what it is sent, once its outbox is full.
+const DEAFNESS: Duration = Duration::from_secs(300);
 /// Frames that do not decode after which a connection is closed.
 const MOST_MALFORMED: u32 = 16;
 /// Batches that may be announced as seeds and not have come.
@@ -50,7 +57,12 @@ pub(super) struct Inbound {
     pub(super) connection: Arc<Connection>,
     /// Who calls where a join brings no token of its own.
     pub(super) principal: Option<Principal>,
+    /// The connection's place among those of its user.
+    seat: Option<Counted<UserKey>>,
     rooms: JoinedRooms,
+    pace: Pace,
+    /// Until when nothing is read, because of how much has come.
+    paused_until: Option<Clock>,
     fragments: Reassembler,
     malformed: u32,
     /// Batches that were said to fill their documents, and have not come yet.
@@ -58,9 +70,24 @@ pub(super) struct Inbound {
 }
 
 impl Inbound {
-    pub(super) fn new(connection: Arc<Connection>, principal: Option<Principal>, rooms: JoinedRooms) -> Self {
-        let fragments = Reassembler::new(ReassemblyLimits::default());
-        Self { connection, principal, rooms, fragments, malformed: 0, seeds: HashSet::new() }
+    pub(super) fn new(
+        connection: Arc<Connection>,
+        principal: Option<Principal>,
+        seat: Option<Counted<UserKey>>,
+        rooms: JoinedRooms,
+    ) -> Self {
+        let pace = Pace::new(connection.app.options.limits.updates_per_second);
+        Self {
+            connection,
+            principal,
+            seat,
+            rooms,
+            pace,
+            paused_until: None,
+            fragments: Reassembler::new(ReassemblyLimits::default()),
+            malformed: 0,
+            seeds: HashSet::new(),
+        }
     }
 
     /// Takes in frames until the connection ends.
@@ -69,13 +96,17 @@ impl Inbound {
         let mut asked = heard;
         loop {
             // A client that does not read its answers is not read from either.
-            self.connection.outbox.wait_for_room().await;
+            if timeout(DEAFNESS, self.connection.outbox.wait_for_room()).await.is_err() {
+                return End::Deaf;
+            }
             let fragments_end = self.fragments.next_deadline().map(Clock::from_std);
             let next_ping = heard.max(asked) + PING_EVERY;
-            let wakes = [Some(next_ping), Some(heard + SILENCE), fragments_end, self.next_expiry()];
+            let paused = self.paused_until.take_if(|until| *until > Clock::now());
+            self.paused_until = paused;
+            let wakes = [Some(next_ping), Some(heard + SILENCE), fragments_end, self.next_expiry(), paused];
             let wake = wakes.into_iter().flatten().min().unwrap_or(next_ping);
             tokio::select! {
-                message = stream.next() => {
+                message = stream.next(), if paused.is_none() => {
                     heard = Clock::now();
                     let end = match message {
                         Some(Ok(message)) => self.take_in(message).await,
@@ -115,14 +146,54 @@ impl Inbound {
     async fn take_in(&mut self, message: Message) -> Option<End> {
         match message {
             Message::Binary(bytes) => match decode(bytes) {
-                Ok(envelope) => self.frame(envelope).await,
+                Ok(envelope) => {
+                    if let Err(failure) = self.take_pace(cost(envelope.magic, &envelope.frame)) {
+                        self.too_fast(envelope, failure);
+                        return None;
+                    }
+                    self.frame(envelope).await;
+                    if self.connection.offences.load(Ordering::Relaxed) >= updates::MOST_OFFENCES {
+                        return Some(End::Refused);
+                    }
+                }
                 Err(error) => return self.not_a_frame(&error),
             },
-            Message::Text(text) => return control::text(self, text.as_str()).await,
+            Message::Text(text) => {
+                // One message alone is never too much.
+                self.take_pace(1).ok();
+                return control::text(self, text.as_str()).await;
+            }
             Message::Ping(_) | Message::Pong(_) => {}
             Message::Close(_) => return Some(End::Left),
         }
         None
+    }
+
+    /// Counts what has come against the pace of the connection, which is not read from until that is made good.
+    fn take_pace(&mut self, cost: usize) -> Result<(), Failure> {
+        let pause = self.pace.take(cost, Instant::now()).map_err(|TooMuch| {
+            let most = self.connection.app.options.limits.updates_per_second;
+            let detail = format!(
+                "expected at most {most} updates a second on one connection, found a frame that counts for {cost}; \
+                 send it in smaller ones"
+            );
+            Failure::new(ErrorCode::RateLimited, detail)
+        })?;
+        if !pause.is_zero() {
+            metrics::counter!("corella_connections_paused_total").increment(1);
+            self.paused_until = Some(Clock::now() + pause);
+        }
+        Ok(())
+    }
+
+    /// Says of a frame that it is too much at once.
+    fn too_fast(&self, Envelope { magic, room, frame }: Envelope, failure: Failure) {
+        if let Frame::DocUpdate { batch: id, .. } = frame {
+            return Batch { magic, room, id }.acknowledge(&self.connection, Err(&failure));
+        }
+        let mut reply = ErrorReply::new(failure.code, failure.detail);
+        reply.room = Some(room.as_str().to_owned());
+        self.connection.outbox.push_text(ServerMessage::Error(reply).encode());
     }
 
     fn not_a_frame(&mut self, error: &DecodeError) -> Option<End> {
@@ -269,6 +340,9 @@ impl Inbound {
             return Err(Failure::new(ErrorCode::Forbidden, detail));
         }
         let Connection { app, outbox, .. } = &*self.connection;
+        if self.seat.is_none() {
+            self.seat = app.seat(&principal)?;
+        }
         for pass in self.rooms.renew(&principal) {
             app.hub.renew(outbox, &pass, principal.access());
         }

@@ -2,6 +2,7 @@
 
 mod control;
 mod inbound;
+mod pace;
 mod rooms;
 mod session;
 mod updates;
@@ -19,6 +20,7 @@ use corella_wire::{ErrorCode, MAX_FRAME_BYTES};
 use crate::{
     App, Failure,
     http::caller::{caller, token},
+    listen::Place,
 };
 
 /// Read buffer per socket, in bytes; the library's own default of 128 KiB would be most of a quiet connection.
@@ -43,6 +45,12 @@ pub(crate) async fn upgrade(
         Some(token) => Some(caller(&app, Some(&token))?),
         None => caller(&app, None).ok(),
     };
+    app.admission.check()?;
+    let seat = match &principal {
+        Some(principal) => app.seat(principal)?,
+        None => None,
+    };
+    let place = parts.extensions.get::<Place>().cloned();
     let upgrade = upgrade
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
@@ -50,5 +58,10 @@ pub(crate) async fn upgrade(
         .max_message_size(MAX_FRAME_BYTES)
         .max_frame_size(MAX_FRAME_BYTES);
     let tracked = app.connections.clone();
-    Ok(upgrade.on_upgrade(move |socket| tracked.track_future(session::run(app, socket, principal))))
+    Ok(upgrade.on_upgrade(move |socket| {
+        tracked.track_future(async move {
+            let _place = place;
+            session::run(app, socket, principal, seat).await;
+        })
+    }))
 }

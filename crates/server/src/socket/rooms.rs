@@ -11,9 +11,6 @@ use jiff::Timestamp;
 
 use crate::{Failure, Principal};
 
-/// Rooms that one connection may be in at the same time.
-const MOST_ROOMS: usize = 20_000;
-
 /// A room that a connection is in, and as whom.
 #[derive(Debug, Clone)]
 pub(super) struct JoinedRoom {
@@ -24,19 +21,26 @@ pub(super) struct JoinedRoom {
 }
 
 /// The rooms that a connection is in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct JoinedRooms {
+    /// How many there may be.
+    most: usize,
     rooms: HashMap<(Magic, RoomName), JoinedRoom>,
     /// When the tokens of joins are over.
     expiries: BTreeSet<(Timestamp, Magic, RoomName)>,
 }
 
 impl JoinedRooms {
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, rooms: HashMap::new(), expiries: BTreeSet::new() }
+    }
+
     /// Notes that a room is joined; what comes back is what was joined under that name before.
     pub(super) fn join(&mut self, room: JoinedRoom) -> Result<Option<JoinedRoom>, Failure> {
         let address = (room.pass.magic, room.pass.room.clone());
-        if self.rooms.len() >= MOST_ROOMS && !self.rooms.contains_key(&address) {
-            let detail = format!("expected at most {MOST_ROOMS} rooms on one connection; leave some first");
+        let most = self.most;
+        if self.rooms.len() >= most && !self.rooms.contains_key(&address) {
+            let detail = format!("expected at most {most} rooms on one connection; leave some first");
             return Err(Failure::new(ErrorCode::RateLimited, detail));
         }
         let before = self.leave(address.0, &address.1);

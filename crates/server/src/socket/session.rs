@@ -1,6 +1,9 @@
 //! One connection, from its first frame to its last.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicU32},
+    time::Duration,
+};
 
 use axum::extract::ws::{CloseFrame, WebSocket, close_code};
 use corella_live::Outbox;
@@ -8,7 +11,10 @@ use futures_util::StreamExt as _;
 use tokio::sync::Semaphore;
 
 use super::{inbound::Inbound, rooms::JoinedRooms, updates::IN_FLIGHT, writer::Writer};
-use crate::{App, Principal};
+use crate::{
+    App, Principal,
+    limits::{Counted, UserKey},
+};
 
 /// How long a closing connection may take to send what it still owes.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -24,6 +30,8 @@ pub(super) struct Connection {
     pub(super) outbox: Arc<Outbox>,
     /// Permits for the writes that are under way; the reader waits for one before it takes in more.
     pub(super) in_flight: Arc<Semaphore>,
+    /// How much its updates that the guards refused count against it.
+    pub(super) offences: AtomicU32,
 }
 
 /// Why a connection ends.
@@ -35,6 +43,8 @@ pub(super) enum End {
     Left,
     /// The client was silent for too long.
     Silent,
+    /// The client has not read what it was sent for too long.
+    Deaf,
     /// The server stops.
     Stopping,
     /// The client said something that no client of this protocol says.
@@ -45,17 +55,23 @@ pub(super) enum End {
     Expired,
     /// The client was made for another schema.
     OtherSchema,
+    /// The client sent bytes for updates that are none, or that end the process that decodes them.
+    Refused,
 }
 
 impl End {
     fn close_frame(self) -> Option<CloseFrame> {
         let (code, reason) = match self {
             Self::Gone | Self::Left => return None,
+            Self::Deaf => (close_code::AWAY, "nothing was read for too long"),
             Self::Silent => (close_code::AWAY, "nothing was heard for too long"),
             Self::Stopping => (close_code::RESTART, "the server is restarting; come back"),
             Self::TooLarge => (close_code::SIZE, "a message may have 262144 bytes; send more in fragments"),
             Self::Expired => (EXPIRED, "the token has expired; come back with a fresh one"),
             Self::OtherSchema => (OTHER_SCHEMA, "schema_incompatible: load the newer version of the app"),
+            Self::Refused => {
+                (close_code::POLICY, "expected Loro updates, found too many that cannot be decoded")
+            }
             Self::Violation => (close_code::POLICY, "expected the Loro Syncing Protocol v1"),
         };
         Some(CloseFrame { code, reason: reason.into() })
@@ -63,17 +79,24 @@ impl End {
 }
 
 /// Serves one connection until it ends.
-pub(super) async fn run(app: Arc<App>, socket: WebSocket, principal: Option<Principal>) {
+pub(super) async fn run(
+    app: Arc<App>,
+    socket: WebSocket,
+    principal: Option<Principal>,
+    seat: Option<Counted<UserKey>>,
+) {
     metrics::counter!("corella_connections_total").increment(1);
     let outbox = Arc::new(Outbox::new(app.next_source(), app.options.outbox));
     let connection = Arc::new(Connection {
         app: Arc::clone(&app),
         outbox: Arc::clone(&outbox),
         in_flight: Arc::new(Semaphore::new(IN_FLIGHT)),
+        offences: AtomicU32::new(0),
     });
     let (sink, stream) = socket.split();
     let mut writer = Writer::new(Arc::clone(&connection), sink);
-    let mut inbound = Inbound::new(Arc::clone(&connection), principal, JoinedRooms::default());
+    let rooms = JoinedRooms::new(app.options.limits.rooms_per_socket);
+    let mut inbound = Inbound::new(Arc::clone(&connection), principal, seat, rooms);
     let end = tokio::select! {
         end = inbound.run(stream) => end,
         () = writer.run() => End::Gone,

@@ -14,10 +14,15 @@ use corella_wire::{
 };
 
 use super::{rooms::JoinedRoom, session::Connection};
-use crate::Failure;
+use crate::{Failure, guard::GuardError};
 
 /// Updates of one connection that may be under way at the same time.
 pub(super) const IN_FLIGHT: usize = 256;
+
+/// Offences after which a connection is closed: that many updates that are none.
+pub(super) const MOST_OFFENCES: u32 = 15;
+/// An update that ends the process which decodes it is worse: the third closes the connection.
+const DEADLY_OFFENCE: u32 = 5;
 
 /// What the updates of a batch are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +91,15 @@ impl Pending {
     }
 }
 
+/// How much an update that the guards refused counts against its connection.
+fn offence(error: &GuardError) -> u32 {
+    match error {
+        GuardError::Refused(_) => 1,
+        GuardError::Deadly => DEADLY_OFFENCE,
+        GuardError::Unavailable => 0,
+    }
+}
+
 /// Puts a batch's updates into their row's queue; the batch is acknowledged once all are durable, or with the first
 /// refusal.
 pub(super) async fn submit(
@@ -109,7 +123,13 @@ pub(super) async fn submit(
         remaining: AtomicUsize::new(updates.len()),
         failure: Mutex::default(),
     });
-    for update in updates {
+    let verdicts = connection.app.examine(&updates).await;
+    for (update, verdict) in updates.into_iter().zip(verdicts) {
+        if let Err(error) = verdict {
+            connection.offences.fetch_add(offence(&error), Ordering::Relaxed);
+            pending.note(Err(Failure::from(&error)));
+            continue;
+        }
         let Ok(permit) = Arc::clone(&connection.in_flight).acquire_owned().await else { return };
         let write = Write {
             key: pass.key.clone(),

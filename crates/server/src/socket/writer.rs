@@ -132,7 +132,10 @@ impl Writer {
             }
             Work::Join { key, room, since, access } => {
                 let Connection { app, outbox, .. } = &*self.connection;
-                match app.hub.join(&app.store, outbox, &key, room.clone(), &since, access).await {
+                let turn = app.admission.turn(since.is_empty()).await;
+                let joined = app.hub.join(&app.store, outbox, &key, room.clone(), &since, access).await;
+                drop(turn);
+                match joined {
                     Ok(joined) => {
                         let answer = self.taken.len();
                         self.push(&room, joined.frames);

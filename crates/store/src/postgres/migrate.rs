@@ -17,6 +17,7 @@ const STEPS: &[&str] = &[
     include_str!("../../../../schema/sql/postgres/0002_damaged.sql"),
     include_str!("../../../../schema/sql/postgres/0003_history.sql"),
     include_str!("../../../../schema/sql/postgres/0004_schemas.sql"),
+    include_str!("../../../../schema/sql/postgres/0005_peers.sql"),
 ];
 
 const KNOWN: i64 = STEPS.len() as i64;
@@ -142,14 +143,12 @@ pub(super) async fn lease_peer(connection: &mut PgConnection) -> Result<PeerId, 
     if let Some(peer) = free {
         return Ok(PeerId(peer.unsigned_abs()));
     }
-    let random = i64::from_le_bytes(*Uuid::new_v4().as_bytes().first_chunk().expect("a UUID has 16 bytes"));
-    // Without a sign, and far from the largest id of all, which Loro keeps for itself.
-    let peer = random & i64::MAX;
+    let peer = PeerId::of_a_server(Uuid::new_v4().as_u64_pair().1);
     query::<Postgres>("INSERT INTO corella_peers (peer, free, leased_at) VALUES ($1, false, now())")
-        .bind(peer)
+        .bind(peer.0.cast_signed())
         .execute(connection)
         .await?;
-    Ok(PeerId(peer.unsigned_abs()))
+    Ok(peer)
 }
 
 /// Gives the peer id back: nothing will be written under it any more.

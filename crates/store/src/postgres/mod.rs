@@ -15,6 +15,7 @@ mod judge;
 mod locks;
 mod mend;
 mod migrate;
+mod peers;
 mod project;
 mod read;
 mod references;
@@ -28,7 +29,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use corella_manifest::{Entity, EntityName, Manifest};
 use corella_query::{Dialect, Statement};
-use corella_rowdoc::{PeerId, Projection, RowKey};
+use corella_rowdoc::{PeerId, Projection, RowKey, Tenant};
 use sqlx_core::{error::Error, raw_sql::raw_sql};
 use tokio::sync::mpsc;
 
@@ -43,7 +44,7 @@ use self::{
 };
 use crate::port::{
     Alone, Backend, BackendError, ChangeEntry, Clash, DumpScope, Fold, FollowedChange, HistoryLine,
-    HistoryScope, Kept, KeptRow, KeptSchema, Mend, MendOutcome, Outcome, OutcomeKey, RestoreOnto,
+    HistoryScope, Kept, KeptRow, KeptSchema, Mend, MendOutcome, Outcome, OutcomeKey, PeerOwner, RestoreOnto,
     RestoreOutcome, ScannedRow, SchemaAction, Selected, Seq, StoredHead, StoredRow, TableDesign, TableRecord,
     Unit, UnitOutcome,
 };
@@ -331,6 +332,17 @@ impl Backend for PostgresBackend {
             .write(async |connection| {
                 mend::take_out(connection, table, entity, &keys, &what).await.map_err(unavailable)
             })
+            .await
+    }
+
+    async fn own_peers(
+        &self,
+        tenant: &Tenant,
+        owner: Option<&str>,
+        peers: &[PeerId],
+    ) -> Result<Vec<PeerOwner>, BackendError> {
+        self.link
+            .write(async |connection| peers::own(connection, tenant, owner, peers).await.map_err(unavailable))
             .await
     }
 

@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("../../../../schema/sql/sqlite/0002_damaged.sql"),
     include_str!("../../../../schema/sql/sqlite/0003_history.sql"),
     include_str!("../../../../schema/sql/sqlite/0004_schemas.sql"),
+    include_str!("../../../../schema/sql/sqlite/0005_peers.sql"),
 ];
 
 const KNOWN: i64 = STEPS.len() as i64;
@@ -78,9 +79,8 @@ pub(super) fn name_database(connection: &Connection) -> Result<(), rusqlite::Err
 
 /// Draws the peer id under which the server writes: at random, so that none comes twice.
 pub(super) fn name_peer(connection: &Connection) -> Result<(), rusqlite::Error> {
-    let peer = u64::from_le_bytes(*Uuid::new_v4().as_bytes().first_chunk().expect("a UUID has 16 bytes"));
-    // Loro keeps the largest id for itself.
-    connection.execute(NAME, ("server_peer", (peer >> 1).to_string())).map(drop)
+    let peer = PeerId::of_a_server(Uuid::new_v4().as_u64_pair().1);
+    connection.execute(NAME, ("server_peer", peer.0.to_string())).map(drop)
 }
 
 const NAME: &str = "INSERT INTO corella_meta (name, value) VALUES (?1, ?2)";

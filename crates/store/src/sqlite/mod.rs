@@ -7,6 +7,7 @@ mod dump;
 mod history;
 mod mend;
 mod migrate;
+mod peers;
 mod read;
 mod references;
 mod reshape;
@@ -23,7 +24,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use corella_manifest::{Entity, EntityName, Manifest};
 use corella_query::{Dialect, Statement};
-use corella_rowdoc::{PeerId, Projection, RowKey};
+use corella_rowdoc::{PeerId, Projection, RowKey, Tenant};
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
@@ -34,7 +35,7 @@ use self::{
 pub use crate::durability::Durability;
 use crate::port::{
     Backend, BackendError, ChangeEntry, Clash, DumpScope, Fold, HistoryLine, HistoryScope, Kept, KeptRow,
-    KeptSchema, Mend, MendOutcome, Outcome, OutcomeKey, RestoreOnto, RestoreOutcome, ScannedRow,
+    KeptSchema, Mend, MendOutcome, Outcome, OutcomeKey, PeerOwner, RestoreOnto, RestoreOutcome, ScannedRow,
     SchemaAction, Selected, Seq, StoredHead, StoredRow, TableDesign, TableRecord, Unit, UnitOutcome,
 };
 
@@ -396,6 +397,16 @@ impl Backend for SqliteBackend {
     async fn take_out(&self, entity: &Entity, keys: Vec<RowKey>, what: String) -> Result<(), BackendError> {
         let entity = entity.clone();
         self.write(move |connection, tables| mend::take_out(connection, tables, &entity, &keys, &what)).await
+    }
+
+    async fn own_peers(
+        &self,
+        tenant: &Tenant,
+        owner: Option<&str>,
+        peers: &[PeerId],
+    ) -> Result<Vec<PeerOwner>, BackendError> {
+        let (tenant, owner, peers) = (tenant.clone(), owner.map(str::to_owned), peers.to_vec());
+        self.write(move |connection, _| peers::own(connection, &tenant, owner.as_deref(), &peers)).await
     }
 
     async fn renew_peer(&self) -> Result<(), BackendError> {

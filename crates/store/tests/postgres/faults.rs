@@ -209,9 +209,10 @@ fn is_whole(server: &StartedPostgres, database: &str) -> bool {
     let version = server.sql(database, "SELECT value FROM corella_meta WHERE name = 'sidecar'");
     let none = |names: &[&str]| names.iter().all(|names| count(names) == "0");
     match version.as_str() {
-        "1" => none(&["corella_damaged%", "corella_history%", "corella_schemas%"]),
-        "2" => none(&["corella_history%", "corella_schemas%"]),
-        "3" => none(&["corella_schemas%"]),
+        "1" => none(&["corella_damaged%", "corella_history%", "corella_schemas%", "corella_peer_owners%"]),
+        "2" => none(&["corella_history%", "corella_schemas%", "corella_peer_owners%"]),
+        "3" => none(&["corella_schemas%", "corella_peer_owners%"]),
+        "4" => none(&["corella_peer_owners%"]),
         _ => false,
     }
 }

@@ -1,0 +1,52 @@
+//! What clients may take of a served app, as options.
+
+use std::time::Duration;
+
+use clap::Args;
+use corella_server::Limits;
+
+/// Bounds on what one client may take; the defaults are beyond what honest clients need.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitOptions {
+    /// An origin of web pages that may use the server beside its own, such as https://app.example.com; * for any. May
+    /// be given several times.
+    #[arg(long, value_name = "ORIGIN", env = "CORELLA_ALLOW_ORIGIN", value_delimiter = ',')]
+    allow_origin: Vec<String>,
+    /// Connections from one address; a proxy before the server is one address.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections_per_address, env = "CORELLA_CONNECTIONS_PER_ADDRESS")]
+    connections_per_address: usize,
+    /// Sockets of one user.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().sockets_per_user, env = "CORELLA_SOCKETS_PER_USER")]
+    sockets_per_user: usize,
+    /// Rooms that one socket may be in.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().rooms_per_socket, env = "CORELLA_ROOMS_PER_SOCKET")]
+    rooms_per_socket: usize,
+    /// Updates and messages that one socket may send a second, over ten seconds; 0 for any number.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().updates_per_second, env = "CORELLA_UPDATES_PER_SECOND")]
+    updates_per_second: u32,
+    /// Joins that are answered at the same time; one that needs the whole document counts for four.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().joins_at_once, env = "CORELLA_JOINS_AT_ONCE")]
+    joins_at_once: u32,
+    /// Seconds that a request's head may take to arrive, and that a connection may be idle between requests.
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().head_time.as_secs(), env = "CORELLA_HEAD_SECONDS")]
+    head_seconds: u64,
+    /// Seconds that a request may take, its body included.
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().request_time.as_secs(), env = "CORELLA_REQUEST_SECONDS")]
+    request_seconds: u64,
+}
+
+impl LimitOptions {
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            connections_per_address: self.connections_per_address,
+            sockets_per_user: self.sockets_per_user,
+            rooms_per_socket: self.rooms_per_socket,
+            updates_per_second: self.updates_per_second,
+            joins_at_once: self.joins_at_once,
+            head_time: Duration::from_secs(self.head_seconds),
+            request_time: Duration::from_secs(self.request_seconds),
+            origins: self.allow_origin.iter().map(|origin| origin.trim_end_matches('/').to_owned()).collect(),
+        }
+    }
+}
