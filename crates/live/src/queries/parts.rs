@@ -132,7 +132,7 @@ impl Parts {
 
     /// Where the parts end that a part's rows bring, and those that these bring.
     fn end_of(&self, at: usize) -> usize {
-        self.nodes[at].inner.iter().map(|inner| self.end_of(*inner)).last().unwrap_or(at + 1)
+        self.nodes[at].inner.last().map_or(at + 1, |last| self.end_of(*last))
     }
 
     /// Takes in what was read for these values of a part, and for the rows that came of it; gives back values that are new.

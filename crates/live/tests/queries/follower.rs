@@ -15,7 +15,7 @@ use corella_wire::control::{
 };
 use serde_json::{Map, Value as Json, json};
 
-use crate::house::House;
+use crate::house::{House, object};
 
 pub(crate) type Row = Map<String, Json>;
 
@@ -211,19 +211,11 @@ fn change(row: &mut Row, upsert: &Upsert) {
     row.extend(upsert.row.clone());
     for (name, part) in &upsert.parts {
         let part_of_row = row.get_mut(name).expect("a row has all of its parts");
-        let is_list = match (&*part_of_row, name.as_str()) {
-            (Json::Array(_), _) => true,
-            (Json::Object(_) | Json::Null, _) => false,
-            (other, name) => unreachable!("{name}: {other}"),
-        };
-        let object = |json: Json| match json {
-            Json::Object(row) => row,
-            other => unreachable!("{other}"),
-        };
+        let is_list = part_of_row.is_array();
         let mut rows: Vec<Row> = match part_of_row.take() {
             Json::Array(rows) => rows.into_iter().map(object).collect(),
             Json::Null => Vec::new(),
-            row => vec![object(row)],
+            row @ (Json::Object(_) | Json::Bool(_) | Json::Number(_) | Json::String(_)) => vec![object(row)],
         };
         match part {
             PartChange::Whole { rows: all } => rows.clone_from(all),

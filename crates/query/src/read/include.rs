@@ -112,7 +112,9 @@ fn parts(json: &Json) -> Result<QueryParts<'static>, QueryError> {
     let map = match json {
         Json::Bool(true) => return Ok(QueryParts::default()),
         Json::Object(map) => map,
-        other => return Err(malformed(&Path::new(""), EXPECTED, other)),
+        Json::Null | Json::Bool(false) | Json::Number(_) | Json::String(_) | Json::Array(_) => {
+            return Err(malformed(&Path::new(""), EXPECTED, json));
+        }
     };
     if let Some(key) = map.keys().find(|key| !KEYS.contains(&key.as_str())) {
         let expected = format!("the keys {}", KEYS.join(", "));

@@ -127,9 +127,12 @@ fn meets(filter: &Filter, row: &Vec<Value>, tables: &[(&str, &Rows)]) -> bool {
 
 fn found(connection: &Connection, query: &Query) -> Vec<String> {
     let statement = query.to_statement(Dialect::Sqlite, "acme");
-    let parameters = statement.parameters.iter().map(|value| match value {
-        Value::Int(int) => Sql::Integer(*int),
-        value => Sql::Text(value.to_json().as_str().expect("all others are texts").into()),
+    let parameters = statement.parameters.iter().map(|value| {
+        let json = value.to_json();
+        match json.as_str() {
+            Some(text) => Sql::Text(text.to_owned()),
+            None => Sql::Integer(json.as_i64().expect("all others are numbers")),
+        }
     });
     let mut prepared = connection.prepare(&statement.text).expect("the statement is right");
     let rows = prepared.query_map(params_from_iter(parameters), |row| row.get(0)).expect("it runs");
