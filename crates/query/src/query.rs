@@ -16,7 +16,7 @@ use crate::{
 pub struct Query {
     entity: EntityName,
     filter: Filter,
-    order: Vec<OrderTerm>,
+    order: Arc<[OrderTerm]>,
     limit: Limit,
     after: Option<Cursor>,
     /// Whether the caller named the limit.
@@ -77,7 +77,7 @@ impl Query {
             Some(json) => read::filter(manifest, entity, json, read::Path::new("where"))?,
             None => Filter::everything(),
         };
-        let order = read::order(entity, parts.order_by.as_ref())?;
+        let order: Arc<[OrderTerm]> = read::order(entity, parts.order_by.as_ref())?.into();
         let limited = parts.limit.is_some();
         let limit = parts.limit.map_or(Ok(Limit::DEFAULT), Limit::new)?;
         let selected = read::select(entity, parts.select.as_ref())?.into();
@@ -116,7 +116,7 @@ impl Query {
 
     /// The order in which they come; the id is always in it, so that no two rows share a place.
     #[must_use]
-    pub fn order(&self) -> &[OrderTerm] {
+    pub fn order(&self) -> &Arc<[OrderTerm]> {
         &self.order
     }
 
@@ -189,6 +189,23 @@ impl Query {
         format!(
             "{entity:?} {filter:?} {order:?} {limit:?} {limited} {after:?} {selected:?} {aggregation:?} {includes:?} {fingerprint:x}"
         )
+    }
+
+    /// The same query, which has its lists of columns in common with another where they are the same.
+    #[must_use]
+    pub fn sharing(mut self, other: &Self) -> Self {
+        if self.columns == other.columns {
+            self.columns = Arc::clone(&other.columns);
+        }
+        for shown in [&other.columns, &other.selected] {
+            if self.selected == *shown {
+                self.selected = Arc::clone(shown);
+            }
+        }
+        if self.order == other.order {
+            self.order = Arc::clone(&other.order);
+        }
+        self
     }
 
     /// The columns on which the answer depends: of the condition, of the order, of what is shown.

@@ -58,7 +58,7 @@ impl Answer {
             Extent::All(_) => WindowSize::unbounded(),
             Extent::Window(size) => size,
         };
-        Self::Rows(Window::new(query.order().into(), size, rows, more))
+        Self::Rows(Window::new(Arc::clone(query.order()), size, rows, more))
     }
 
     /// Takes in how the row of this id is now.

@@ -20,7 +20,7 @@ use serde_json::{Map, Value as Json};
 use super::{
     image::Image,
     query::RowChange,
-    steps::{Before, Step, steps_of},
+    steps::{Before, Step, lags, steps_of},
 };
 
 type KeyBytes = Box<[u8]>;
@@ -46,6 +46,8 @@ pub(super) struct Part {
     inner: Vec<usize>,
     /// The columns on which it depends.
     pub(super) mask: ColumnMask,
+    /// Whether a row before a change may be shown as it was earlier still, in what its condition looks at.
+    lags: bool,
     /// The conditions of its rows on rows of other entities.
     pub(super) steps: Vec<Step>,
     lists: HashMap<KeyBytes, (Value, List)>,
@@ -77,6 +79,7 @@ impl Parts {
                 outer,
                 inner: Vec::new(),
                 mask: include.query.mask().union(theirs),
+                lags: lags(store, include.query.entity(), include.query.filter().mask()),
                 steps: steps_of(include.query.filter(), store, next),
                 lists: HashMap::new(),
                 before: HashMap::new(),
@@ -351,8 +354,10 @@ impl Part {
         let key = |row: &Image| self.include.their_key(row).clone();
         let mut keys: Vec<Value> = change.row.iter().filter(may_be_in).map(key).collect();
         match before {
-            // What it was in columns that lag does not say whether it was among them.
-            Before::Known(before) => keys.extend(before.iter().map(key)),
+            Before::Known(before) => {
+                let may_have_been_in = |row: &&Image| self.lags || may_be_in(row);
+                keys.extend(before.iter().filter(may_have_been_in).map(key));
+            }
             Before::Unknown => {
                 let has_it = |(_, rows): &&(Value, List)| rows.iter().any(|row| *row.id() == change.id);
                 keys.extend(self.lists.values().filter(has_it).map(|(key, _)| key.clone()));

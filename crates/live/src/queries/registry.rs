@@ -11,7 +11,7 @@ use std::{
 
 use corella_manifest::EntityName;
 use corella_query::{
-    ColumnMask, Filter,
+    ColumnMask, Filter, Query,
     maintain::{Lookup, MatchIndex, QueryId, WindowSize},
 };
 use corella_rowdoc::Tenant;
@@ -105,6 +105,8 @@ pub(super) struct Entity {
     pub(super) reading_parts: Vec<QueryId>,
     /// Queries whose rows are being read.
     pub(super) reading: Vec<QueryId>,
+    /// One of them, with which the others have their lists of columns in common.
+    alike: Option<Query>,
     /// The columns that any of them depends on, or did.
     pub(super) needs: ColumnMask,
     queries: usize,
@@ -294,7 +296,7 @@ impl Registry {
         &mut self,
         tenant: Tenant,
         identity: Identity,
-        query: corella_query::Query,
+        query: Query,
         memberships: Vec<(EntityName, Filter)>,
     ) -> Result<QueryId, Refused> {
         self.make_room(&tenant);
@@ -310,6 +312,8 @@ impl Registry {
         }
         let place = (tenant.clone(), query.entity().clone());
         let entity = self.entities.entry(place).or_default();
+        let alike = entity.alike.get_or_insert_with(|| query.clone());
+        let query = query.sharing(alike);
         let mut next = || {
             self.next_query += 1;
             QueryId(self.next_query)

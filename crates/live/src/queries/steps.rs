@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use corella_manifest::{Crdt, Entity, Value};
+use corella_manifest::{Crdt, Entity, EntityName, Value};
 use corella_query::{
     ColumnMask, Filter, Related, RowView, Truth,
     maintain::{Lookup, QueryId, key_bytes},
@@ -144,12 +144,17 @@ pub(super) fn steps_of(filter: &Filter, store: &Store, next: &mut dyn FnMut() ->
         waiting.extend(related.filter.related().into_iter().map(|inner| (Some(at), Arc::clone(inner))));
         let ties: ColumnMask = related.ties.iter().map(|tie| &tie.theirs).collect();
         let mask = related.filter.mask().union(ties);
-        let lags = store.entity(related.entity.as_str()).map_or(true, |entity| may_lag(&entity).meets(mask));
+        let lags = lags(store, &related.entity, mask);
         // A row that is not found by what it was could be missed when it goes.
         let lookup = if lags { Lookup::Scan } else { Lookup::of(&related.filter) };
         steps.push(Step { id: next(), related, outer, mask, lookup, lags, known: Known::default() });
     }
     steps
+}
+
+/// Whether a row before a change may be shown as it was earlier still, in these columns.
+pub(super) fn lags(store: &Store, entity: &EntityName, columns: ColumnMask) -> bool {
+    store.entity(entity.as_str()).map_or(true, |entity| may_lag(&entity).meets(columns))
 }
 
 /// The columns that may be written later than their documents.

@@ -134,3 +134,43 @@ async fn membership(house: House) {
         bob.unsubscribe("asked");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_rows_bring_along_is_read_again_where_it_changes() {
+    let house = House::sqlite().await;
+    two_teams(&house).await;
+    let mut root = house.connect();
+    let items = json!({"where": {"state": {"$ne": "done"}}, "orderBy": {"stars": "desc"}, "limit": 2, "select": ["stars"]});
+    root.subscribe("teams", &json!({"from": "Team", "select": ["name"], "include": {"items": items}})).await;
+    root.settle(0).await;
+    root.check().await;
+    assert_eq!(
+        root.answers["teams"].rows[0]["items"],
+        json!([{"id": "t1-4", "stars": 4}, {"id": "t1-3", "stars": 3}])
+    );
+    let counts = || house.hub.queries().counters().counts();
+    let before = counts();
+    // One list is read, and the message has one row of one list.
+    let seq = house.patch("t1-4", json!({"stars": 7})).await;
+    root.settle(seq).await;
+    root.check().await;
+    let after = counts();
+    assert_eq!((after.loads - before.loads, after.messages - before.messages), (1, 1));
+    let told = serde_json::to_value(&root.changes[0].answers[0].difference).unwrap();
+    let part = json!({"items": {"upsert": [{"id": "t1-4", "row": {"stars": 7}}]}});
+    assert_eq!(told, json!({"upsert": [{"id": "t1", "parts": part}]}));
+    // What is not shown of a row, and rows that no list has or comes to have, wake nobody.
+    house.patch("t1-4", json!({"title": "T"})).await;
+    house.insert("x", json!({"stars": 9})).await;
+    house.insert("y", json!({"stars": 9, "team": "t1", "state": "done"})).await;
+    let seq = house.patch("y", json!({"stars": 10})).await;
+    root.settle(seq).await;
+    let others = counts();
+    assert_eq!((others.loads, others.messages), (after.loads, after.messages));
+    // From one list into another: both are told under the rows that bring them.
+    let seq = house.patch("t1-4", json!({"team": "t2"})).await;
+    root.settle(seq).await;
+    root.check().await;
+    assert_eq!(root.changes.last().unwrap().answers[0].difference.upsert.len(), 2);
+    assert_eq!(root.answers["teams"].snapshots, 1);
+}
