@@ -115,7 +115,7 @@ fn windows() {
     let measured = (0..RUNS).map(|_| {
         const UPDATES: usize = 100_000;
         let rows = (0..75).rev().map(image).collect();
-        let mut window = Window::new(query.order().into(), WindowSize::of(50), rows, true);
+        let mut window = Window::new(Arc::clone(query.order()), WindowSize::of(50), rows, true);
         let start = Instant::now();
         for created in (75..).take(UPDATES) {
             let row = image(created);

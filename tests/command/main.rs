@@ -4,4 +4,5 @@ mod dev;
 mod failures;
 mod help;
 mod places;
+mod query;
 mod token;

@@ -79,3 +79,35 @@ async fn a_list_says_of_which_moment_it_is() {
     let users = ada.get("/api/entities/User").await.expect(200);
     assert_eq!(users, json!({ "rows": [{ "id": "u1", "name": "Ada" }], "cursor": null, "seq": 1 }));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_examples_of_the_manual_are_answered() {
+    let page = include_str!("../../docs/queries.md");
+    let blocks: Vec<Json> = page
+        .split("```json\n")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("\n```"))
+        .map(|(block, _)| serde_json::from_str(block).expect("each example is JSON"))
+        .collect();
+    let (manifest, queries) = blocks.split_first().expect("the page begins with the app");
+    let stage = Stage::new(&manifest.to_string()).await;
+    let ada = stage.ada();
+    for (entity, row) in [
+        ("Person", json!({ "id": "ada", "name": "Ada" })),
+        ("Plan", json!({ "id": "p1", "title": "Move", "owner": "ada" })),
+        ("Task", json!({ "id": "t1", "plan": "p1", "title": "Paint it", "hours": 4, "tags": ["x"] })),
+    ] {
+        ada.post(&format!("/api/entities/{entity}"), row).await.expect(201);
+    }
+    let mut found = 0;
+    for query in queries {
+        let answer = ada.post("/api/query", query.clone()).await.expect(200);
+        found += usize::from(!answer["rows"].as_array().expect("rows").is_empty());
+        ada.post("/api/query/explain", query.clone()).await.expect(200);
+    }
+    assert!(queries.len() >= 10 && found >= queries.len() - 1, "{found} of {}", queries.len());
+    let wrong = ada.post("/api/query", json!({ "from": "Task", "where": { "plan.ower": 1 } })).await;
+    assert_eq!(wrong.problem(), "400 invalid_query");
+    let words = "where.plan.ower: expected a column of Plan, found `ower`; did you mean `owner`?";
+    assert!(wrong.text().contains(words) && page.contains(words), "{}", wrong.text());
+}

@@ -12,7 +12,7 @@ use cel::{
     common::ast::{EntryExpr, Expr, operators},
     extractors::This,
 };
-use corella_manifest::{Entity, EntityName, Manifest, Value};
+use corella_manifest::{Entity, EntityName, Manifest};
 use corella_query::{Column, Filter, RowView, Test};
 use jiff::Timestamp;
 
@@ -36,19 +36,6 @@ pub trait Memberships: Sync {
     /// # Errors
     /// When the rows cannot be looked up.
     async fn exists(&self, entity: &EntityName, filter: Filter) -> Result<bool, Self::Error>;
-
-    /// The values that `column` has in the rows of `entity`, in the caller's tenant, that meet `filter`; `None` when these
-    /// rows are more than `most`.
-    ///
-    /// # Errors
-    /// When the rows cannot be looked up.
-    async fn values(
-        &self,
-        entity: &EntityName,
-        filter: Filter,
-        column: &Column,
-        most: u32,
-    ) -> Result<Option<Vec<Value>>, Self::Error>;
 }
 
 /// No row exists.
@@ -61,16 +48,6 @@ impl Memberships for NoMemberships {
 
     async fn exists(&self, _entity: &EntityName, _filter: Filter) -> Result<bool, Self::Error> {
         Ok(false)
-    }
-
-    async fn values(
-        &self,
-        _entity: &EntityName,
-        _filter: Filter,
-        _column: &Column,
-        _most: u32,
-    ) -> Result<Option<Vec<Value>>, Self::Error> {
-        Ok(Some(Vec::new()))
     }
 }
 

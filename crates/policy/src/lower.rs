@@ -5,17 +5,14 @@
 //! cannot be said as a filter stays open: then both filters have every row, and the rows that come have to be asked
 //! one by one.
 
-use std::{
-    collections::HashSet,
-    sync::{Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cel::{
     IdedExpr, Value as Cel,
     common::ast::{EntryExpr, Expr, operators},
 };
 use corella_manifest::{Entity, EntityName, Value};
-use corella_query::{Case, Column, ColumnType, Comparison, Filter, Pattern, Test};
+use corella_query::{Case, Column, ColumnType, Comparison, Filter, Pattern, Related, Test, Tie};
 
 use crate::{
     check::key,
@@ -76,18 +73,6 @@ impl Lowered {
     }
 }
 
-/// Rows by which a condition with `exists` becomes a list of values; of more, each row has to be asked about.
-const MOST_VALUES: u32 = 1_000;
-
-/// An `exists` that ties a field of another entity to a field of the row.
-struct Tied {
-    entity: EntityName,
-    /// What else is asked of the other entity's rows.
-    filter: Filter,
-    theirs: Column,
-    own: Column,
-}
-
 /// Lowers expressions about `data` for one caller.
 pub(crate) struct Lowering<'a, M: ?Sized> {
     pub(crate) entity: &'a Entity,
@@ -100,10 +85,8 @@ pub(crate) struct Lowering<'a, M: ?Sized> {
 
 impl<M: Memberships + ?Sized> Lowering<'_, M> {
     pub(crate) async fn lower(&self, node: &IdedExpr) -> Result<Lowered, M::Error> {
-        if !names(node, "data") {
-            let outline = self.frame.outline(node);
-            outline.memberships(&mut self.looked_up.lock().unwrap_or_else(PoisonError::into_inner));
-            return Ok(Lowered::known(outline.settle(self.memberships).await?));
+        if !names(node, "data") && !has_memberships(node) {
+            return Ok(Lowered::known(self.frame.truth(node)));
         }
         let Expr::Call(call) = &node.expr else { return Ok(self.flag(node)) };
         match (call.func_name.as_str(), call.args.as_slice()) {
@@ -132,55 +115,48 @@ impl<M: Memberships + ?Sized> Lowering<'_, M> {
                     exact: test.exact && yes.exact && no.exact,
                 })
             }
-            (operators::EXISTS, [of, fields]) => {
-                let Some(membership) = self.membership(of, fields) else { return Ok(Lowered::open()) };
-                self.looked_up_values(membership).await
-            }
-            (_, _) if has_memberships(node) => Ok(Lowered::open()),
+            (operators::EXISTS, [of, fields]) => match self.membership(of, fields) {
+                Some(related) => Ok(Lowered::of_any(Filter::Related(Arc::new(related)))),
+                None => self.looked_up(node).await,
+            },
+            (_, _) if has_memberships(node) => self.looked_up(node).await,
             (name, args) => Ok(self.test(name, call.target.as_deref(), args).unwrap_or_else(Lowered::open)),
         }
     }
 
-    /// An `exists` that ties one field of its entity to one of the row, and all others to what is known.
-    fn membership(&self, of: &IdedExpr, fields: &IdedExpr) -> Option<Tied> {
+    /// An `exists` whose fields are tied to fields of the row or compared with what is known.
+    fn membership(&self, of: &IdedExpr, fields: &IdedExpr) -> Option<Related> {
         let (Expr::Ident(name), Expr::Map(fields)) = (&of.expr, &fields.expr) else { return None };
         let entity = self.frame.manifest.entity(name)?;
-        let mut tied = None;
+        let mut ties = Vec::new();
         let mut filters = Vec::new();
         for entry in &fields.entries {
             let EntryExpr::MapEntry(entry) = &entry.expr else { return None };
-            let column = key(&entry.key).and_then(|name| Column::of(entity, name))?;
+            let theirs = key(&entry.key).and_then(|name| Column::of(entity, name))?;
             if let Some(own) = self.column(&entry.value) {
-                if tied.is_some() || own.ty() != column.ty() || own.ty() == ColumnType::Json {
+                if own.ty() != theirs.ty() || own.ty() == ColumnType::Json {
                     return None;
                 }
-                tied = Some((column, own));
+                ties.push(Tie { own, theirs });
                 continue;
             }
-            filters.push(match literal(column.ty(), &self.constant(&entry.value)?) {
-                Literal::Null => Filter::term(column, Test::IsNull),
-                Literal::Value(value) => Filter::term(column, Test::Equal(value)),
+            filters.push(match literal(theirs.ty(), &self.constant(&entry.value)?) {
+                Literal::Null => Filter::term(theirs, Test::IsNull),
+                Literal::Value(value) => Filter::term(theirs, Test::Equal(value)),
                 Literal::Never | Literal::Between => Filter::nothing(),
             });
         }
-        let (theirs, own) = tied?;
-        Some(Tied { entity: entity.name.clone(), filter: Filter::all(filters), theirs, own })
+        Some(Related { entity: entity.name.clone(), ties, filter: Filter::all(filters) })
     }
 
-    /// The rows whose field has one of the values that the membership's rows have.
-    async fn looked_up_values(
-        &self,
-        Tied { entity, filter, theirs, own }: Tied,
-    ) -> Result<Lowered, M::Error> {
-        self.looked_up.lock().unwrap_or_else(PoisonError::into_inner).push((entity.clone(), filter.clone()));
-        let values = self.memberships.values(&entity, filter, &theirs, MOST_VALUES).await?;
-        let Some(values) = values else { return Ok(Lowered::open()) };
-        let (nulls, mut values): (Vec<Value>, Vec<Value>) = values.into_iter().partition(Value::is_null);
-        let mut seen = HashSet::new();
-        values.retain(|value| seen.insert(format!("{value:?}")));
-        let null = (!nulls.is_empty()).then(|| Filter::term(own.clone(), Test::IsNull));
-        let listed = Filter::term(own, Test::OneOf(values));
-        Ok(Lowered::of_any(Filter::any(null.into_iter().chain([listed]))))
+    /// What a condition with `exists` that cannot be said as a filter comes to now, unless it speaks of the row.
+    async fn looked_up(&self, node: &IdedExpr) -> Result<Lowered, M::Error> {
+        if names(node, "data") {
+            return Ok(Lowered::open());
+        }
+        let outline = self.frame.outline(node);
+        outline.memberships(&mut self.looked_up.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(Lowered::known(outline.settle(self.memberships).await?))
     }
 
     /// A bool field by itself.

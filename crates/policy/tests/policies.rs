@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use async_trait::async_trait;
 use corella_manifest::{Entity, EntityName, Manifest, Value};
 use corella_policy::{Action, Caller, Images, Memberships, NoMemberships, Policies, Verdict};
-use corella_query::{Column, Filter, RowView};
+use corella_query::{Filter, RowView};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -151,19 +151,6 @@ impl Memberships for Members {
         let text = |text: &str| Value::Text(text.into());
         Ok(filter.matches(&vec![text("m1"), text("p1"), text("ada")]))
     }
-
-    async fn values(
-        &self,
-        entity: &EntityName,
-        filter: Filter,
-        column: &Column,
-        _most: u32,
-    ) -> Result<Option<Vec<Value>>, Self::Error> {
-        assert_eq!((entity.as_str(), column.name()), ("Member", "project"));
-        let text = |text: &str| Value::Text(text.into());
-        let row = vec![text("m1"), text("p1"), text("ada")];
-        Ok(Some(filter.matches(&row).then(|| row.value(column).clone()).into_iter().collect()))
-    }
 }
 
 #[tokio::test]
@@ -184,20 +171,34 @@ async fn memberships_are_looked_up() {
         .await
         .unwrap();
     assert!(reach.is_exact);
-    for (project, expected) in [("p1", true), ("p2", false)] {
-        assert_eq!(reach.filter.matches(&row(Value::Null, Value::Text(project.into()))), expected);
-    }
-    assert_eq!(reach.memberships.len(), 1, "it holds as long as Ada's memberships stay as they are");
+    let [related] = reach.filter.related()[..] else { unreachable!("{:?}", reach.filter) };
+    let ties: Vec<_> = related.ties.iter().map(|tie| (tie.own.name(), tie.theirs.name())).collect();
+    assert_eq!((related.entity.as_str(), ties), ("Member", vec![("project", "project")]));
+    let text = |text: &str| Value::Text(text.into());
+    let meets = |who: &str| related.filter.matches(&vec![text("m1"), text("p1"), text(who)]);
+    assert!(meets("ada") && !meets("bob"));
+    assert!(reach.memberships.is_empty(), "nothing was looked up");
     let anywhere = one("allowRead", "exists(Member, {user: auth.userId})");
     let reach = anywhere
         .reach(&user("ada"), &entity, &BTreeSet::new(), Timestamp::UNIX_EPOCH, &Members)
         .await
         .unwrap();
-    assert_eq!((reach.filter, reach.is_exact), (Filter::everything(), true));
-    let open = one("allowRead", "exists(Member, {project: data.project, user: data.authorId})");
+    let [related] = reach.filter.related()[..] else { unreachable!("{:?}", reach.filter) };
+    assert!(related.ties.is_empty() && reach.is_exact);
+    let both = one("allowRead", "exists(Member, {project: data.project, user: data.authorId})");
+    let reach =
+        both.reach(&user("ada"), &entity, &BTreeSet::new(), Timestamp::UNIX_EPOCH, &Members).await.unwrap();
+    assert_eq!((reach.filter.related()[0].ties.len(), reach.is_exact), (2, true));
+    let open = one("allowRead", "exists(Member, {project: data.project + 'x', user: auth.userId})");
     let reach =
         open.reach(&user("ada"), &entity, &BTreeSet::new(), Timestamp::UNIX_EPOCH, &Members).await.unwrap();
-    assert!(!reach.is_exact, "two fields of the row are tied");
+    assert!(!reach.is_exact, "what is asked for is worked out of the row");
+    let counted = one("allowRead", "exists(Member, {user: auth.userId}) == true");
+    let reach = counted
+        .reach(&user("ada"), &entity, &BTreeSet::new(), Timestamp::UNIX_EPOCH, &Members)
+        .await
+        .unwrap();
+    assert!(reach.is_exact);
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub enum QueryErrorKind {
     UnknownEntity,
     /// The entity has no such column.
     UnknownColumn,
+    /// The name leads to no other entity.
+    UnknownRelation,
     /// There is no such operator, or not at this place.
     UnknownOperator,
     /// The operator does not apply to a column of this type.
@@ -55,6 +57,7 @@ impl QueryErrorKind {
         match self {
             Self::UnknownEntity => "unknown_entity",
             Self::UnknownColumn => "unknown_column",
+            Self::UnknownRelation => "unknown_relation",
             Self::UnknownOperator => "unknown_operator",
             Self::Inapplicable => "operator_not_applicable",
             Self::WrongType => "wrong_type",

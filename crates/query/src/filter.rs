@@ -4,7 +4,7 @@ use std::{cmp::Ordering, sync::Arc};
 
 use corella_manifest::Value;
 
-use crate::{Column, Item, Pattern, RowView, compare::compare};
+use crate::{Column, Item, Pattern, Related, RowView, Truth, compare::compare};
 
 /// A condition on rows: tests of columns, joined.
 ///
@@ -19,6 +19,8 @@ pub enum Filter {
     Not(Box<Filter>),
     /// One test of one column.
     Term(Term),
+    /// The rows to which a row of another entity belongs.
+    Related(Arc<Related>),
 }
 
 /// One test of one column.
@@ -64,14 +66,52 @@ pub enum Comparison {
 }
 
 impl Filter {
-    /// Whether this row meets the condition.
+    /// Whether this row meets the condition; no, when that depends on rows of other entities.
     pub fn matches<R: RowView + ?Sized>(&self, row: &R) -> bool {
+        self.judge(row, &|_, _| Truth::Unknown) == Truth::Yes
+    }
+
+    /// Whether this row meets the condition, as far as `known` tells of rows of other entities.
+    pub fn judge<R: RowView + ?Sized>(&self, row: &R, known: &dyn Fn(&Arc<Related>, &R) -> Truth) -> Truth {
         match self {
-            Self::All(filters) => filters.iter().all(|filter| filter.matches(row)),
-            Self::Any(filters) => filters.iter().any(|filter| filter.matches(row)),
-            Self::Not(filter) => !filter.matches(row),
-            Self::Term(term) => term.test.holds(row.value(&term.column)),
+            Self::All(filters) => joined(filters, row, known, Truth::No),
+            Self::Any(filters) => joined(filters, row, known, Truth::Yes),
+            Self::Not(filter) => filter.judge(row, known).not(),
+            Self::Term(term) => term.test.holds(row.value(&term.column)).into(),
+            Self::Related(related) => known(related, row),
         }
+    }
+
+    /// The conditions on rows of other entities that it has in it, those that these have in them aside.
+    #[must_use]
+    pub fn related(&self) -> Vec<&Arc<Related>> {
+        let mut found = Vec::new();
+        let mut waiting = vec![self];
+        while let Some(filter) = waiting.pop() {
+            match filter {
+                Self::All(filters) | Self::Any(filters) => waiting.extend(filters),
+                Self::Not(inner) => waiting.push(inner),
+                Self::Term(_) => {}
+                Self::Related(related) => found.push(related),
+            }
+        }
+        found
+    }
+
+    /// The columns of the row itself that it looks at.
+    #[must_use]
+    pub fn columns(&self) -> Vec<&Column> {
+        let mut found = Vec::new();
+        let mut waiting = vec![self];
+        while let Some(filter) = waiting.pop() {
+            match filter {
+                Self::All(filters) | Self::Any(filters) => waiting.extend(filters),
+                Self::Not(inner) => waiting.push(inner),
+                Self::Term(term) => found.push(&term.column),
+                Self::Related(related) => found.extend(related.ties.iter().map(|tie| &tie.own)),
+            }
+        }
+        found
     }
 
     /// The condition that every row meets.
@@ -93,7 +133,7 @@ impl Filter {
         for filter in filters {
             match filter {
                 Self::All(inner) => flat.extend(inner),
-                other @ (Self::Any(_) | Self::Not(_) | Self::Term(_)) => flat.push(other),
+                other @ (Self::Any(_) | Self::Not(_) | Self::Term(_) | Self::Related(_)) => flat.push(other),
             }
         }
         if flat.len() == 1 { flat.remove(0) } else { Self::All(flat) }
@@ -106,7 +146,7 @@ impl Filter {
         for filter in filters {
             match filter {
                 Self::Any(inner) => flat.extend(inner),
-                other @ (Self::All(_) | Self::Not(_) | Self::Term(_)) => flat.push(other),
+                other @ (Self::All(_) | Self::Not(_) | Self::Term(_) | Self::Related(_)) => flat.push(other),
             }
         }
         if flat.len() == 1 { flat.remove(0) } else { Self::Any(flat) }
@@ -117,7 +157,9 @@ impl Filter {
     pub fn negated(filter: Self) -> Self {
         match filter {
             Self::Not(inner) => *inner,
-            other @ (Self::All(_) | Self::Any(_) | Self::Term(_)) => Self::Not(Box::new(other)),
+            other @ (Self::All(_) | Self::Any(_) | Self::Term(_) | Self::Related(_)) => {
+                Self::Not(Box::new(other))
+            }
         }
     }
 
@@ -168,6 +210,26 @@ impl Comparison {
             Self::GreaterOrEqual => Self::Less,
         }
     }
+}
+
+/// All or any of `filters`: one that is `decisive` decides.
+fn joined<R: RowView + ?Sized>(
+    filters: &[Filter],
+    row: &R,
+    known: &dyn Fn(&Arc<Related>, &R) -> Truth,
+    decisive: Truth,
+) -> Truth {
+    let mut all = decisive.not();
+    for filter in filters {
+        let truth = filter.judge(row, known);
+        if truth == decisive {
+            return decisive;
+        }
+        if truth == Truth::Unknown {
+            all = Truth::Unknown;
+        }
+    }
+    all
 }
 
 fn equal(left: &Value, right: &Value) -> bool {

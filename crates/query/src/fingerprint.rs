@@ -39,6 +39,15 @@ fn of_filter(filter: &Filter) -> u64 {
             hash.number(of_filter(inner));
         }
         Filter::Term(term) => hash.term(&term.column, &term.test),
+        Filter::Related(related) => {
+            hash.text("related");
+            hash.text(related.entity.as_str());
+            for tie in &related.ties {
+                hash.text(tie.own.name());
+                hash.text(tie.theirs.name());
+            }
+            hash.number(of_filter(&related.filter));
+        }
     }
     hash.0
 }

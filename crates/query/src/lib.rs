@@ -24,6 +24,13 @@
 //! `json` columns can be asked whether they have a value, and with `$contains` whether they hold a list that has an
 //! item: a text, a number or a boolean. `1` and `1.0` are the same item.
 //!
+//! # Rows of other entities
+//!
+//! `{"project.owner": "ada"}` asks for rows of whose `project`, an `id(…)` field or a relation, the `owner` is that.
+//! `{"comments": {"$exists": {"author": "ada"}}}` asks for rows to which such a row belongs, `{"$exists": false}` for
+//! those to which none does. A test behind a relation is of rows that are there: `{"project.owner": {"$ne": "ada"}}` is
+//! false where there is no project.
+//!
 //! # Answers that stay true
 //!
 //! [`maintain`] keeps an answer as rows change: which queries a changed row concerns, and what becomes of their rows.
@@ -38,6 +45,7 @@ mod error;
 mod explain;
 mod filter;
 mod fingerprint;
+mod include;
 mod item;
 pub mod maintain;
 mod mask;
@@ -45,6 +53,7 @@ mod order;
 mod pattern;
 mod query;
 mod read;
+mod related;
 mod sql;
 
 pub use query::{Limit, Query};
@@ -53,12 +62,14 @@ pub use read::{QueryParts, QueryTexts};
 pub use aggregate::{Aggregation, Bucket, GroupTerm, Measure, MeasureKind};
 pub use column::{Column, ColumnType, RowView};
 pub use filter::{Comparison, Filter, Term, Test};
+pub use include::{Chain, Include};
 pub use item::Item;
 pub use mask::ColumnMask;
 pub use order::{Direction, OrderTerm};
 pub use pattern::{Case, Pattern, PatternError};
+pub use related::{Related, Tie, Truth};
 
 pub use cursor::Cursor;
-pub use sql::{Dialect, Identifier, Statement};
+pub use sql::{Dialect, Identifier, PartOf, Statement};
 
 pub use error::{QueryError, QueryErrorKind};

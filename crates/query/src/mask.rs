@@ -39,15 +39,9 @@ impl<'a> FromIterator<&'a Column> for ColumnMask {
 }
 
 impl Filter {
-    /// The columns that the condition tests.
+    /// The columns of the row itself that the condition looks at.
     #[must_use]
     pub fn mask(&self) -> ColumnMask {
-        match self {
-            Self::All(filters) | Self::Any(filters) => {
-                filters.iter().fold(ColumnMask::NONE, |mask, filter| mask.union(filter.mask()))
-            }
-            Self::Not(inner) => inner.mask(),
-            Self::Term(term) => ColumnMask::at(term.column.position()),
-        }
+        self.columns().into_iter().collect()
     }
 }

@@ -6,8 +6,9 @@ use corella_manifest::{Entity, EntityName, Manifest};
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    Aggregation, Column, ColumnMask, Cursor, Dialect, Filter, OrderTerm, QueryError, QueryErrorKind,
-    QueryParts, RowView, Statement, error::shown, fingerprint, order, read, sql,
+    Aggregation, Column, ColumnMask, Cursor, Dialect, Filter, Include, OrderTerm, PartOf, QueryError,
+    QueryErrorKind, QueryParts, Related, RowView, Statement, Truth, error::shown, fingerprint, order, read,
+    sql,
 };
 
 /// What a caller asks of one entity.
@@ -15,7 +16,7 @@ use crate::{
 pub struct Query {
     entity: EntityName,
     filter: Filter,
-    order: Vec<OrderTerm>,
+    order: Arc<[OrderTerm]>,
     limit: Limit,
     after: Option<Cursor>,
     /// Whether the caller named the limit.
@@ -23,6 +24,7 @@ pub struct Query {
     columns: Arc<[Column]>,
     selected: Arc<[Column]>,
     aggregation: Option<Arc<Aggregation>>,
+    pub(crate) includes: Arc<[Include]>,
     open: bool,
     /// Of the query as the caller asked it, whatever it was restricted to since.
     fingerprint: u64,
@@ -44,7 +46,7 @@ impl Query {
             QueryError::new(QueryErrorKind::UnknownEntity, "entity", expected, found)
                 .nearest(entity, manifest.entities.iter().map(|entity| entity.name.as_str()))
         })?;
-        Self::of(entity, parts)
+        Self::of_entity(Some(manifest), entity, parts, 0)
     }
 
     /// Reads a whole query, such as `{"from": "Note", "where": {"pinned": true}, "orderBy": "title", "limit": 20}`.
@@ -56,21 +58,32 @@ impl Query {
         Self::parse(manifest, from, parts)
     }
 
-    /// Reads a query of `entity`.
+    /// Reads a query of `entity` that does not speak of others.
     ///
     /// # Errors
     /// As [`Query::parse`].
     pub fn of(entity: &Entity, parts: QueryParts<'_>) -> Result<Self, QueryError> {
+        Self::of_entity(None, entity, parts, 0)
+    }
+
+    /// Reads a query of `entity`, to whose rows `depth` relations lead.
+    pub(crate) fn of_entity(
+        manifest: Option<&Manifest>,
+        entity: &Entity,
+        parts: QueryParts<'_>,
+        depth: usize,
+    ) -> Result<Self, QueryError> {
         let filter = match &parts.where_ {
-            Some(json) => read::filter(entity, json)?,
+            Some(json) => read::filter(manifest, entity, json, read::Path::new("where"))?,
             None => Filter::everything(),
         };
-        let order = read::order(entity, parts.order_by.as_ref())?;
+        let order: Arc<[OrderTerm]> = read::order(entity, parts.order_by.as_ref())?.into();
         let limited = parts.limit.is_some();
         let limit = parts.limit.map_or(Ok(Limit::DEFAULT), Limit::new)?;
         let selected = read::select(entity, parts.select.as_ref())?.into();
         let aggregation =
             read::aggregate(entity, parts.aggregate.as_ref(), parts.group_by.as_ref())?.map(Arc::new);
+        let includes = read::include(manifest, entity, parts.include.as_ref(), depth)?.into();
         let fingerprint = fingerprint::of_query(&entity.name, &filter, &order);
         let after = parts.cursor.map(|text| Cursor::read(text, &order, fingerprint)).transpose()?;
         Ok(Self {
@@ -83,6 +96,7 @@ impl Query {
             columns: Column::all(entity).into(),
             selected,
             aggregation,
+            includes,
             open: entity.open,
             fingerprint,
         })
@@ -102,7 +116,7 @@ impl Query {
 
     /// The order in which they come; the id is always in it, so that no two rows share a place.
     #[must_use]
-    pub fn order(&self) -> &[OrderTerm] {
+    pub fn order(&self) -> &Arc<[OrderTerm]> {
         &self.order
     }
 
@@ -158,12 +172,40 @@ impl Query {
     /// A text that is the same for two queries of one manifest only when both ask for the same.
     #[must_use]
     pub fn identity(&self) -> String {
-        let Self { entity, filter, order, limit, after, limited, selected, aggregation, fingerprint, .. } =
-            self;
+        let Self {
+            entity,
+            filter,
+            order,
+            limit,
+            after,
+            limited,
+            selected,
+            aggregation,
+            includes,
+            fingerprint,
+            ..
+        } = self;
         let selected: Vec<usize> = selected.iter().map(Column::position).collect();
         format!(
-            "{entity:?} {filter:?} {order:?} {limit:?} {limited} {after:?} {selected:?} {aggregation:?} {fingerprint:x}"
+            "{entity:?} {filter:?} {order:?} {limit:?} {limited} {after:?} {selected:?} {aggregation:?} {includes:?} {fingerprint:x}"
         )
+    }
+
+    /// The same query, which has its lists of columns in common with another where they are the same.
+    #[must_use]
+    pub fn sharing(mut self, other: &Self) -> Self {
+        if self.columns == other.columns {
+            self.columns = Arc::clone(&other.columns);
+        }
+        for shown in [&other.columns, &other.selected] {
+            if self.selected == *shown {
+                self.selected = Arc::clone(shown);
+            }
+        }
+        if self.order == other.order {
+            self.order = Arc::clone(&other.order);
+        }
+        self
     }
 
     /// The columns on which the answer depends: of the condition, of the order, of what is shown.
@@ -173,7 +215,8 @@ impl Query {
             return self.filter.mask().union(aggregation.mask());
         }
         let order = self.order.iter().map(|term| &term.column);
-        self.filter.mask().union(order.chain(self.selected.iter()).collect())
+        let tied = self.includes.iter().map(|include| &include.tie.own);
+        self.filter.mask().union(order.chain(&*self.selected).chain(tied).collect())
     }
 
     /// The place behind which they start.
@@ -199,6 +242,21 @@ impl Query {
     pub fn matches<R: RowView + ?Sized>(&self, row: &R) -> bool {
         self.filter.matches(row)
             && self.after.as_ref().is_none_or(|cursor| cursor.is_before(row, &self.order))
+    }
+
+    /// Whether `row` belongs to the answer, the limit aside, as far as `known` tells of rows of other entities.
+    pub fn judge<R: RowView + ?Sized>(&self, row: &R, known: &dyn Fn(&Arc<Related>, &R) -> Truth) -> Truth {
+        if self.after.as_ref().is_some_and(|cursor| !cursor.is_before(row, &self.order)) {
+            return Truth::No;
+        }
+        self.filter.judge(row, known)
+    }
+
+    /// The same query with `filter` in the place of its condition. Its cursors stay those of the caller's query.
+    #[must_use]
+    pub fn with_filter(mut self, filter: Filter) -> Self {
+        self.filter = filter;
+        self
     }
 
     /// How two rows stand in the query's order.
@@ -228,7 +286,25 @@ impl Query {
     /// than the limit: when that row comes, there is another page, and the row is not part of this one.
     #[must_use]
     pub fn to_statement(&self, dialect: Dialect, tenant: &str) -> Statement {
-        sql::select(self, self.open, dialect, tenant)
+        sql::select(self, dialect, tenant)
+    }
+
+    /// The rows that the last part of `chain` brings to the rows of `of`, as one SQL statement over the rows of `tenant`;
+    /// one row more than `most` says that there are more.
+    #[must_use]
+    pub fn part_statement(
+        of: PartOf<'_>,
+        chain: &[&Include],
+        most: u32,
+        dialect: Dialect,
+        tenant: &str,
+    ) -> Statement {
+        sql::part(of, chain, most, dialect, tenant)
+    }
+
+    /// Whether its entity's table has a column with whole documents.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
     }
 }
 

@@ -2,10 +2,12 @@
 
 mod aggregate;
 mod filter;
+mod include;
 mod order;
 mod path;
 mod reader;
 mod select;
+mod way;
 mod whole;
 
 use serde_json::Value as Json;
@@ -14,7 +16,9 @@ use crate::{Limit, QueryError, QueryErrorKind, error::shown};
 
 pub(crate) use aggregate::aggregate;
 pub(crate) use filter::filter;
+pub(crate) use include::include;
 pub(crate) use order::order;
+pub(crate) use path::Path;
 pub(crate) use select::select;
 pub(crate) use whole::whole;
 
@@ -31,6 +35,8 @@ pub struct QueryParts<'a> {
     pub cursor: Option<&'a str>,
     /// The columns that the answer shows, such as `["title"]`, always with the id; all without it.
     pub select: Option<Json>,
+    /// The rows that the answer's rows bring with them, such as `["author"]` or `{"comments": {"limit": 3}}`.
+    pub include: Option<Json>,
     /// What is asked about groups of rows instead of the rows, such as `{"rows": {"$count": true}}`.
     pub aggregate: Option<Json>,
     /// The columns that part the rows into groups, such as `["state", {"created": "day"}]`.

@@ -3,13 +3,16 @@
 mod filter;
 mod identifier;
 mod keyset;
+mod parts;
+mod related;
 mod writer;
 
 use corella_manifest::Value;
 
-use crate::{Column, Direction, Filter, Query};
+use crate::{Column, Direction, Filter, Include, Query};
 
 pub use identifier::Identifier;
+pub use parts::PartOf;
 use writer::Writer;
 
 /// The flavours of SQL.
@@ -31,26 +34,14 @@ pub struct Statement {
 }
 
 /// The statement that selects `query`'s rows of `tenant`, and one more than its limit.
-pub(crate) fn select(query: &Query, open: bool, dialect: Dialect, tenant: &str) -> Statement {
-    let mut writer = Writer::new(dialect);
-    let tenant = writer.bind(Value::Text(tenant.into()));
+pub(crate) fn select(query: &Query, dialect: Dialect, tenant: &str) -> Statement {
+    let mut writer = Writer::new(dialect, tenant);
     writer.push("SELECT ");
-    for (index, column) in query.columns().iter().enumerate() {
-        if index > 0 {
-            writer.push(", ");
-        }
-        writer.column(column);
-    }
-    if open {
-        writer.push(", ");
-        writer.fixed("value");
-    }
+    columns(&mut writer, query);
     writer.push(" FROM ");
     writer.push(&Identifier::from(query.entity()).to_string());
     writer.push(" AS r WHERE ");
-    writer.fixed("corella_tenant");
-    writer.push(" = ");
-    writer.placeholder(tenant);
+    writer.of_tenant();
     if *query.filter() != Filter::everything() {
         writer.push(" AND ");
         writer.filter(query.filter());
@@ -64,6 +55,33 @@ pub(crate) fn select(query: &Query, open: bool, dialect: Dialect, tenant: &str) 
     writer.push(" LIMIT ");
     writer.placeholder(limit);
     writer.finish()
+}
+
+/// The statement that selects the last part of `chain`, and one row more than `most`.
+pub(crate) fn part(
+    of: PartOf<'_>,
+    chain: &[&Include],
+    most: u32,
+    dialect: Dialect,
+    tenant: &str,
+) -> Statement {
+    let mut writer = Writer::new(dialect, tenant);
+    parts::part(&mut writer, of, chain, most);
+    writer.finish()
+}
+
+/// All columns of a query's entity.
+fn columns(writer: &mut Writer, query: &Query) {
+    for (index, column) in query.columns().iter().enumerate() {
+        if index > 0 {
+            writer.push(", ");
+        }
+        writer.column(column);
+    }
+    if query.is_open() {
+        writer.push(", ");
+        writer.fixed("value");
+    }
 }
 
 fn order_by(writer: &mut Writer, query: &Query) {

@@ -172,6 +172,8 @@ impl From<ReadError> for Failure {
             ReadError::Quarantined(_) => Self::new(ErrorCode::RowQuarantined, error.to_string()),
             ReadError::Backend(source) => Self::from(&**source),
             ReadError::Forbidden(_) => Self::new(ErrorCode::Forbidden, error.to_string()),
+            ReadError::TooManyIncluded(_) => Self::new(ErrorCode::AnswerTooLarge, error.to_string()),
+            ReadError::OpenPolicies(_) => Self::new(ErrorCode::Forbidden, error.to_string()),
             ReadError::NoDocument(_) => Self::new(ErrorCode::NoDocument, error.to_string()),
             ReadError::HistoryTrimmed => Self::new(ErrorCode::HistoryTrimmed, error.to_string()),
             ReadError::Filling { .. } => Self::new(ErrorCode::Unavailable, error.to_string()),

@@ -85,22 +85,6 @@ impl Memberships for Lookup<'_> {
         let statement = query.to_statement(self.store.backend.dialect(), self.tenant.as_str());
         Ok(!self.store.backend.select(&model.entity, statement).await?.rows.is_empty())
     }
-
-    async fn values(
-        &self,
-        entity: &EntityName,
-        filter: Filter,
-        column: &Column,
-        most: u32,
-    ) -> Result<Option<Vec<Value>>, ReadError> {
-        let model = self.store.entity(entity.as_str())?;
-        // A statement asks for one row more.
-        let query = one_row(&model.entity)?.with_rows(most).restricted_to(filter);
-        let statement = query.to_statement(self.store.backend.dialect(), self.tenant.as_str());
-        let rows = self.store.backend.select(&model.entity, statement).await?.rows;
-        let fits = u32::try_from(rows.len()).is_ok_and(|found| found <= most);
-        Ok(fits.then(|| rows.iter().map(|row| row.cells.value(column).clone()).collect()))
-    }
 }
 
 /// A query of one row of `entity`, whichever.

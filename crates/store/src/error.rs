@@ -135,7 +135,9 @@ impl From<ReadError> for WriteError {
             ReadError::HistoryTrimmed => Self::Refused(Arc::new(Refusal::HistoryTrimmed)),
             ReadError::NoDocument(entity) => Self::Refused(Arc::new(Refusal::NoDocument { entity })),
             ReadError::Backend(source) => Self::Backend(source),
-            ReadError::Filling { .. } => Self::Internal("a write does not wait for a table"),
+            ReadError::Filling { .. } | ReadError::OpenPolicies(_) | ReadError::TooManyIncluded(_) => {
+                Self::Internal("a write does not ask for rows of a table")
+            }
             ReadError::Internal(what) => Self::Internal(what),
         }
     }
@@ -193,6 +195,17 @@ pub enum ReadError {
     /// The manifest's policies do not let the caller do this.
     #[error("{0}")]
     Forbidden(Forbidden),
+    /// A query looks at rows of an entity whose policies have to be asked of each row, which it cannot do on its way.
+    #[error(
+        "the policies of {0} cannot be said as a condition for you, as queries need that look at its rows through a \
+         relation: tie `exists` to fields of the row"
+    )]
+    OpenPolicies(EntityName),
+    /// A part of a query would bring more rows along than it may.
+    #[error(
+        "include brings more than {0} rows along, the most of one part; ask for fewer with where or limit"
+    )]
+    TooManyIncluded(usize),
     /// What is asked for lies before the history that the row still has.
     #[error(
         "the history since that version is not kept any more: set the copy aside and load the row afresh, without a \

@@ -284,7 +284,8 @@ impl Inner {
             Err(error @ (ReadError::Forbidden(_) | ReadError::HistoryTrimmed | ReadError::NoDocument(_))) => {
                 Err(error)
             }
-            Err(error @ ReadError::Filling { .. }) => Err(error),
+            Err(error @ (ReadError::Filling { .. } | ReadError::OpenPolicies(_))) => Err(error),
+            Err(error @ ReadError::TooManyIncluded(_)) => Err(error),
         }
     }
 

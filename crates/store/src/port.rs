@@ -369,7 +369,13 @@ pub trait Backend: Send + Sync + 'static {
     async fn history(&self, key: &RowKey, scope: HistoryScope) -> Result<Vec<HistoryLine>, BackendError>;
 
     /// Runs a query over one entity's table.
-    async fn select(&self, entity: &Entity, statement: Statement) -> Result<Selected, BackendError>;
+    async fn select(&self, entity: &Entity, statement: Statement) -> Result<Selected, BackendError> {
+        let SelectedParts { mut parts, seq } = self.select_all(vec![(entity.clone(), statement)]).await?;
+        Ok(Selected { rows: parts.pop().unwrap_or_default(), seq })
+    }
+
+    /// Runs several queries, each over one entity's table, all at one moment.
+    async fn select_all(&self, queries: Vec<(Entity, Statement)>) -> Result<SelectedParts, BackendError>;
 
     /// Up to `limit` rows of one entity after `after` in key order, each with its bytes and with what stands in
     /// its table, both from one moment.
@@ -495,6 +501,15 @@ pub struct ScannedRow {
     pub table: Option<TableRow>,
     /// Whether that line is behind its document for now, as [`RowWrite::late`] asks.
     pub late: bool,
+}
+
+/// What several queries found at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SelectedParts {
+    /// The rows of each query.
+    pub parts: Vec<Vec<TableRow>>,
+    /// The last change that the rows have in them.
+    pub seq: Seq,
 }
 
 /// What a query found, and the moment it speaks of.

@@ -1,10 +1,10 @@
 //! Rows as somebody may see them: what the manifest's policies hide is not found, not counted and not shown.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use corella_manifest::{Entity, EntityName, Value};
-use corella_policy::Sight;
-use corella_query::{Filter, Query};
+use corella_policy::{Caller, Reach, Sight};
+use corella_query::{Column, Filter, Include, Query, Related};
 use corella_rowdoc::{RowKey, Tenant};
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
@@ -155,16 +155,15 @@ impl Store {
         let Some(caller) = access.caller() else {
             return Ok(Restricted { query, asks_rows: false, memberships: Vec::new() });
         };
-        let model = self.0.entity(query.entity().as_str())?;
-        let lookup = Lookup { store: &self.0, tenant };
-        let fields = named_fields(&query);
-        let now = Timestamp::now();
-        let reach = model.policies.reach(caller, &model.entity, &fields, now, &lookup).await?;
-        Ok(Restricted {
-            query: query.restricted_to(reach.filter),
-            asks_rows: !reach.is_exact,
-            memberships: reach.memberships,
-        })
+        let mut restriction =
+            Restriction { store: &self.0, tenant, caller, now: Timestamp::now(), memberships: Vec::new() };
+        let reach = restriction.reach(query.entity(), &named_fields(&query)).await?;
+        let filter = restriction.filter(query.filter()).await?;
+        let includes = restriction.includes(query.includes()).await?;
+        let query = query.with_includes(includes);
+        let memberships = restriction.memberships;
+        let query = query.with_filter(filter).restricted_to(reach.filter);
+        Ok(Restricted { query, asks_rows: !reach.is_exact, memberships })
     }
 }
 
@@ -201,19 +200,87 @@ impl Inner {
     }
 }
 
+/// Takes out of conditions what somebody may not read.
+struct Restriction<'a> {
+    store: &'a Inner,
+    tenant: &'a Tenant,
+    caller: &'a Caller,
+    now: Timestamp,
+    /// The rows on whose being there it depends.
+    memberships: Vec<(EntityName, Filter)>,
+}
+
+impl Restriction<'_> {
+    /// The rows of an entity that may be read, and in which each of `fields` may.
+    async fn reach(&mut self, entity: &EntityName, fields: &BTreeSet<usize>) -> Result<Reach, ReadError> {
+        let model = self.store.entity(entity.as_str())?;
+        let lookup = Lookup { store: self.store, tenant: self.tenant };
+        let mut reach = model.policies.reach(self.caller, &model.entity, fields, self.now, &lookup).await?;
+        self.memberships.append(&mut reach.memberships);
+        Ok(reach)
+    }
+
+    /// The same condition which finds rows of other entities only where they may be read.
+    async fn filter(&mut self, filter: &Filter) -> Result<Filter, ReadError> {
+        Ok(match filter {
+            Filter::All(filters) => Filter::all(Box::pin(self.filters(filters)).await?),
+            Filter::Any(filters) => Filter::any(Box::pin(self.filters(filters)).await?),
+            Filter::Not(inner) => Filter::negated(Box::pin(self.filter(inner)).await?),
+            Filter::Term(_) => filter.clone(),
+            Filter::Related(related) => {
+                let Related { entity, ties, filter } = &**related;
+                let theirs = ties.iter().map(|tie| &tie.theirs);
+                let reach = self.reach(entity, &places(filter.columns().into_iter().chain(theirs))).await?;
+                if !reach.is_exact {
+                    return Err(ReadError::OpenPolicies(entity.clone()));
+                }
+                let filter = Filter::all([Box::pin(self.filter(filter)).await?, reach.filter]);
+                Filter::Related(Arc::new(Related { entity: entity.clone(), ties: ties.clone(), filter }))
+            }
+        })
+    }
+
+    /// The same parts without what may not be read of them.
+    async fn includes(&mut self, includes: &[Include]) -> Result<Vec<Include>, ReadError> {
+        let mut restricted = Vec::with_capacity(includes.len());
+        for Include { name, many, tie, query } in includes {
+            let entity = query.entity();
+            let model = self.store.entity(entity.as_str())?;
+            let mut fields = named_fields(query);
+            fields.extend(places([&tie.theirs]));
+            let reach = self.reach(entity, &fields).await?;
+            if !reach.is_exact {
+                return Err(ReadError::OpenPolicies(entity.clone()));
+            }
+            let guarded = model.policies.guarded_fields(&model.entity).collect();
+            let filter = self.filter(query.filter()).await?;
+            let inner = Box::pin(self.includes(query.includes())).await?;
+            let query =
+                query.clone().without_fields(&guarded).with_filter(filter).restricted_to(reach.filter);
+            let query = query.with_includes(inner);
+            restricted.push(Include { name: Arc::clone(name), many: *many, tie: tie.clone(), query });
+        }
+        Ok(restricted)
+    }
+
+    async fn filters(&mut self, filters: &[Filter]) -> Result<Vec<Filter>, ReadError> {
+        let mut restricted = Vec::with_capacity(filters.len());
+        for filter in filters {
+            restricted.push(self.filter(filter).await?);
+        }
+        Ok(restricted)
+    }
+}
+
 /// The declared fields by which a query finds, orders, groups and adds up, by their place.
 fn named_fields(query: &Query) -> BTreeSet<usize> {
     let ordered = query.order().iter().map(|term| &term.column);
     let aggregated = query.aggregation().into_iter().flat_map(|aggregation| aggregation.columns());
-    let mut fields: BTreeSet<usize> =
-        ordered.chain(aggregated).filter_map(|column| column.position().checked_sub(1)).collect();
-    let mut waiting = vec![query.filter()];
-    while let Some(filter) = waiting.pop() {
-        match filter {
-            Filter::All(filters) | Filter::Any(filters) => waiting.extend(filters),
-            Filter::Not(inner) => waiting.push(inner),
-            Filter::Term(term) => fields.extend(term.column.position().checked_sub(1)),
-        }
-    }
-    fields
+    let tied = query.includes().iter().map(|include| &include.tie.own);
+    places(ordered.chain(aggregated).chain(tied).chain(query.filter().columns()))
+}
+
+/// The declared fields among `columns`, by their place.
+fn places<'c>(columns: impl IntoIterator<Item = &'c Column>) -> BTreeSet<usize> {
+    columns.into_iter().filter_map(|column| column.position().checked_sub(1)).collect()
 }

@@ -1,10 +1,10 @@
 //! The store: every row of one database.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use arc_swap::ArcSwap;
-use corella_manifest::{Entity, EntityName, Manifest};
-use corella_query::{ColumnMask, Dialect, Query, QueryParts};
+use corella_manifest::{Entity, EntityName, Manifest, Value};
+use corella_query::{Chain, ColumnMask, Dialect, Include, PartOf, Query, QueryParts, Statement};
 use corella_rowdoc::{Change, PeerId, Projection, RowDoc, RowKey, Tenant};
 use serde_json::json;
 use tokio::sync::{RwLock, Semaphore, oneshot};
@@ -21,7 +21,7 @@ use crate::{
     late::{LateDelay, LateRows},
     model::{EntityModel, Model},
     peers::Peers,
-    port::{Backend, BackendError, Outcome, Seq, StoredRow, TableRow},
+    port::{Backend, BackendError, Outcome, SelectedParts, Seq, StoredRow, TableRow},
     resident::{Loaded, Queued, Resident, Slot, Tail},
     schema::{self, Consent, Filling, KnownSchemas, SchemaMismatch, Waited},
 };
@@ -78,6 +78,8 @@ pub struct Page {
     pub rows: Vec<TableRow>,
     /// Where the next page starts; `None` at the end.
     pub cursor: Option<String>,
+    /// The rows that they bring with them, by part, in the order of [`Query::chains`].
+    pub parts: Vec<Vec<TableRow>>,
     /// The last change that the page has in it.
     pub seq: Seq,
 }
@@ -224,19 +226,36 @@ impl Store {
     /// [`ReadError`] when the database fails.
     pub async fn select(&self, tenant: &Tenant, query: &Query) -> Result<Page, ReadError> {
         let entity = query.entity();
-        let note = self.0.late.last_note(entity);
+        let others = other_columns(query);
+        let notes = || {
+            let notes =
+                std::iter::once(entity).chain(others.keys()).map(|entity| self.0.late.last_note(entity));
+            notes.collect::<Vec<_>>()
+        };
+        let note = notes();
         let lines = written(self.0.write_lines_of(entity).await)?;
-        let (page, standing) = self.page(tenant, query).await?;
+        for other in others.keys() {
+            written(self.0.write_lines_of(other).await)?;
+        }
+        let (page, standing) = self.page(tenant, query, &others).await?;
         if standing == Waited::Behind || lines == Lines::WaitForRoom {
             let rows = self.0.shown(tenant, entity, page.rows, standing).await?;
-            return Ok(Page { rows, ..page });
+            let mut parts = Vec::with_capacity(page.parts.len());
+            for (chain, rows) in query.chains().iter().zip(page.parts) {
+                let Some(last) = chain.last() else { continue };
+                parts.push(self.0.shown(tenant, last.query.entity(), rows, standing).await?);
+            }
+            return Ok(Page { rows, parts, ..page });
         }
-        if self.0.late.last_note(entity) == note {
+        if notes() == note {
             return Ok(page);
         }
         // Lines have fallen behind again meanwhile. What the first page speaks of is in the second for sure.
         self.0.write_lines_of(entity).await?;
-        Ok(Page { seq: page.seq, ..self.page(tenant, query).await?.0 })
+        for other in others.keys() {
+            self.0.write_lines_of(other).await?;
+        }
+        Ok(Page { seq: page.seq, ..self.page(tenant, query, &others).await?.0 })
     }
 
     /// Reads one row from its table; `None` when it is not there. Whatever was acknowledged before is in the answer.
@@ -255,33 +274,76 @@ impl Store {
         let query =
             Query::of(&entity, parts).map_err(|_| ReadError::Internal("a row's own query is wrong"))?;
         let line = written(self.0.write_line_of(key).await)?;
-        let (Page { mut rows, seq, .. }, standing) = self.page(&key.tenant, &query).await?;
+        let (Page { mut rows, seq, .. }, standing) = self.page(&key.tenant, &query, &BTreeMap::new()).await?;
         if standing == Waited::Behind || line == Lines::WaitForRoom {
             rows = self.0.shown(&key.tenant, &key.entity, rows, standing).await?;
         }
         Ok((rows.pop(), seq))
     }
 
-    /// A page, and how the table stood when it was read.
-    async fn page(&self, tenant: &Tenant, query: &Query) -> Result<(Page, Waited), ReadError> {
+    /// A page, and how the table stood when it was read; `others` are the columns of other entities by which it is found.
+    async fn page(
+        &self,
+        tenant: &Tenant,
+        query: &Query,
+        others: &BTreeMap<EntityName, ColumnMask>,
+    ) -> Result<(Page, Waited), ReadError> {
         let order: ColumnMask = query.order().iter().map(|term| &term.column).collect();
         let found_by = query.filter().mask().union(order);
         let (_serving, standing) = loop {
             self.0.filling.wait(query.entity(), found_by).await?;
+            for (other, found_by) in others {
+                self.0.filling.wait(other, *found_by).await?;
+            }
             let serving = self.0.serving.read().await;
-            if let Some(standing) = self.0.filling.standing(query.entity(), found_by) {
+            let stands = |(other, found_by): (&EntityName, &ColumnMask)| {
+                self.0.filling.standing(other, *found_by).is_some()
+            };
+            if let Some(standing) = self.0.filling.standing(query.entity(), found_by)
+                && others.iter().all(stands)
+            {
                 break (serving, standing);
             }
         };
+        let dialect = self.0.backend.dialect();
+        let mut asked = self.0.part_statements(tenant, PartOf::Page(query), &query.chains())?;
         let entity = self.entity(query.entity().as_str())?;
-        let statement = query.to_statement(self.0.backend.dialect(), tenant.as_str());
-        let mut selected = self.0.backend.select(&entity, statement).await?;
+        asked.insert(0, (Entity::clone(&entity), query.to_statement(dialect, tenant.as_str())));
+        let SelectedParts { parts, seq } = self.0.backend.select_all(asked).await?;
+        let mut parts = parts.into_iter();
+        let mut rows = parts.next().unwrap_or_default();
+        let parts = bounded(parts)?;
         let limit = usize::try_from(query.limit().get()).unwrap_or(usize::MAX);
-        let more = selected.rows.len() > limit;
-        selected.rows.truncate(limit);
-        let last = selected.rows.last().filter(|_| more);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let last = rows.last().filter(|_| more);
         let cursor = last.map(|row| query.cursor_after(&row.cells).to_string());
-        Ok((Page { rows: selected.rows, cursor, seq: selected.seq }, standing))
+        Ok((Page { rows, cursor, parts, seq }, standing))
+    }
+
+    /// Reads what a part of a query, and the parts behind it, bring to rows that have one of `keys`: the rows of each, in
+    /// the order of the part's own chains, itself first, and the last change that they have in them.
+    ///
+    /// # Errors
+    /// As [`Store::select`].
+    pub async fn parts(
+        &self,
+        tenant: &Tenant,
+        include: &Include,
+        keys: &[Value],
+    ) -> Result<(Vec<Vec<TableRow>>, Seq), ReadError> {
+        let mut chains: Vec<Chain<'_>> = vec![vec![include]];
+        chains.extend(include.query.chains().into_iter().map(|chain| [vec![include], chain].concat()));
+        for chain in &chains {
+            let Some(last) = chain.last() else { continue };
+            self.0.write_lines_of(last.query.entity()).await?;
+            for other in other_columns(&last.query).keys() {
+                self.0.write_lines_of(other).await?;
+            }
+        }
+        let asked = self.0.part_statements(tenant, PartOf::Keys(keys), &chains)?;
+        let SelectedParts { parts, seq } = self.0.backend.select_all(asked).await?;
+        Ok((bounded(parts.into_iter())?, seq))
     }
 
     /// Reads these rows of an entity from their table, those that are there, and the last change that they have in them.
@@ -370,6 +432,38 @@ impl Store {
     }
 }
 
+/// Most rows that a part of a query may bring along.
+const MOST_INCLUDED: u32 = 10_000;
+
+/// The rows of parts, none of which may be too many.
+fn bounded(parts: impl Iterator<Item = Vec<TableRow>>) -> Result<Vec<Vec<TableRow>>, ReadError> {
+    let most = usize::try_from(MOST_INCLUDED).unwrap_or(usize::MAX);
+    parts
+        .map(|rows| if rows.len() > most { Err(ReadError::TooManyIncluded(most)) } else { Ok(rows) })
+        .collect()
+}
+
+/// The columns of other entities by which a query finds its rows and those that they bring.
+fn other_columns(query: &Query) -> BTreeMap<EntityName, ColumnMask> {
+    let mut found: BTreeMap<EntityName, ColumnMask> = BTreeMap::new();
+    let mut waiting = query.filter().related();
+    let chains = query.chains();
+    for last in chains.iter().filter_map(|chain| chain.last()) {
+        let order: ColumnMask =
+            last.query.order().iter().map(|term| &term.column).chain([&last.tie.theirs]).collect();
+        let mask = found.entry(last.query.entity().clone()).or_default();
+        *mask = mask.union(order).union(last.query.filter().mask());
+        waiting.extend(last.query.filter().related());
+    }
+    while let Some(related) = waiting.pop() {
+        let theirs: ColumnMask = related.ties.iter().map(|tie| &tie.theirs).collect();
+        let mask = found.entry(related.entity.clone()).or_default();
+        *mask = mask.union(theirs).union(related.filter.mask());
+        waiting.extend(related.filter.related());
+    }
+    found
+}
+
 /// Whether late lines are as their documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lines {
@@ -387,6 +481,23 @@ fn written(result: Result<(), ReadError>) -> Result<Lines, ReadError> {
 }
 
 impl Inner {
+    /// One statement for each part of a query.
+    fn part_statements(
+        &self,
+        tenant: &Tenant,
+        of: PartOf<'_>,
+        chains: &[Chain<'_>],
+    ) -> Result<Vec<(Entity, Statement)>, ReadError> {
+        let dialect = self.backend.dialect();
+        let statement = |chain: &Chain<'_>| {
+            let last = chain.last().ok_or(ReadError::Internal("a part leads nowhere"))?;
+            let entity = self.entity(last.query.entity().as_str())?.entity;
+            let statement = Query::part_statement(of, chain, MOST_INCLUDED, dialect, tenant.as_str());
+            Ok((Entity::clone(&entity), statement))
+        };
+        chains.iter().map(statement).collect()
+    }
+
     pub(crate) fn entity(&self, name: &str) -> Result<EntityModel, ReadError> {
         let model = self.model.load();
         model.entity(name).cloned().ok_or_else(|| ReadError::UnknownEntity(name.to_owned()))

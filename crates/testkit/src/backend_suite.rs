@@ -13,6 +13,7 @@ mod outcomes;
 mod peers;
 mod reads;
 mod references;
+mod related;
 mod rows;
 mod shapes;
 mod uniqueness;
@@ -51,6 +52,8 @@ pub async fn run<F: Future<Output = Subject>>(open: impl Fn() -> F) {
     uniqueness::a_clash_names_the_holder_and_harms_no_neighbour(open().await).await;
     uniqueness::what_does_not_clash(open().await).await;
     uniqueness::a_clash_of_several_fields_names_them_all(open().await).await;
+
+    related::rows_are_found_by_others_and_bring_them_along(open().await).await;
 
     references::a_row_names_one_that_is_there(open().await).await;
     references::a_row_that_is_named_stays(open().await).await;

@@ -11,8 +11,8 @@ mod server;
 pub use client::{Auth, ClientMessage, Hello, Mutate, Operation, Seed, TextFrame};
 pub use error::ControlError;
 pub use live::{
-    AnswerChange, Await, Changes, Difference, EncodedDifference, EncodedRows, Reached, Since, Snapshot,
-    Subscribe, Unsubscribe, Upsert, encode_changes, encode_snapshot,
+    AnswerChange, Await, Changes, Difference, EncodedDifference, EncodedRows, PartChange, Reached, Since,
+    Snapshot, Subscribe, Unsubscribe, Upsert, encode_changes, encode_snapshot,
 };
 pub use server::{AuthReply, ErrorReply, HelloReply, MutateReply, ServerMessage};
 

@@ -142,7 +142,7 @@ fn wanted(filter: &Filter) -> Option<(Columns, Values)> {
     let terms = match filter {
         Filter::All(filters) => filters.as_slice(),
         Filter::Term(_) => std::slice::from_ref(filter),
-        Filter::Any(_) | Filter::Not(_) => return None,
+        Filter::Any(_) | Filter::Not(_) | Filter::Related(_) => return None,
     };
     let mut parts = Vec::with_capacity(terms.len());
     for term in terms {

@@ -1,16 +1,22 @@
 //! The answer to a query: rows, or groups of rows.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use corella_query::{
-    Query, RowView as _,
+    Query,
     maintain::{Changed, ChangedGroup, Diff, Groups, Held, Window, WindowSize},
 };
 use corella_store::port::Seq;
 use corella_wire::control::{Difference, EncodedRows, Upsert};
 use serde_json::{Map, Value as Json};
 
-use super::image::Image;
+use super::{
+    image::Image,
+    parts::{Parts, changed_columns},
+};
 
 /// The answer to a query, as it is kept.
 pub(super) enum Answer {
@@ -52,7 +58,7 @@ impl Answer {
             Extent::All(_) => WindowSize::unbounded(),
             Extent::Window(size) => size,
         };
-        Self::Rows(Window::new(query.order().into(), size, rows, more))
+        Self::Rows(Window::new(Arc::clone(query.order()), size, rows, more))
     }
 
     /// Takes in how the row of this id is now.
@@ -87,6 +93,14 @@ impl Answer {
         match self {
             Self::Rows(window) => window.held().iter().map(|row| Arc::clone(row.id())).collect(),
             Self::Groups(groups) => groups.ids().cloned().collect(),
+        }
+    }
+
+    /// Whether it is made of the row of this id, among others.
+    pub(super) fn holds(&self, id: &str) -> bool {
+        match self {
+            Self::Rows(window) => window.holds(id),
+            Self::Groups(groups) => groups.holds(id),
         }
     }
 
@@ -126,30 +140,47 @@ impl Answer {
     }
 
     /// The rows or groups that are shown.
-    pub(super) fn rows(&self, query: &Query) -> Vec<Map<String, Json>> {
+    pub(super) fn rows(&self, query: &Query, parts: &Parts) -> Vec<Map<String, Json>> {
         match self {
-            Self::Rows(window) => window.shown().iter().map(|row| query.show(row)).collect(),
+            Self::Rows(window) => window.shown().iter().map(|row| parts.show(query, row)).collect(),
             Self::Groups(groups) => groups.shown(),
         }
     }
 
     /// The whole answer as text.
-    pub(super) fn encode(&self, query: &Query) -> EncodedRows {
+    pub(super) fn encode(&self, query: &Query, parts: &Parts) -> EncodedRows {
         let last = match self {
             Self::Rows(window) => window.shown().last().filter(|_| window.has_more() && query.is_limited()),
             Self::Groups(_) => None,
         };
         let cursor = last.map(|row| query.cursor_after(row).to_string());
-        EncodedRows::new(&self.rows(query), cursor.as_deref())
+        EncodedRows::new(&self.rows(query, parts), cursor.as_deref())
     }
 
     /// What became of the answer since the last time; nothing when nothing that is shown did.
-    pub(super) fn difference(&mut self, query: &Query) -> Option<Difference> {
+    pub(super) fn difference(&mut self, query: &Query, parts: &Parts) -> Option<Difference> {
         let (upsert, remove): (Vec<Upsert>, Vec<String>) = match self {
             Self::Rows(window) => {
                 let Diff { changed, removed } = window.take_diff();
-                let upsert = changed.iter().filter_map(|changed| upsert(query, changed));
-                (upsert.collect(), removed.iter().map(ToString::to_string).collect())
+                let mut upserts: Vec<Upsert> = Vec::new();
+                if parts.is_touched() {
+                    // Rows that have not changed themselves, but in what they bring.
+                    let changed: HashSet<&Arc<str>> =
+                        changed.iter().map(|changed| changed.row.id()).collect();
+                    for row in window.shown().iter().filter(|row| !changed.contains(row.id())) {
+                        let parts = parts.changes(row, row);
+                        if !parts.is_empty() {
+                            upserts.push(Upsert {
+                                id: row.id().to_string(),
+                                at: None,
+                                row: Map::new(),
+                                parts,
+                            });
+                        }
+                    }
+                }
+                upserts.extend(changed.iter().filter_map(|changed| upsert(query, parts, changed)));
+                (upserts, removed.iter().map(ToString::to_string).collect())
             }
             Self::Groups(groups) => {
                 let (changed, removed) = groups.take_diff();
@@ -168,7 +199,12 @@ impl Answer {
         changed: &HashSet<Arc<str>>,
         upto: Seq,
     ) -> Difference {
-        let whole = |at: usize, row: Map<String, Json>| Upsert { id: id_of(&row), at: Some(at), row };
+        let whole = |at: usize, row: Map<String, Json>| Upsert {
+            id: id_of(&row),
+            at: Some(at),
+            row,
+            parts: BTreeMap::new(),
+        };
         let (upsert, present): (Vec<Upsert>, HashSet<String>) = match self {
             Self::Rows(window) => {
                 let is_news = |row: &Image| {
@@ -195,24 +231,24 @@ fn id_of(row: &Map<String, Json>) -> String {
     row.get("id").and_then(Json::as_str).unwrap_or_default().to_owned()
 }
 
-fn upsert(query: &Query, Changed { before, row, at }: &Changed<Image>) -> Option<Upsert> {
+fn upsert(query: &Query, parts: &Parts, Changed { before, row, at }: &Changed<Image>) -> Option<Upsert> {
     let Some(before) = before else {
-        return Some(Upsert { id: row.id().to_string(), at: *at, row: query.show(row) });
+        let shown = parts.show(query, row);
+        return Some(Upsert { id: row.id().to_string(), at: *at, row: shown, parts: BTreeMap::new() });
     };
-    let columns = query.selected().iter().filter(|column| before.value(column) != row.value(column));
-    let columns: Map<String, Json> =
-        columns.map(|column| (column.name().to_owned(), row.value(column).to_json())).collect();
-    let says_something = at.is_some() || !columns.is_empty();
-    says_something.then(|| Upsert { id: row.id().to_string(), at: *at, row: columns })
+    let columns = changed_columns(query, before, row);
+    let parts = if parts.is_empty() { BTreeMap::new() } else { parts.changes(before, row) };
+    let says_something = at.is_some() || !columns.is_empty() || !parts.is_empty();
+    says_something.then(|| Upsert { id: row.id().to_string(), at: *at, row: columns, parts })
 }
 
 fn upsert_group(ChangedGroup { before, row, at }: ChangedGroup) -> Upsert {
     let id = id_of(&row);
     match before {
-        None => Upsert { id, at: Some(at), row },
+        None => Upsert { id, at: Some(at), row, parts: BTreeMap::new() },
         Some(before) => {
             let columns = row.into_iter().filter(|(name, value)| before.get(name) != Some(value));
-            Upsert { id, at: None, row: columns.collect() }
+            Upsert { id, at: None, row: columns.collect(), parts: BTreeMap::new() }
         }
     }
 }

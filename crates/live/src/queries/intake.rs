@@ -14,6 +14,7 @@ use super::{
     image::Image,
     query::RowChange,
     registry::{Refused, Registry},
+    steps::Before,
 };
 
 impl Registry {
@@ -21,6 +22,7 @@ impl Registry {
     pub(super) async fn take_in_commit(&mut self, changes: Vec<Landed>) {
         let Some(last) = changes.last().map(|change| change.seq) else { return };
         self.end_in_doubt(&changes);
+        let mut taken = Vec::with_capacity(changes.len());
         for change in changes {
             let place = (change.key.tenant.clone(), change.key.entity.clone());
             let Some(entity) = self.entities.get(&place) else { continue };
@@ -41,9 +43,20 @@ impl Registry {
             } else {
                 (!change.after.deleted).then(|| Image::new(&id, &change.after, change.seq))
             };
+            let before = change.before.filter(|row| !row.deleted);
+            let before = Before::Known(before.map(|row| Image::new(&id, &row, change.seq)));
             let change = RowChange { seq: change.seq, id, row, mask: change.mask };
-            self.take_in(&place, &change, settled_from);
+            taken.push((place, change, before, settled_from));
         }
+        // What is known of rows elsewhere has to be forgotten before it is asked.
+        for (place, change, before, _) in &taken {
+            self.touch_steps(place, change, before);
+            self.touch_parts(place, change, before);
+        }
+        for (place, change, _, settled_from) in &taken {
+            self.take_in(place, change, *settled_from);
+        }
+        self.settle_doubts().await;
         self.position = self.position.max(last);
     }
 
@@ -60,6 +73,7 @@ impl Registry {
                 rows.entry(place).or_default().insert(key.id.as_str().into(), seq);
             }
         }
+        let mut taken = Vec::new();
         for (place, rows) in rows {
             let ids: Vec<&str> = rows.keys().map(|id| &**id).collect();
             self.counters.add(Count::Loads, ids.len());
@@ -75,9 +89,17 @@ impl Registry {
             for (id, seq) in rows {
                 let row = found.remove(&id);
                 let change = RowChange { seq, id, row, mask: ColumnMask::ALL };
-                self.take_in(&place, &change, read_at);
+                taken.push((place.clone(), change, read_at));
             }
         }
+        for (place, change, _) in &taken {
+            self.touch_steps(place, change, &Before::Unknown);
+            self.touch_parts(place, change, &Before::Unknown);
+        }
+        for (place, change, read_at) in &taken {
+            self.take_in(place, change, *read_at);
+        }
+        self.settle_doubts().await;
         self.position = self.position.max(last);
     }
 
@@ -105,7 +127,7 @@ impl Registry {
         self.counters.add(Count::Candidates, found.len());
         for id in &entity.reading {
             if let Some(noted) = self.queries.get_mut(id).and_then(|query| query.reading.as_mut()) {
-                noted.push(change.clone());
+                noted.changes.push(change.clone());
             }
         }
         let mut matches = 0;
@@ -114,6 +136,9 @@ impl Registry {
         for id in found {
             let Some(query) = self.queries.get_mut(&id) else { continue };
             let held = query.apply(change);
+            if !query.doubt.is_empty() {
+                self.doubted.insert(id);
+            }
             if held.entered {
                 entity.holds(&change.id, id);
             }
@@ -160,12 +185,7 @@ impl Registry {
             let Some(query) = self.queries.get_mut(&id) else { continue };
             // What was noted so far has a gap in it; a reading that is under way may be from before the gap.
             query.settled_from = query.settled_from.max(self.position);
-            if query.reading.is_none() {
-                self.counters.add(Count::Refills, 1);
-                self.start_reading(id);
-            } else {
-                query.read_again = true;
-            }
+            self.read_anew(id);
         }
     }
 

@@ -27,9 +27,12 @@ mod image;
 mod intake;
 mod limits;
 mod once;
+mod parts;
 mod query;
 mod reading;
 mod registry;
+mod settling;
+mod steps;
 mod telling;
 
 use std::sync::{

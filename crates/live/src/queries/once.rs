@@ -1,6 +1,6 @@
 //! The answer to a query, once.
 
-use corella_query::Query;
+use corella_query::{Query, maintain::QueryId};
 use corella_rowdoc::Tenant;
 use corella_store::{Page, Store, port::Seq};
 use serde_json::{Map, Value as Json};
@@ -9,6 +9,7 @@ use super::{
     answer::{Answer, Extent},
     image::Image,
     limits::LiveLimits,
+    parts::Parts,
     registry::Refused,
 };
 
@@ -32,16 +33,19 @@ pub async fn answer_once(store: &Store, tenant: &Tenant, query: &Query) -> Resul
     let read =
         async |asked: &Query| store.select(tenant, asked).await.map_err(|error| Refused::unreadable(&error));
     if query.aggregation().is_none() {
-        let Page { rows, cursor, seq } = read(query).await?;
-        let rows = rows.iter().map(|row| query.show(&row.cells)).collect();
+        let Page { rows, cursor, parts: read, seq } = read(query).await?;
+        let rows: Vec<Image> = rows.into_iter().filter_map(|row| Image::of_table(row, seq)).collect();
+        let mut parts = Parts::of(query, store, &mut || QueryId(0));
+        parts.learn_page(rows.iter(), read, seq);
+        let rows = rows.iter().map(|row| parts.show(query, row)).collect();
         return Ok(OneAnswer { rows, cursor, seq });
     }
     let asked = query.clone().with_rows(u32::try_from(most).unwrap_or(u32::MAX - 1));
-    let Page { rows, cursor, seq } = read(&asked).await?;
+    let Page { rows, cursor, seq, .. } = read(&asked).await?;
     if cursor.is_some() {
         return Err(Refused::too_large(most));
     }
     let rows = rows.into_iter().filter_map(|row| Image::of_table(row, seq)).collect();
     let answer = Answer::new(query, Extent::All(most), rows, false);
-    Ok(OneAnswer { rows: answer.rows(query), cursor: None, seq })
+    Ok(OneAnswer { rows: answer.rows(query, &Parts::default()), cursor: None, seq })
 }

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use corella_manifest::EntityName;
 use corella_query::{
-    ColumnMask, Filter, Query,
+    ColumnMask, Filter, Query, Truth,
     maintain::{Held, Lookup, QueryId},
 };
 use corella_rowdoc::Tenant;
@@ -14,6 +14,8 @@ use corella_wire::control::Since;
 use super::{
     answer::{Answer, Extent},
     image::Image,
+    parts::Parts,
+    steps::{Doubt, Step},
 };
 
 /// A change of one row, as queries take it in.
@@ -39,16 +41,24 @@ pub(super) struct LiveQuery {
     /// The rows on whose being there the query's restriction depends.
     pub(super) memberships: Vec<(EntityName, Filter)>,
     pub(super) lookup: Lookup,
+    /// Its conditions on rows of other entities.
+    pub(super) steps: Vec<Step>,
+    /// What its rows bring with them.
+    pub(super) parts: Parts,
+    /// What has to be looked up before its answer is known to be right.
+    pub(super) doubt: Doubt,
     pub(super) mask: ColumnMask,
     pub(super) extent: Extent,
     /// The answer; `None` until its rows are read for the first time.
     pub(super) answer: Option<Answer>,
-    /// While the rows are being read: every change of the entity since the reading began.
-    pub(super) reading: Option<Vec<RowChange>>,
+    /// While the rows are being read: what happened since the reading began.
+    pub(super) reading: Option<Noted>,
     /// Whether the rows have to be read once more when that is done.
     pub(super) read_again: bool,
     /// The last change that was in the rows when they were read.
     pub(super) read_at: Seq,
+    /// Whether the answer is wrong until its rows are read again.
+    pub(super) is_astray: bool,
     /// Nothing is told before all changes up to this one are taken in: the rows have some of them already.
     pub(super) settled_from: Seq,
     /// Those who hear of every change.
@@ -59,6 +69,15 @@ pub(super) struct LiveQuery {
     pub(super) idle_since: Option<Instant>,
     /// About how many bytes its rows take.
     pub(super) bytes: usize,
+}
+
+/// What happened while the rows of a query were being read.
+#[derive(Default)]
+pub(super) struct Noted {
+    /// Every change of its entity.
+    pub(super) changes: Vec<RowChange>,
+    /// What changes of other entities have put in doubt.
+    pub(super) doubt: Doubt,
 }
 
 /// A subscription of a connection.
@@ -102,22 +121,72 @@ pub(super) enum Kept {
 
 impl LiveQuery {
     /// Takes in a change; says what it did to the rows that are held.
+    ///
+    /// Where that depends on rows of other entities of which nothing is known, the row is put in doubt.
     pub(super) fn apply(&mut self, change: &RowChange) -> Held {
-        let Some(answer) = &mut self.answer else { return Held::default() };
-        if change.seq <= self.read_at || !change.mask.meets(self.mask) {
+        if self.answer.is_none() || change.seq <= self.read_at || !change.mask.meets(self.mask) {
             return Held::default();
         }
-        let row = change.row.as_ref().filter(|row| self.query.matches(*row)).cloned();
-        let held = answer.apply(&change.id, row);
+        match change.row.as_ref().map_or(Truth::No, |row| self.judge(row)) {
+            Truth::Yes => self.put(&change.id, change.row.clone()),
+            Truth::No => self.put(&change.id, None),
+            Truth::Unknown => {
+                self.doubt.rows.insert(Arc::clone(&change.id), change.clone());
+                Held::default()
+            }
+        }
+    }
+
+    /// Whether a row meets the condition, as far as is known.
+    pub(super) fn judge(&self, row: &Image) -> Truth {
+        if self.steps.is_empty() {
+            return self.query.matches(row).into();
+        }
+        self.query.judge(row, &|related, row| {
+            let is_it = |step: &&Step| step.outer.is_none() && Arc::ptr_eq(&step.related, related);
+            self.steps.iter().find(is_it).map_or(Truth::Unknown, |step| step.truth(row))
+        })
+    }
+
+    /// Takes in how the row of this id is now; `None` when it does not belong to the answer.
+    pub(super) fn put(&mut self, id: &Arc<str>, row: Option<Image>) -> Held {
+        // What was in doubt about it is settled.
+        self.doubt.rows.remove(id);
+        let Some(answer) = &mut self.answer else { return Held::default() };
+        let weight = row.as_ref().map_or(0, Image::weight);
+        let missing = match &row {
+            Some(row) if !self.parts.is_empty() => self.parts.missing(row),
+            Some(_) | None => Vec::new(),
+        };
+        let held = answer.apply(id, row);
+        if answer.holds(id) {
+            for (part, key) in missing {
+                self.doubt.add_lists(part, &[key]);
+            }
+        }
         if held.entered {
-            self.bytes += change.row.as_ref().map_or(0, Image::weight);
+            self.bytes += weight;
         }
         held
     }
 
+    /// By which of its values a row is found to concern it.
+    pub(super) fn present_lookup(&self) -> Lookup {
+        // While its rows are read, it notes every change.
+        if self.steps.iter().any(Step::is_unread) {
+            return Lookup::By(Vec::new());
+        }
+        Lookup::with(self.query.filter(), &|related| {
+            self.steps.iter().find(|step| Arc::ptr_eq(&step.related, related)).and_then(Step::all)
+        })
+    }
+
     /// Whether its answer is whole and of one moment, once all changes up to `position` are taken in.
     pub(super) fn is_settled(&self, position: Seq) -> bool {
-        self.settled_from <= position && self.answer.as_ref().is_some_and(|answer| !answer.is_short())
+        self.settled_from <= position
+            && self.doubt.is_empty()
+            && !self.is_astray
+            && self.answer.as_ref().is_some_and(|answer| !answer.is_short())
     }
 
     /// The last change that the answer has in it.

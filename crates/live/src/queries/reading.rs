@@ -2,9 +2,11 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use corella_query::maintain::QueryId;
+use corella_manifest::EntityName;
+use corella_query::{Filter, Query, QueryParts, Related, maintain::QueryId};
+use corella_rowdoc::Tenant;
 use corella_store::{
-    ReadError,
+    ReadError, Store,
     port::{Seq, TableRow},
 };
 use corella_wire::ErrorCode;
@@ -13,11 +15,36 @@ use super::{
     Event,
     answer::{Answer, Extent},
     image::Image,
-    query::{Kept, Subscription},
+    query::{Kept, Noted, Subscription},
     registry::{Refused, Registry, Told},
+    steps::{Key, Step},
 };
 
+/// Rows of another entity that are read to know all of them.
+const MOST_KEYS: u32 = 1_000;
+
+/// What was read of a query.
+pub(super) struct Read {
+    rows: Vec<TableRow>,
+    /// Whether there are others behind them.
+    more: bool,
+    /// The last change in them.
+    seq: Seq,
+    /// What they bring with them, by part.
+    parts: Vec<Vec<TableRow>>,
+    /// By step: all values for which there is a row of the other entity, unless they are too many.
+    known: Vec<(usize, Option<Vec<Key>>)>,
+}
+
 impl Refused {
+    pub(super) fn unindexed(most: usize, entity: &EntityName) -> Self {
+        let detail = format!(
+            "no index finds the rows of this query, and {most} such queries of {entity} are followed already; expected \
+             a where with a column that equals a value or lies between two, beside what else it asks"
+        );
+        Self(ErrorCode::TooManyQueries, detail)
+    }
+
     pub(super) fn too_large(most: usize) -> Self {
         let detail = format!(
             "the answer is made of more than {most} rows, the most without a limit; ask for fewer with where or limit"
@@ -30,7 +57,8 @@ impl Refused {
             ReadError::UnknownEntity(_) => ErrorCode::UnknownEntity,
             ReadError::Quarantined(_) => ErrorCode::RowQuarantined,
             ReadError::Backend(_) | ReadError::Filling { .. } => ErrorCode::Unavailable,
-            ReadError::Forbidden(_) => ErrorCode::Forbidden,
+            ReadError::TooManyIncluded(_) => ErrorCode::AnswerTooLarge,
+            ReadError::Forbidden(_) | ReadError::OpenPolicies(_) => ErrorCode::Forbidden,
             ReadError::NoDocument(_) => ErrorCode::NoDocument,
             ReadError::HistoryTrimmed | ReadError::Internal(_) => ErrorCode::Internal,
         };
@@ -42,10 +70,18 @@ impl Registry {
     /// Has a query's rows read.
     pub(super) fn start_reading(&mut self, id: QueryId) {
         let Some(query) = self.queries.get_mut(&id) else { return };
-        query.reading = Some(Vec::new());
+        query.reading = Some(Noted::default());
+        let unread = query.steps.iter().enumerate().filter(|(_, step)| step.is_unread());
+        let unread: Vec<_> = unread.map(|(at, step)| (at, Arc::clone(&step.related))).collect();
         let place = (query.tenant.clone(), query.query.entity().clone());
         if let Some(entity) = self.entities.get_mut(&place) {
             entity.reading.push(id);
+        }
+        for (_, part) in query.parts.iter() {
+            let place = (query.tenant.clone(), part.include.query.entity().clone());
+            if let Some(entity) = self.entities.get_mut(&place) {
+                entity.reading_parts.push(part.id);
+            }
         }
         let rows = query.extent.to_read();
         let asked = query.query.clone().with_rows(u32::try_from(rows).unwrap_or(u32::MAX - 1));
@@ -53,30 +89,51 @@ impl Registry {
         let tenant = query.tenant.clone();
         tokio::spawn(async move {
             let _turn = reads.acquire_owned().await;
-            let read = store.select(&tenant, &asked).await;
-            let read = read.map(|page| (page.rows, page.cursor.is_some(), page.seq));
+            let read = read(&store, &tenant, &asked, unread).await;
             events.send(Event::Told(Told::Rows(id, read))).ok();
         });
     }
 
     /// Puts the rows that were read in the place of those that are held, and takes in what changed meanwhile.
-    pub(super) fn take_in_rows(&mut self, id: QueryId, read: Result<(Vec<TableRow>, bool, Seq), ReadError>) {
+    pub(super) fn take_in_rows(&mut self, id: QueryId, read: Result<Read, ReadError>) {
         let Some(query) = self.queries.get_mut(&id) else { return };
         let place = (query.tenant.clone(), query.query.entity().clone());
-        let noted = query.reading.take().unwrap_or_default();
+        let Noted { changes: noted, mut doubt } = query.reading.take().unwrap_or_default();
+        doubt.is_stale = true;
+        for (_, part) in query.parts.iter() {
+            let place = (query.tenant.clone(), part.include.query.entity().clone());
+            if let Some(entity) = self.entities.get_mut(&place) {
+                entity.reading_parts.retain(|reading| *reading != part.id);
+            }
+        }
         let Some(entity) = self.entities.get_mut(&place) else { return };
         entity.reading.retain(|reading| *reading != id);
-        let (rows, more, seq) = match read {
+        let Read { rows, more, seq, parts, known } = match read {
             Ok(read) => read,
             Err(error) => return self.end(id, &Refused::unreadable(&error)),
         };
         if let (true, Extent::All(most)) = (more, query.extent) {
             return self.end(id, &Refused::too_large(most));
         }
+        for (step, keys) in known {
+            if let Some(step) = query.steps.get_mut(step) {
+                step.learn_all(keys);
+            }
+        }
         let before = query.bytes;
         let rows: Vec<Image> = rows.into_iter().filter_map(|row| Image::of_table(row, seq)).collect();
         query.bytes = rows.iter().map(Image::weight).sum::<usize>() + 2_048;
         query.read_at = seq;
+        let new = match query.parts.is_empty() {
+            true => Vec::new(),
+            false => query.parts.learn_page(rows.iter(), parts, seq),
+        };
+        query.bytes += query.parts.weight();
+        for (part, keys) in &mut doubt.lists {
+            let part = query.parts.get(*part);
+            keys.retain(|_, key| part.is_some_and(|part| part.knows(key)));
+        }
+        query.doubt.merge(doubt);
         match &mut query.answer {
             Some(answer) => {
                 let (entered, left) = answer.replace(rows, more);
@@ -104,10 +161,25 @@ impl Registry {
                 entity.lets_go(row, id);
             }
         }
-        let again =
-            std::mem::take(&mut query.read_again) || query.answer.as_ref().is_some_and(Answer::runs_low);
+        if !query.doubt.is_empty() {
+            self.doubted.insert(id);
+        }
+        let is_new = query.followers.is_empty();
+        let read_again = std::mem::take(&mut query.read_again);
+        query.is_astray &= read_again;
+        if read_again {
+            query.steps.iter_mut().for_each(Step::forget);
+        }
+        let again = read_again || query.answer.as_ref().is_some_and(Answer::runs_low);
         self.dirty.insert(id);
         self.weigh(id, before);
+        self.enter_parts(id, &new);
+        if is_new {
+            self.tidy_parts(id);
+        }
+        if let Err(refused) = self.find_anew(id) {
+            return self.end(id, &refused);
+        }
         if again {
             self.start_reading(id);
         }
@@ -155,4 +227,35 @@ impl Registry {
         }
         self.dirty.insert(id);
     }
+}
+
+/// Reads the rows of a query, and for which values there are rows of other entities.
+async fn read(
+    store: &Store,
+    tenant: &Tenant,
+    query: &Query,
+    unread: Vec<(usize, Arc<Related>)>,
+) -> Result<Read, ReadError> {
+    let mut known = Vec::with_capacity(unread.len());
+    for (step, related) in unread {
+        let rows = related_rows(store, tenant, &related.entity, related.filter.clone(), MOST_KEYS).await?;
+        known.push((step, rows.map(|rows| rows.iter().map(|row| related.their_key(&row.cells)).collect())));
+    }
+    let page = store.select(tenant, query).await?;
+    Ok(Read { rows: page.rows, more: page.cursor.is_some(), seq: page.seq, parts: page.parts, known })
+}
+
+/// The rows of an entity that meet a condition; nothing when they are more than `most`.
+pub(super) async fn related_rows(
+    store: &Store,
+    tenant: &Tenant,
+    entity: &EntityName,
+    filter: Filter,
+    most: u32,
+) -> Result<Option<Vec<TableRow>>, ReadError> {
+    let entity = store.entity(entity.as_str())?;
+    let query = Query::of(&entity, QueryParts::default())
+        .map_err(|_| ReadError::Internal("the query of all rows is wrong"))?;
+    let page = store.select(tenant, &query.restricted_to(filter).with_rows(most)).await?;
+    Ok(page.cursor.is_none().then_some(page.rows))
 }

@@ -11,14 +11,11 @@ use std::{
 
 use corella_manifest::EntityName;
 use corella_query::{
-    ColumnMask, Filter,
+    ColumnMask, Filter, Query,
     maintain::{Lookup, MatchIndex, QueryId, WindowSize},
 };
 use corella_rowdoc::Tenant;
-use corella_store::{
-    ReadError, SourceId, Store,
-    port::{Seq, TableRow},
-};
+use corella_store::{ReadError, SourceId, Store, port::Seq};
 use corella_wire::{
     ErrorCode,
     control::{ErrorReply, ServerMessage, Since},
@@ -31,7 +28,10 @@ use super::{
     answer::{Answer, Extent},
     counters::{Count, LiveCounters},
     limits::LiveLimits,
+    parts::Parts,
     query::{Identity, Kept, LiveQuery, Subscription, Waiting},
+    reading::Read,
+    steps::{Doubt, StepOwner, steps_of},
 };
 use crate::outbox::Outbox;
 
@@ -41,7 +41,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// What a task of the registry's own has read.
 pub(super) enum Told {
     /// The rows of a query, whether there are more, and the last change in them.
-    Rows(QueryId, Result<(Vec<TableRow>, bool, Seq), ReadError>),
+    Rows(QueryId, Result<Read, ReadError>),
     /// The rows that changed since a subscription was last told, up to a change; `None` when that is not known.
     Log(Subscription, Option<(HashSet<Arc<str>>, Seq)>),
 }
@@ -72,7 +72,13 @@ pub(super) struct Registry {
     by_identity: HashMap<(Tenant, Identity), QueryId>,
     tenants: HashMap<Tenant, Usage>,
     idle: VecDeque<(Instant, QueryId)>,
-    next_query: u64,
+    pub(super) next_query: u64,
+    /// Which step of which query an index of another entity means.
+    pub(super) step_owners: HashMap<QueryId, StepOwner>,
+    /// Which part of which query an index of its entity means.
+    pub(super) part_owners: HashMap<QueryId, (QueryId, usize)>,
+    /// Queries of which something has to be looked up.
+    pub(super) doubted: BTreeSet<QueryId>,
     /// The last change that was taken in.
     pub(super) position: Seq,
     /// Queries whose answer changed since it was last told.
@@ -85,10 +91,22 @@ pub(super) struct Registry {
 #[derive(Default)]
 pub(super) struct Entity {
     pub(super) index: MatchIndex,
+    /// Conditions on its rows that queries of other entities have in them.
+    pub(super) steps: MatchIndex,
+    /// All of these.
+    pub(super) all_steps: BTreeSet<QueryId>,
     /// Which queries hold a row.
     pub(super) holders: HashMap<Arc<str>, Vec<QueryId>>,
+    /// Parts of queries that have its rows in them, by the values that bring them.
+    pub(super) parts: MatchIndex,
+    /// All of these.
+    pub(super) all_parts: BTreeSet<QueryId>,
+    /// Those of queries whose rows are being read.
+    pub(super) reading_parts: Vec<QueryId>,
     /// Queries whose rows are being read.
     pub(super) reading: Vec<QueryId>,
+    /// One of them, with which the others have their lists of columns in common.
+    alike: Option<Query>,
     /// The columns that any of them depends on, or did.
     pub(super) needs: ColumnMask,
     queries: usize,
@@ -138,6 +156,9 @@ impl Registry {
             tenants: HashMap::new(),
             idle: VecDeque::new(),
             next_query: 0,
+            step_owners: HashMap::new(),
+            part_owners: HashMap::new(),
+            doubted: BTreeSet::new(),
             position: Seq::ZERO,
             dirty: BTreeSet::new(),
             awaiting: Vec::new(),
@@ -198,7 +219,10 @@ impl Registry {
                 }
                 self.awaiting.retain(|(outbox, ..)| outbox.source() != source);
             }
-            Event::Told(Told::Rows(query, read)) => self.take_in_rows(query, read),
+            Event::Told(Told::Rows(query, read)) => {
+                self.take_in_rows(query, read);
+                self.settle_doubts().await;
+            }
             Event::Told(Told::Log(subscription, log)) => self.take_in_log(&subscription, log),
         }
         self.tell();
@@ -253,8 +277,10 @@ impl Registry {
             connection.subscriptions.insert(Arc::clone(&reference), id);
             connection.pending.insert(Arc::clone(&reference));
         }
+        let has_no_parts = self.queries.get(&id).is_some_and(|query| query.parts.is_empty());
         let kept = match since {
-            Some(since) if since.epoch == self.store.epoch() => Kept::Unsure(since),
+            // What its rows bring with them is in no log of its entity.
+            Some(since) if since.epoch == self.store.epoch() && has_no_parts => Kept::Unsure(since),
             Some(Since { .. }) | None => Kept::Nothing,
         };
         if let Some(query) = self.queries.get_mut(&id) {
@@ -270,7 +296,7 @@ impl Registry {
         &mut self,
         tenant: Tenant,
         identity: Identity,
-        query: corella_query::Query,
+        query: Query,
         memberships: Vec<(EntityName, Filter)>,
     ) -> Result<QueryId, Refused> {
         self.make_room(&tenant);
@@ -286,19 +312,21 @@ impl Registry {
         }
         let place = (tenant.clone(), query.entity().clone());
         let entity = self.entities.entry(place).or_default();
-        let lookup = Lookup::of(query.filter());
+        let alike = entity.alike.get_or_insert_with(|| query.clone());
+        let query = query.sharing(alike);
+        let mut next = || {
+            self.next_query += 1;
+            QueryId(self.next_query)
+        };
+        let steps = steps_of(query.filter(), &self.store, &mut next);
+        let parts = Parts::of(&query, &self.store, &mut next);
+        let lookup = if steps.is_empty() { Lookup::of(query.filter()) } else { Lookup::By(Vec::new()) };
         let most = self.limits.scanned;
         if lookup == Lookup::Scan && entity.index.size().scanned >= most {
-            let detail = format!(
-                "no index finds the rows of this query, and {most} such queries of {} are followed already; \
-                 expected a where with a column that equals a value or lies between two, beside what else it asks",
-                query.entity()
-            );
-            return Err(Refused(ErrorCode::TooManyQueries, detail));
+            return Err(Refused::unindexed(most, query.entity()));
         }
         usage.queries += 1;
-        let id = QueryId(self.next_query);
-        self.next_query += 1;
+        let id = next();
         let mask = query.mask();
         entity.queries += 1;
         entity.needs = entity.needs.union(mask);
@@ -322,11 +350,15 @@ impl Registry {
             identity,
             query,
             lookup,
+            steps,
+            parts,
+            doubt: Doubt::default(),
             mask,
             extent,
             answer: None,
             reading: None,
             read_again: false,
+            is_astray: false,
             read_at: Seq::ZERO,
             settled_from: Seq::ZERO,
             followers: Vec::new(),
@@ -335,6 +367,7 @@ impl Registry {
             bytes: 0,
         };
         self.queries.insert(id, live);
+        self.enter_steps(id);
         self.counters.add(Count::Reads, 1);
         self.start_reading(id);
         Ok(id)
@@ -384,6 +417,8 @@ impl Registry {
     fn remove(&mut self, id: QueryId) {
         let Some(query) = self.queries.remove(&id) else { return };
         self.dirty.remove(&id);
+        self.doubted.remove(&id);
+        self.leave_steps(&query);
         for (entity, _) in &query.memberships {
             let place = (query.tenant.clone(), entity.clone());
             if let Some(dependents) = self.dependents.get_mut(&place) {
@@ -409,7 +444,7 @@ impl Registry {
             entity.lets_go(&row, id);
         }
         entity.queries -= 1;
-        if entity.queries == 0 {
+        if entity.is_idle() {
             self.entities.remove(&place);
         }
     }
@@ -469,6 +504,11 @@ impl Registry {
 }
 
 impl Entity {
+    /// Whether nobody asks about its rows.
+    pub(super) fn is_idle(&self) -> bool {
+        self.queries == 0 && self.all_steps.is_empty() && self.all_parts.is_empty()
+    }
+
     pub(super) fn holds(&mut self, row: &Arc<str>, query: QueryId) {
         self.holders.entry(Arc::clone(row)).or_default().push(query);
     }

@@ -39,7 +39,7 @@ impl Registry {
                 // Whoever comes is told the whole answer.
                 query.answer.iter_mut().for_each(Answer::forget_diff);
             } else if let Some(difference) =
-                query.answer.as_mut().and_then(|answer| answer.difference(&query.query))
+                query.answer.as_mut().and_then(|answer| answer.difference(&query.query, &query.parts))
             {
                 let encoded = difference.encode();
                 self.counters.add(Count::Encodings, 1);
@@ -51,6 +51,7 @@ impl Registry {
             if !query.waiting.is_empty() {
                 self.answer(id, &mut messages);
             }
+            self.tidy_parts(id);
         }
         self.dirty.extend(unsettled);
         self.counters.add(Count::Messages, messages.len());
@@ -78,7 +79,7 @@ impl Registry {
             let Some(connection) = self.connections.get_mut(source) else { continue };
             match kept {
                 Kept::Nothing => {
-                    let rows = whole.get_or_insert_with(|| answer.encode(&query.query));
+                    let rows = whole.get_or_insert_with(|| answer.encode(&query.query, &query.parts));
                     let text = encode_snapshot(reference, number(version), self.store.epoch(), rows);
                     connection.outbox.push_text(text);
                 }

@@ -8,12 +8,14 @@ use std::{
 use corella_live::{Hub, NewSubscription, Outbox, OutboxLimits, Work, answer_once};
 use corella_query::Query;
 use corella_rowdoc::Tenant;
-use corella_store::{SourceId, Store, port::Seq};
+use corella_store::{Access, Restricted, SourceId, Store, port::Seq};
 use corella_testkit::within;
-use corella_wire::control::{AnswerChange, Changes, ErrorReply, ServerMessage, Since, Snapshot};
+use corella_wire::control::{
+    AnswerChange, Changes, Difference, ErrorReply, PartChange, ServerMessage, Since, Snapshot, Upsert,
+};
 use serde_json::{Map, Value as Json, json};
 
-use crate::house::House;
+use crate::house::{House, object};
 
 pub(crate) type Row = Map<String, Json>;
 
@@ -35,6 +37,7 @@ pub(crate) struct Follower {
     store: Store,
     hub: Arc<Hub>,
     tenant: Tenant,
+    pub(crate) access: Access,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) answers: BTreeMap<String, Answer>,
     /// What came and was not asked for yet.
@@ -54,6 +57,7 @@ impl Follower {
             store: house.store.clone(),
             hub: Arc::clone(&house.hub),
             tenant: house.tenant.clone(),
+            access: Access::Everything,
             outbox: Arc::new(Outbox::new(SourceId(source), limits)),
             answers: BTreeMap::new(),
             errors: VecDeque::new(),
@@ -63,35 +67,42 @@ impl Follower {
     }
 
     /// Follows a query without waiting for its answer.
-    pub(crate) fn subscribe(&mut self, reference: &str, query: &Json) {
-        self.subscribe_since(reference, query, None);
+    pub(crate) async fn subscribe(&mut self, reference: &str, query: &Json) {
+        self.subscribe_since(reference, query, None).await;
         self.answers.insert(reference.to_owned(), Answer { query: query.clone(), ..Answer::default() });
     }
 
-    fn subscribe_since(&self, reference: &str, query: &Json, since: Option<Since>) {
-        let parsed = Query::read(&self.store.manifest(), query)
-            .unwrap_or_else(|error| unreachable!("{query}: {error}"));
+    async fn subscribe_since(&self, reference: &str, query: &Json, since: Option<Since>) {
+        let Restricted { query, asks_rows, memberships } = self.restricted(query).await;
+        assert!(!asks_rows && memberships.is_empty(), "all policies can be said as conditions");
         self.hub.queries().subscribe(NewSubscription {
             outbox: Arc::clone(&self.outbox),
             reference: reference.to_owned(),
             tenant: self.tenant.clone(),
-            query: parsed,
-            memberships: Vec::new(),
+            query,
+            memberships,
             looked_up_at: Seq::ZERO,
             since,
         });
     }
 
     /// Comes back on another connection with what it had.
-    pub(crate) fn reconnect(&mut self, source: u64) {
+    pub(crate) async fn reconnect(&mut self, source: u64) {
         self.hub.queries().leave(self.outbox.source());
         self.outbox.close();
         self.outbox = Arc::new(Outbox::new(SourceId(source), OutboxLimits::default()));
         for (reference, answer) in &self.answers {
             let ids = answer.rows.iter().map(id).collect();
             let since = Since { epoch: answer.epoch.clone(), seq: answer.seq, ids };
-            self.subscribe_since(reference, &answer.query, Some(since));
+            self.subscribe_since(reference, &answer.query, Some(since)).await;
         }
+    }
+
+    /// The query as this caller may ask it.
+    async fn restricted(&self, query: &Json) -> Restricted {
+        let parsed = Query::read(&self.store.manifest(), query)
+            .unwrap_or_else(|error| unreachable!("{query}: {error}"));
+        self.store.restrict(&self.tenant, &self.access, parsed).await.unwrap()
     }
 
     pub(crate) fn unsubscribe(&mut self, reference: &str) {
@@ -139,28 +150,7 @@ impl Follower {
                     assert!(answer.seq <= changes.seq, "versions only go up");
                     answer.seq = changes.seq;
                     answer.differences += 1;
-                    let takes_out = |row: &Row| {
-                        difference.remove.contains(&id(row))
-                            || difference
-                                .upsert
-                                .iter()
-                                .any(|upsert| upsert.at.is_some() && upsert.id == id(row))
-                    };
-                    let mut taken: Vec<Row> = answer.rows.extract_if(.., |row| takes_out(row)).collect();
-                    for upsert in &difference.upsert {
-                        match upsert.at {
-                            Some(at) => {
-                                let known = taken.iter().position(|row| id(row) == upsert.id);
-                                let mut row = known.map(|at| taken.swap_remove(at)).unwrap_or_default();
-                                row.extend(upsert.row.clone());
-                                answer.rows.insert(at, row);
-                            }
-                            None => {
-                                let known = answer.rows.iter_mut().find(|row| id(row) == upsert.id);
-                                known.expect("a row without a place is known").extend(upsert.row.clone());
-                            }
-                        }
-                    }
+                    take_in(&mut answer.rows, difference);
                 }
                 self.changes.push(changes);
             }
@@ -185,11 +175,56 @@ impl Follower {
     }
 
     async fn fresh(&self, query: &Json) -> Vec<Row> {
-        let mut parsed = Query::read(&self.store.manifest(), query).unwrap();
+        let mut parsed = self.restricted(query).await.query;
         if !parsed.is_limited() {
             parsed = parsed.with_rows(10_000);
         }
         answer_once(&self.store, &self.tenant, &parsed).await.unwrap().rows
+    }
+}
+
+/// Takes in what became of rows.
+fn take_in(rows: &mut Vec<Row>, difference: &Difference) {
+    let takes_out = |row: &Row| {
+        let is_moved = |upsert: &Upsert| upsert.at.is_some() && upsert.id == id(row);
+        difference.remove.contains(&id(row)) || difference.upsert.iter().any(is_moved)
+    };
+    let mut taken: Vec<Row> = rows.extract_if(.., |row| takes_out(row)).collect();
+    for upsert in &difference.upsert {
+        match upsert.at {
+            Some(at) => {
+                let known = taken.iter().position(|row| id(row) == upsert.id);
+                let mut row = known.map(|at| taken.swap_remove(at)).unwrap_or_default();
+                change(&mut row, upsert);
+                rows.insert(at, row);
+            }
+            None => {
+                let known = rows.iter_mut().find(|row| id(row) == upsert.id);
+                change(known.expect("a row without a place is known"), upsert);
+            }
+        }
+    }
+}
+
+/// Takes in what became of a row and of what it brings.
+fn change(row: &mut Row, upsert: &Upsert) {
+    row.extend(upsert.row.clone());
+    for (name, part) in &upsert.parts {
+        let part_of_row = row.get_mut(name).expect("a row has all of its parts");
+        let is_list = part_of_row.is_array();
+        let mut rows: Vec<Row> = match part_of_row.take() {
+            Json::Array(rows) => rows.into_iter().map(object).collect(),
+            Json::Null => Vec::new(),
+            row @ (Json::Object(_) | Json::Bool(_) | Json::Number(_) | Json::String(_)) => vec![object(row)],
+        };
+        match part {
+            PartChange::Whole { rows: all } => rows.clone_from(all),
+            PartChange::Some(difference) => take_in(&mut rows, difference),
+        }
+        *part_of_row = match is_list {
+            true => json!(rows),
+            false => rows.pop().map_or(Json::Null, Json::Object),
+        };
     }
 }
 

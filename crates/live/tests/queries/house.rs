@@ -10,9 +10,10 @@ use std::{
 
 use corella_live::{Hub, LiveLimits, PresenceLimits};
 use corella_manifest::{EntityName, Manifest};
+use corella_policy::Caller;
 use corella_rowdoc::{RowId, RowKey, Tenant};
 use corella_store::{
-    Author, CommitSink, FollowInterval, RowChange, Store, StoreOptions, Write, WriteError,
+    Access, Author, CommitSink, FollowInterval, RowChange, Store, StoreOptions, Write, WriteError,
     port::Backend,
     postgres::{PostgresBackend, PostgresOptions},
     sqlite::{Durability, SqliteBackend},
@@ -34,10 +35,35 @@ pub(crate) const MANIFEST: &str = r#"{"manifest_version":1,"name":"live","versio
         {"name":"due","type":"datetime","optional":true},
         {"name":"owner","type":"string","optional":true},
         {"name":"tags","type":"json","crdt":"list","optional":true},
-        {"name":"body","type":"richtext","optional":true}],
+        {"name":"body","type":"richtext","optional":true},
+        {"name":"team","type":"id(Team)","optional":true,"onDelete":"setNull"}],
+     "relations":[{"name":"group","target":"Team","field":"team"},
+        {"name":"notes","target":"Note","field":"item","many":true}],
      "indexes":[{"name":"by_state","fields":["state","stars"]}]},
+    {"name":"Team","fields":[
+        {"name":"name","type":"string","optional":true},
+        {"name":"secret","type":"bool","optional":true},
+        {"name":"parent","type":"id(Team)","optional":true,"onDelete":"setNull"}],
+     "relations":[{"name":"members","target":"Member","field":"team","many":true},
+        {"name":"items","target":"Item","field":"team","many":true}]},
+    {"name":"Member","fields":[
+        {"name":"team","type":"id(Team)","optional":true,"onDelete":"cascade"},
+        {"name":"user","type":"string","optional":true}]},
+    {"name":"Note","fields":[
+        {"name":"item","type":"id(Item)","optional":true,"onDelete":"setNull"},
+        {"name":"author","type":"string","optional":true},
+        {"name":"text","type":"string","optional":true,"crdt":"text"},
+        {"name":"hidden","type":"bool","optional":true}]},
     {"name":"Person","fields":[{"name":"name","type":"string","optional":true}]},
-    {"name":"Board","open":true,"fields":[{"name":"title","type":"string","optional":true}]}]}"#;
+    {"name":"Board","open":true,"fields":[{"name":"title","type":"string","optional":true}]}],
+    "policies":[
+    {"name":"items","entity":"Item","allowRead":
+        "data.state != 'done' || data.owner == auth.userId || exists(Member, {team: data.team, user: auth.userId})"},
+    {"name":"teams","entity":"Team","allowRead":
+        "data.secret != true || exists(Member, {team: data.id, user: auth.userId})"},
+    {"name":"members","entity":"Member","allowRead":
+        "data.user == auth.userId || exists(Member, {user: auth.userId, team: 't0'})"},
+    {"name":"notes","entity":"Note","allowRead":"data.hidden != true"}]}"#;
 
 /// A store with a hub over it, and a tenant of one test.
 pub(crate) struct House {
@@ -104,9 +130,19 @@ impl House {
 
     /// Makes a change; gives back its place.
     pub(crate) async fn try_write(&self, id: &str, change: RowChange) -> Result<i64, WriteError> {
+        self.try_write_of("Item", id, change).await
+    }
+
+    /// Makes a change of a row of this entity; gives back its place.
+    pub(crate) async fn try_write_of(
+        &self,
+        entity: &str,
+        id: &str,
+        change: RowChange,
+    ) -> Result<i64, WriteError> {
         let author = Author::trusted("ada");
         let write = Write {
-            key: self.key("Item", id),
+            key: self.key(entity, id),
             change,
             author,
             wants_row: false,
@@ -120,6 +156,19 @@ impl House {
         self.try_write(id, RowChange::Insert(object(fields))).await.unwrap()
     }
 
+    /// Makes a row of this entity; gives back the change's place.
+    pub(crate) async fn insert_of(&self, entity: &str, id: &str, fields: Json) -> i64 {
+        self.try_write_of(entity, id, RowChange::Insert(object(fields))).await.unwrap()
+    }
+
+    pub(crate) async fn patch_of(&self, entity: &str, id: &str, fields: Json) -> i64 {
+        self.try_write_of(entity, id, RowChange::Patch(object(fields))).await.unwrap()
+    }
+
+    pub(crate) async fn delete_of(&self, entity: &str, id: &str) -> i64 {
+        self.try_write_of(entity, id, RowChange::Delete).await.unwrap()
+    }
+
     pub(crate) async fn patch(&self, id: &str, fields: Json) -> i64 {
         self.try_write(id, RowChange::Patch(object(fields))).await.unwrap()
     }
@@ -131,6 +180,14 @@ impl House {
     /// A connection.
     pub(crate) fn connect(&self) -> Follower {
         Follower::new(self, self.next_source.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A connection of somebody who may not read everything.
+    pub(crate) fn connect_as(&self, user: &str) -> Follower {
+        let caller = Caller { user: Some(user.into()), ..Caller::default() };
+        let mut follower = self.connect();
+        follower.access = Access::Caller(Arc::new(caller));
+        follower
     }
 }
 

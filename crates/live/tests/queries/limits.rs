@@ -17,7 +17,7 @@ async fn what_exceeds_a_limit_is_refused_with_the_number() {
     }
     let mut ada = house.connect();
     let all = json!({"from": "Item"});
-    ada.subscribe("all", &all);
+    ada.subscribe("all", &all).await;
     ada.settle(0).await;
     ada.check().await;
     // It outgrows its limit.
@@ -27,24 +27,24 @@ async fn what_exceeds_a_limit_is_refused_with_the_number() {
     assert_eq!((error.code, error.reference.as_deref()), (ErrorCode::AnswerTooLarge, Some("all")));
     assert!(error.message.contains("more than 5 rows"), "{}", error.message);
     // It is too large from the start.
-    ada.subscribe("all", &all);
+    ada.subscribe("all", &all).await;
     ada.settle(0).await;
     assert_eq!(ada.errors.pop_front().unwrap().code, ErrorCode::AnswerTooLarge);
     // With a limit of its own it is a window.
-    ada.subscribe("some", &json!({"from": "Item", "limit": 5}));
-    ada.subscribe("some", &json!({"from": "Item", "limit": 4}));
+    ada.subscribe("some", &json!({"from": "Item", "limit": 5})).await;
+    ada.subscribe("some", &json!({"from": "Item", "limit": 4})).await;
     ada.settle(0).await;
     assert_eq!(ada.errors.pop_front().unwrap().code, ErrorCode::InvalidValue, "a ref names one query");
     // No index finds it, and there may be one such query.
     ada.answers.clear();
-    ada.subscribe("scanned", &json!({"from": "Item", "where": {"title": {"$like": "a%"}}}));
+    ada.subscribe("scanned", &json!({"from": "Item", "where": {"title": {"$like": "a%"}}})).await;
     ada.settle(0).await;
     let error = ada.errors.pop_front().unwrap();
     assert_eq!(error.code, ErrorCode::TooManyQueries);
     assert!(error.message.contains("1 such queries of Item"), "{}", error.message);
     // One more than a connection may have.
     for (name, state) in [("one", "open"), ("two", "busy"), ("three", "done")] {
-        ada.subscribe(name, &json!({"from": "Item", "where": {"state": state}}));
+        ada.subscribe(name, &json!({"from": "Item", "where": {"state": state}})).await;
     }
     ada.settle(0).await;
     let mut codes: Vec<ErrorCode> = ada.errors.iter().map(|error| error.code).collect();
@@ -57,14 +57,14 @@ async fn who_is_slow_gets_one_whole_answer_in_the_end() {
     let house = House::sqlite().await;
     let small = OutboxLimits { bytes: 600, frames: 100 };
     let mut slow = Follower::with(&house, 77, small);
-    slow.subscribe("q", &json!({"from": "Item", "orderBy": "stars"}));
-    slow.subscribe("done", &json!({"from": "Item", "where": {"state": "done"}}));
+    slow.subscribe("q", &json!({"from": "Item", "orderBy": "stars"})).await;
+    slow.subscribe("done", &json!({"from": "Item", "where": {"state": "done"}})).await;
     slow.settle(0).await;
     for at in 0..50 {
         house.insert(&format!("r{at}"), json!({"stars": at, "title": "a title of some length"})).await;
     }
     let mut quick = house.connect();
-    quick.subscribe("q", &json!({"from": "Item", "orderBy": "stars"}));
+    quick.subscribe("q", &json!({"from": "Item", "orderBy": "stars"})).await;
     let seq = house.store.last_seq().await.unwrap().0;
     quick.settle(seq).await;
     slow.settle(seq).await;
@@ -87,13 +87,14 @@ async fn who_comes_back_gets_what_changed() {
         house.insert(&format!("r{at:02}"), json!({"stars": at, "state": "open"})).await;
     }
     let mut ada = house.connect();
-    ada.subscribe("q", &json!({"from": "Item", "orderBy": "stars", "where": {"state": "open"}, "limit": 20}));
+    ada.subscribe("q", &json!({"from": "Item", "orderBy": "stars", "where": {"state": "open"}, "limit": 20}))
+        .await;
     ada.settle(0).await;
     house.hub.queries().leave(ada.outbox.source());
     house.patch("r03", json!({"stars": 15})).await;
     house.patch("r04", json!({"state": "done"})).await;
     let seq = house.delete("r05").await;
-    ada.reconnect(500);
+    ada.reconnect(500).await;
     ada.settle(seq).await;
     ada.check().await;
     let answer = &ada.answers["q"];
@@ -105,7 +106,7 @@ async fn who_comes_back_gets_what_changed() {
 
     // Of another epoch nothing is believed.
     ada.answers.get_mut("q").unwrap().epoch = "another".into();
-    ada.reconnect(501);
+    ada.reconnect(501).await;
     ada.settle(seq).await;
     assert_eq!(ada.answers["q"].snapshots, 2);
     ada.check().await;
@@ -118,13 +119,13 @@ async fn what_nobody_follows_is_forgotten_in_time() {
     let mut ada = house.connect();
     // Each takes the place of the one before, which nobody follows any more.
     for state in ["open", "busy", "done"] {
-        ada.subscribe("q", &json!({"from": "Item", "where": {"state": state}}));
+        ada.subscribe("q", &json!({"from": "Item", "where": {"state": state}})).await;
         ada.settle(0).await;
         ada.unsubscribe("q");
     }
     assert!(ada.errors.is_empty(), "{:?}", ada.errors);
-    ada.subscribe("q", &json!({"from": "Item", "where": {"state": "open"}}));
-    ada.subscribe("r", &json!({"from": "Item", "where": {"state": "done"}}));
+    ada.subscribe("q", &json!({"from": "Item", "where": {"state": "open"}})).await;
+    ada.subscribe("r", &json!({"from": "Item", "where": {"state": "done"}})).await;
     ada.settle(0).await;
     assert_eq!(ada.errors.pop_front().unwrap().code, ErrorCode::TooManyQueries);
 }

@@ -6,4 +6,5 @@ mod house;
 mod limits;
 mod matching;
 mod oracle;
+mod related;
 mod servers;

@@ -13,7 +13,7 @@ async fn no_query_wakes_that_is_not_concerned() {
         let mut follower = house.connect();
         let filter = json!({"owner": format!("p{at}"), "state": "open", "stars": {"$gte": at}});
         let query = json!({"from": "Item", "where": filter, "orderBy": {"stars": "desc"}, "limit": 50});
-        follower.subscribe("mine", &query);
+        follower.subscribe("mine", &query).await;
         follower.settle(0).await;
         followers.push(follower);
     }
@@ -58,8 +58,8 @@ async fn one_query_is_kept_and_written_once_for_all() {
     let query = json!({"from": "Item", "where": {"state": "open"}, "orderBy": "stars", "limit": 10});
     let mut followers: Vec<_> = (0..20).map(|_| house.connect()).collect();
     for follower in &mut followers {
-        follower.subscribe("open", &query);
-        follower.subscribe("again", &query);
+        follower.subscribe("open", &query).await;
+        follower.subscribe("again", &query).await;
         follower.settle(0).await;
     }
     let before = house.hub.queries().counters().counts();
@@ -85,15 +85,29 @@ async fn a_difference_names_what_changed_and_no_more() {
     ada.subscribe(
         "q",
         &json!({"from": "Item", "orderBy": "stars", "select": ["stars", "state"], "where": {"pinned": null}}),
-    );
+    )
+    .await;
     ada.settle(0).await;
     let row = |json| object(json);
     let steps = [
         (
             json!({"state": "done"}),
-            Some(Upsert { id: "b".into(), at: None, row: row(json!({"state": "done"})) }),
+            Some(Upsert {
+                id: "b".into(),
+                at: None,
+                row: row(json!({"state": "done"})),
+                parts: Default::default(),
+            }),
         ),
-        (json!({"stars": 9}), Some(Upsert { id: "b".into(), at: Some(2), row: row(json!({"stars": 9})) })),
+        (
+            json!({"stars": 9}),
+            Some(Upsert {
+                id: "b".into(),
+                at: Some(2),
+                row: row(json!({"stars": 9})),
+                parts: Default::default(),
+            }),
+        ),
         // Nothing that is shown.
         (json!({"title": "Another"}), None),
     ];

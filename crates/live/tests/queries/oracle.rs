@@ -12,12 +12,24 @@ use proptest::{
 };
 use serde_json::{Map, Value as Json, json};
 
-use crate::{
-    follower::Follower,
-    house::{House, object},
-};
+use crate::house::{House, object};
 
 const IDS: [&str; 9] = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+
+/// A row that is no item: its entity and its id.
+type Row = (&'static str, &'static str);
+
+const ROWS: [Row; 9] = [
+    ("Team", "t0"),
+    ("Team", "t1"),
+    ("Team", "t2"),
+    ("Member", "m0"),
+    ("Member", "m1"),
+    ("Member", "m2"),
+    ("Note", "n0"),
+    ("Note", "n1"),
+    ("Note", "n2"),
+];
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -26,6 +38,10 @@ enum Step {
     Edit(&'static str, Map<String, Json>),
     Delete(&'static str),
     Restore(&'static str),
+    /// A change of a team, a membership or a note.
+    Elsewhere(Row, Map<String, Json>),
+    DeleteElsewhere(Row),
+    RestoreElsewhere(Row),
     /// Several writes that may be committed together.
     Burst(Vec<(&'static str, Map<String, Json>)>),
     Subscribe(Json),
@@ -60,6 +76,7 @@ fn value(field: &'static str) -> BoxedStrategy<Json> {
                 .boxed()
         }
         "owner" => select(vec!["p1", "p2", "P1"]).prop_map(Json::from).boxed(),
+        "team" => select(vec!["t0", "t1", "t2"]).prop_map(Json::from).boxed(),
         "tags" => select(vec![json!([]), json!(["x"]), json!([1, {"a": null}])]).boxed(),
         other => unreachable!("{other}"),
     };
@@ -69,13 +86,70 @@ fn value(field: &'static str) -> BoxedStrategy<Json> {
     prop_oneof![5 => some, 1 => Just(Json::Null)].boxed()
 }
 
-const FIELDS: [&str; 10] =
-    ["title", "state", "stars", "votes", "place", "pinned", "due", "owner", "tags", "body"];
+const FIELDS: [&str; 11] =
+    ["title", "state", "stars", "votes", "place", "pinned", "due", "owner", "tags", "body", "team"];
 
 fn fields() -> impl Strategy<Value = Map<String, Json>> {
     let field = select(&FIELDS[..])
         .prop_flat_map(|field| value(field).prop_map(move |value| (field.to_owned(), value)));
     vec(field, 1..4).prop_map(|fields| fields.into_iter().collect())
+}
+
+fn row() -> impl Strategy<Value = Row> {
+    select(&ROWS[..])
+}
+
+/// Fields of a row that is no item.
+fn fields_elsewhere(entity: &'static str) -> BoxedStrategy<Map<String, Json>> {
+    let team = || select(vec![json!("t0"), json!("t1"), json!("t2"), Json::Null]);
+    let user = || select(vec!["ada", "bob"]).prop_map(Json::from);
+    let some = prop::option::weighted(0.6, any::<bool>());
+    let fields = match entity {
+        "Team" => (select(vec!["x", "y"]), some, prop::option::weighted(0.4, team()))
+            .prop_map(|(name, secret, parent)| json!({"name": name, "secret": secret, "parent": parent}))
+            .boxed(),
+        "Member" => (team(), user()).prop_map(|(team, user)| json!({"team": team, "user": user})).boxed(),
+        _ => (prop::option::weighted(0.9, id()), user(), some, select(vec!["", "plan"]))
+            .prop_map(|(item, author, hidden, text)| {
+                json!({"item": item, "author": author, "hidden": hidden, "text": text})
+            })
+            .boxed(),
+    };
+    fields.prop_map(object).boxed()
+}
+
+/// Something asked about rows that belong to those of an entity.
+fn related(entity: &'static str) -> impl Strategy<Value = Json> {
+    let conditions = match entity {
+        "Item" => vec![
+            json!({"team.name": "x"}),
+            json!({"group.name": {"$ne": "x"}}),
+            json!({"team.parent.name": {"$in": ["x", "y"]}}),
+            json!({"team.members.user": "ada"}),
+            json!({"team": {"$exists": {"secret": true}}}),
+            json!({"group": {"$exists": true}}),
+            json!({"group": {"$exists": false}}),
+            json!({"notes": {"$exists": true}}),
+            json!({"notes": {"$exists": false}}),
+            json!({"notes.author": "ada"}),
+            json!({"notes.text": {"$like": "p%"}}),
+            json!({"notes": {"$exists": {"author": "bob", "hidden": {"$ne": true}}}}),
+            json!({"notes": {"$exists": {"item.group.members.user": "bob"}}}),
+            json!({"group": {"$exists": {"members": {"$exists": false}}}}),
+        ],
+        "Team" => vec![
+            json!({"members": {"$exists": {"user": "ada"}}}),
+            json!({"items.state": "open"}),
+            json!({"items.notes.author": "ada"}),
+            json!({"parent.name": "x"}),
+        ],
+        _ => vec![
+            json!({"item.team.name": "x"}),
+            json!({"item.state": "open"}),
+            json!({"item.stars": {"$gt": 0}}),
+        ],
+    };
+    select(conditions)
 }
 
 fn test(field: &'static str) -> BoxedStrategy<Json> {
@@ -101,7 +175,7 @@ fn condition() -> impl Strategy<Value = Json> {
     let leaf =
         select(&FIELDS[..]).prop_flat_map(|field| test(field).prop_map(move |test| json!({field: test})));
     let by_id = id().prop_map(|id| json!({"id": id}));
-    prop_oneof![8 => leaf, 1 => by_id].prop_recursive(3, 8, 3, |inner| {
+    prop_oneof![8 => leaf, 1 => by_id, 4 => related("Item")].prop_recursive(3, 8, 3, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..3).prop_map(|all| json!({"$and": all})),
             vec(inner.clone(), 0..3).prop_map(|any| json!({"$or": any})),
@@ -138,7 +212,59 @@ fn aggregate() -> impl Strategy<Value = Json> {
 }
 
 fn query() -> impl Strategy<Value = Json> {
-    prop_oneof![3 => rows_query(), 1 => aggregate()]
+    prop_oneof![4 => rows_query(), 2 => aggregate(), 1 => query_elsewhere(), 3 => including()]
+}
+
+/// A query of items, or of teams, that bring others with them.
+fn including() -> impl Strategy<Value = Json> {
+    let of_items = select(vec![
+        json!(["group", "notes"]),
+        json!({"group": {"include": {"members": {"orderBy": "user"}}}}),
+        json!({"notes": {"where": {"author": "ada"}, "orderBy": {"text": "desc"}, "limit": 1}}),
+        json!({"notes": {"where": {"item.group.name": "x"}, "select": ["text"]}, "group": {"select": []}}),
+        json!({"group": {"where": {"secret": {"$ne": true}}, "include": ["items"]}}),
+    ]);
+    let of_teams = select(vec![
+        json!("items"),
+        json!({"items": {"limit": 2, "orderBy": {"stars": "desc"}, "include": {"notes": {"limit": 1}}}}),
+        json!({"members": true, "items": {"where": {"state": "open"}, "select": ["title"], "include": ["group"]}}),
+        json!({"items": {"where": {"notes": {"$exists": true}}, "include": "notes"}}),
+    ]);
+    let items = (rows_query(), of_items).prop_map(|(mut query, include)| {
+        query["include"] = include;
+        query
+    });
+    let teams =
+        (prop::option::weighted(0.5, related("Team")), prop::option::weighted(0.3, 1..3_u32), of_teams)
+            .prop_map(|(filter, limit, include)| {
+                let mut query = json!({"from": "Team", "orderBy": "name", "include": include});
+                if let Some(filter) = filter {
+                    query["where"] = filter;
+                }
+                if let Some(limit) = limit {
+                    query["limit"] = json!(limit);
+                }
+                query
+            });
+    prop_oneof![items, teams]
+}
+
+/// A query of rows that are no items.
+fn query_elsewhere() -> impl Strategy<Value = Json> {
+    select(vec!["Team", "Note"]).prop_flat_map(|entity| {
+        (prop::option::weighted(0.8, related(entity)), prop::option::weighted(0.5, 1..3_u32)).prop_map(
+            move |(filter, limit)| {
+                let mut query = json!({"from": entity});
+                if let Some(filter) = filter {
+                    query["where"] = filter;
+                }
+                if let Some(limit) = limit {
+                    query["limit"] = json!(limit);
+                }
+                query
+            },
+        )
+    })
 }
 
 fn rows_query() -> impl Strategy<Value = Json> {
@@ -178,6 +304,9 @@ fn step() -> impl Strategy<Value = Step> {
         4 => id().prop_map(Step::Delete),
         2 => id().prop_map(Step::Restore),
         2 => vec((id(), fields()), 2..6).prop_map(Step::Burst),
+        8 => row().prop_flat_map(|row| fields_elsewhere(row.0).prop_map(move |fields| Step::Elsewhere(row, fields))),
+        2 => row().prop_map(Step::DeleteElsewhere),
+        1 => row().prop_map(Step::RestoreElsewhere),
         3 => query().prop_map(Step::Subscribe),
         1 => any::<prop::sample::Index>().prop_map(Step::Unsubscribe),
         1 => (id(), fields()).prop_map(|(id, fields)| Step::Reconnect(id, fields)),
@@ -198,8 +327,12 @@ fn history() -> impl Strategy<Value = History> {
 
 /// Writes fields, in a new row where there is none.
 async fn write(house: &House, id: &str, fields: Map<String, Json>) {
-    if house.try_write(id, RowChange::Patch(fields.clone())).await.is_err() {
-        house.try_write(id, RowChange::Insert(fields)).await.ok();
+    write_of(house, ("Item", id), fields).await;
+}
+
+async fn write_of(house: &House, (entity, id): (&str, &str), fields: Map<String, Json>) {
+    if house.try_write_of(entity, id, RowChange::Patch(fields.clone())).await.is_err() {
+        house.try_write_of(entity, id, RowChange::Insert(fields)).await.ok();
     }
 }
 
@@ -227,20 +360,23 @@ async fn edit(house: &House, id: &str, fields: Map<String, Json>) {
 }
 
 async fn live(house: &House, history: History) {
+    for id in ["t0", "t1"] {
+        house.insert_of("Team", id, json!({"name": "x"})).await;
+    }
     for (id, fields) in history.before {
         write(house, id, fields).await;
     }
     let mut one = house.connect();
-    let mut other = house.connect();
+    let mut other = house.connect_as("ada");
     let mut next = 0;
-    let mut subscribe = |follower: &mut Follower, query: &Json| {
+    let mut name = || {
         next += 1;
-        follower.subscribe(&format!("q{next}"), query);
+        format!("q{next}")
     };
     for query in &history.queries {
-        subscribe(&mut one, query);
+        one.subscribe(&name(), query).await;
+        other.subscribe(&name(), query).await;
     }
-    subscribe(&mut other, &history.queries[0]);
     for (at, step) in history.steps.into_iter().enumerate() {
         match step {
             Step::Write(id, fields) => write(house, id, fields).await,
@@ -251,7 +387,17 @@ async fn live(house: &House, history: History) {
                 let writes = writes.into_iter().map(|(id, fields)| write(house, id, fields));
                 futures_util::future::join_all(writes).await;
             }
-            Step::Subscribe(query) => subscribe(&mut one, &query),
+            Step::Elsewhere(row, fields) => write_of(house, row, fields).await,
+            Step::DeleteElsewhere((entity, id)) => {
+                drop(house.try_write_of(entity, id, RowChange::Delete).await);
+            }
+            Step::RestoreElsewhere((entity, id)) => {
+                drop(house.try_write_of(entity, id, RowChange::Restore).await);
+            }
+            Step::Subscribe(query) => {
+                one.subscribe(&name(), &query).await;
+                other.subscribe(&name(), &query).await;
+            }
             Step::Unsubscribe(which) => {
                 let names: Vec<String> = one.answers.keys().cloned().collect();
                 if !names.is_empty() {
@@ -263,7 +409,8 @@ async fn live(house: &House, history: History) {
                 write(house, id, fields).await;
                 one.reconnect(
                     1_000_000 + u64::try_from(at).unwrap() + house.connect().outbox.source().0 * 100,
-                );
+                )
+                .await;
             }
         }
         let seq = house.store.last_seq().await.unwrap().0;
@@ -272,7 +419,7 @@ async fn live(house: &House, history: History) {
         other.settle(seq).await;
         other.check().await;
     }
-    assert!(one.errors.is_empty() && other.errors.is_empty(), "{:?}", one.errors);
+    assert!(one.errors.is_empty() && other.errors.is_empty(), "{:?} {:?}", one.errors, other.errors);
     house.hub.queries().leave(one.outbox.source());
     house.hub.queries().leave(other.outbox.source());
 }
@@ -326,8 +473,9 @@ async fn counts_and_sums_follow_what_is_counted() {
     ada.subscribe(
         "by",
         &json!({"from": "Item", "aggregate": measures, "groupBy": ["state", {"due": "month"}]}),
-    );
-    ada.subscribe("all", &json!({"from": "Item", "aggregate": measures}));
+    )
+    .await;
+    ada.subscribe("all", &json!({"from": "Item", "aggregate": measures})).await;
     ada.settle(0).await;
     assert_eq!(json!(ada.answers["all"].rows), json!([{"id": "[]", "rows": 0, "sum": 0, "most": null}]));
     for (id, place, stars) in [("a", 0.1, 3), ("b", 0.2, 9), ("c", 1e300, 1)] {
@@ -374,7 +522,8 @@ fn a_known_history() {
         ada.subscribe(
             "q",
             &json!({"from": "Item", "orderBy": {"stars": "desc"}, "limit": 3, "select": ["stars"]}),
-        );
+        )
+        .await;
         for at in (0..60).rev() {
             let seq = house.delete(&format!("r{at:02}")).await;
             ada.settle(seq).await;

@@ -157,6 +157,12 @@ impl Groups {
         self.rows.len()
     }
 
+    /// Whether the row of this id was taken in.
+    #[must_use]
+    pub fn holds(&self, id: &str) -> bool {
+        self.rows.contains_key(id)
+    }
+
     /// The ids of the rows that were taken in, in no order.
     pub fn ids(&self) -> impl Iterator<Item = &Arc<str>> {
         self.rows.keys()

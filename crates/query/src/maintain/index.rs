@@ -72,27 +72,22 @@ impl MatchIndex {
             Lookup::Scan => return self.scanned.retain(|other| *other != query),
             Lookup::By(probes) => probes,
         };
-        let mut done: Vec<(usize, Box<[u8]>)> = Vec::new();
+        let mut places: HashMap<(usize, Box<[u8]>), usize> = HashMap::new();
         for probe in probes {
             let Some(at) = self.position(probe) else { continue };
-            let place = (at, key_of(probe));
-            if done.contains(&place) {
-                continue;
-            }
-            let alike =
-                probes.iter().filter(|other| self.position(other) == Some(at) && key_of(other) == place.1);
-            let intervals = alike.filter(|other| other.within.is_some()).count();
+            *places.entry((at, key_of(probe))).or_default() += usize::from(probe.within.is_some());
+        }
+        for ((at, key), intervals) in places {
             let template = &mut self.templates[at];
-            if let Some(bucket) = template.buckets.get_mut(&place.1) {
+            if let Some(bucket) = template.buckets.get_mut(&key) {
                 bucket.queries.retain(|other| *other != query);
                 if intervals > 0 {
                     bucket.bounded.remove(query, intervals);
                 }
                 if bucket.queries.is_empty() && bucket.bounded.is_empty() {
-                    template.buckets.remove(&place.1);
+                    template.buckets.remove(&key);
                 }
             }
-            done.push(place);
         }
         self.templates.retain(|template| !template.buckets.is_empty());
     }
@@ -151,6 +146,16 @@ impl MatchIndex {
         });
         &mut self.templates[at]
     }
+}
+
+/// Bytes that are the same for two lists of values of the same columns exactly when these are equal.
+#[must_use]
+pub fn key_bytes(values: &[Value]) -> Box<[u8]> {
+    let mut key = Vec::new();
+    for value in values {
+        encode(value, &mut key);
+    }
+    key.into()
 }
 
 fn key_of(probe: &Probe) -> Box<[u8]> {

@@ -1,11 +1,18 @@
 //! By which of its values a row is found to concern a query.
 
+use std::sync::Arc;
+
 use corella_manifest::Value;
 
-use crate::{Column, Comparison, Filter, Term, Test};
+use crate::{Column, Comparison, Filter, Related, Term, Test};
 
 /// Most alternatives that one condition is looked up by; beyond them it is asked of every row.
 const MOST_PROBES: usize = 64;
+/// The same where rows of other entities say by which values.
+const MOST_KEYS: usize = 256;
+
+/// The values that rows must have to which others belong; nothing when that is not known of all.
+pub type Known<'k> = dyn Fn(&Arc<Related>) -> Option<Vec<Vec<Value>>> + 'k;
 
 /// How the rows that meet a condition are recognised.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +54,12 @@ impl Lookup {
     /// How rows that meet `filter` are recognised.
     #[must_use]
     pub fn of(filter: &Filter) -> Self {
-        match probes(filter) {
+        Self::with(filter, &|_| None)
+    }
+
+    /// The same where `known` tells which values a row must have that others belong to.
+    pub fn with(filter: &Filter, known: &Known<'_>) -> Self {
+        match probes(filter, known) {
             Some(probes) => Self::By(probes),
             None => Self::Scan,
         }
@@ -103,15 +115,16 @@ fn same(one: &Value, other: &Value) -> bool {
 
 /// The alternatives by which rows that meet `filter` are found; nothing when one of them would be every row, or they
 /// are too many.
-fn probes(filter: &Filter) -> Option<Vec<Probe>> {
+fn probes(filter: &Filter, known: &Known<'_>) -> Option<Vec<Probe>> {
     let found = match filter {
         Filter::Term(term) => of_term(term)?,
         Filter::Not(_) => return None,
+        Filter::Related(related) => of_related(related, known)?,
         Filter::Any(filters) => {
             let mut all = Vec::new();
             for filter in filters {
-                all.extend(probes(filter)?);
-                if all.len() > MOST_PROBES {
+                all.extend(probes(filter, known)?);
+                if all.len() > MOST_KEYS {
                     return None;
                 }
             }
@@ -122,8 +135,9 @@ fn probes(filter: &Filter) -> Option<Vec<Probe>> {
             let (terms, rest): (Vec<_>, Vec<_>) =
                 filters.iter().partition(|filter| matches!(filter, Filter::Term(_)));
             let mut all = vec![Probe::default()];
-            for alternatives in terms.into_iter().chain(rest).filter_map(probes) {
-                if all.len() * alternatives.len() > MOST_PROBES {
+            for alternatives in terms.into_iter().chain(rest).filter_map(|filter| probes(filter, known)) {
+                let is_first = all.first().is_some_and(Probe::is_empty);
+                if all.len() * alternatives.len() > MOST_PROBES && !is_first {
                     continue;
                 }
                 let joined = all
@@ -135,6 +149,18 @@ fn probes(filter: &Filter) -> Option<Vec<Probe>> {
         }
     };
     (!found.iter().any(Probe::is_empty)).then_some(found)
+}
+
+/// One alternative for each of the values that others lead from.
+fn of_related(related: &Arc<Related>, known: &Known<'_>) -> Option<Vec<Probe>> {
+    let keys = known(related)?;
+    let fits = keys.len() <= MOST_KEYS && !related.ties.is_empty();
+    let probe = |key: Vec<Value>| {
+        let values = related.ties.iter().map(|tie| tie.own.clone()).zip(key);
+        let single = |value| Probe { equal: vec![value], within: None };
+        values.map(single).try_fold(Probe::default(), Probe::and)
+    };
+    fits.then(|| keys.into_iter().filter_map(probe).collect())
 }
 
 fn of_term(Term { column, test }: &Term) -> Option<Vec<Probe>> {

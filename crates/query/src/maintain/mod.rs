@@ -15,6 +15,6 @@ mod window;
 
 pub use diff::{Changed, Diff};
 pub use groups::{ChangedGroup, Groups};
-pub use index::{IndexSize, MatchIndex, QueryId};
-pub use lookup::{Lookup, Probe};
+pub use index::{IndexSize, MatchIndex, QueryId, key_bytes};
+pub use lookup::{Known, Lookup, Probe};
 pub use window::{Held, Window, WindowRow, WindowSize};

@@ -1,6 +1,6 @@
 //! Reads `where`.
 
-use corella_manifest::{Entity, TypeMismatch};
+use corella_manifest::{Entity, Manifest, TypeMismatch};
 use serde_json::Value as Json;
 
 use super::{path::Path, reader::Reader};
@@ -19,8 +19,13 @@ const OPERATORS: [&str; 12] =
     ["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$like", "$ilike", "$contains", "$exists"];
 
 /// Reads a condition on `entity`'s rows.
-pub(crate) fn filter(entity: &Entity, json: &Json) -> Result<Filter, QueryError> {
-    Reader::new(entity).filter(json, 1)
+pub(crate) fn filter(
+    manifest: Option<&Manifest>,
+    entity: &Entity,
+    json: &Json,
+    path: Path<'_>,
+) -> Result<Filter, QueryError> {
+    Reader::new(manifest, entity, path).filter(json, 1)
 }
 
 /// The error about a name that is no column of `entity`.
@@ -32,7 +37,7 @@ pub(super) fn unknown_column(entity: &Entity, name: &str, path: &Path<'_>) -> Qu
 }
 
 impl<'a> Reader<'a> {
-    fn filter(&mut self, json: &'a Json, depth: usize) -> Result<Filter, QueryError> {
+    pub(super) fn filter(&mut self, json: &'a Json, depth: usize) -> Result<Filter, QueryError> {
         if depth > MAX_DEPTH {
             return Err(self.too_large(format!("at most {MAX_DEPTH} levels"), "a deeper one"));
         }
@@ -69,11 +74,15 @@ impl<'a> Reader<'a> {
                 let error = self.unknown_operator("a column, $and, $or or $not", operator);
                 Err(error.nearest(operator, JOINTS))
             }
-            name => {
-                let column = Column::of(self.entity, name)
-                    .ok_or_else(|| unknown_column(self.entity, name, &self.path))?;
-                self.column(&column, value)
-            }
+            name => match Column::of(self.entity, name) {
+                Some(column) => match self.rows_behind(name, value) {
+                    Some(condition) => self.rows_that_meet(name, condition, depth),
+                    None => self.column(&column, value),
+                },
+                None if name.contains('.') => self.way(name, value),
+                None if self.relation(name).is_some() => self.relation_test(name, value, depth),
+                None => Err(unknown_column(self.entity, name, &self.path)),
+            },
         }
     }
 
@@ -92,7 +101,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads what stands behind a column's name: a value that it equals, or an object of operators.
-    fn column(&mut self, column: &Column, json: &'a Json) -> Result<Filter, QueryError> {
+    pub(super) fn column(&mut self, column: &Column, json: &'a Json) -> Result<Filter, QueryError> {
         let Json::Object(map) = json else {
             self.count_term()?;
             return self.equal(column, json);

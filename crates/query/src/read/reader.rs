@@ -1,6 +1,6 @@
 //! What reading any part of `where` shares: literals of a column's type, bounds, errors.
 
-use corella_manifest::{Entity, FieldType, TypeMismatch, Value};
+use corella_manifest::{Entity, FieldType, Manifest, TypeMismatch, Value};
 use serde_json::Value as Json;
 
 use super::path::Path;
@@ -13,17 +13,37 @@ const MAX_LITERALS: usize = 10_000;
 
 /// Reads one filter: knows where it stands and how much it has read.
 pub(super) struct Reader<'a> {
+    /// Where other entities are found; without it, nothing leads to them.
+    pub(super) manifest: Option<&'a Manifest>,
     pub(super) entity: &'a Entity,
     pub(super) path: Path<'a>,
+    /// How many relations lead from the query's own rows to those that are read about.
+    pub(super) relations: usize,
     id_type: FieldType,
     term_count: usize,
     literal_count: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(entity: &'a Entity) -> Self {
+    pub(super) fn new(manifest: Option<&'a Manifest>, entity: &'a Entity, path: Path<'a>) -> Self {
         let id_type = FieldType::Id(entity.name.clone());
-        Self { entity, path: Path::new("where"), id_type, term_count: 0, literal_count: 0 }
+        Self { manifest, entity, path, relations: 0, id_type, term_count: 0, literal_count: 0 }
+    }
+
+    /// Reads something about rows of another entity.
+    pub(super) fn within<T>(
+        &mut self,
+        entity: &'a Entity,
+        read: impl FnOnce(&mut Self) -> Result<T, QueryError>,
+    ) -> Result<T, QueryError> {
+        let id_type = FieldType::Id(entity.name.clone());
+        let outside =
+            (std::mem::replace(&mut self.entity, entity), std::mem::replace(&mut self.id_type, id_type));
+        self.relations += 1;
+        let read = read(self);
+        self.relations -= 1;
+        (self.entity, self.id_type) = outside;
+        read
     }
 
     /// Reads a literal to compare `column` with; `None` for null.

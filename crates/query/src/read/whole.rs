@@ -6,7 +6,8 @@ use serde_json::Value as Json;
 use super::QueryParts;
 use crate::{Limit, QueryError, QueryErrorKind, error::shown};
 
-const KEYS: [&str; 8] = ["from", "where", "orderBy", "limit", "cursor", "select", "aggregate", "groupBy"];
+const KEYS: [&str; 9] =
+    ["from", "where", "orderBy", "limit", "cursor", "select", "include", "aggregate", "groupBy"];
 
 /// The entity and the other parts of a query.
 pub(crate) fn whole(json: &Json) -> Result<(&str, QueryParts<'_>), QueryError> {
@@ -23,7 +24,8 @@ pub(crate) fn whole(json: &Json) -> Result<(&str, QueryParts<'_>), QueryError> {
         return Err(error.nearest(key, KEYS));
     }
     if map.contains_key("aggregate")
-        && let Some(key) = ["orderBy", "limit", "cursor", "select"].iter().find(|key| map.contains_key(**key))
+        && let Some(key) =
+            ["orderBy", "limit", "cursor", "select", "include"].iter().find(|key| map.contains_key(**key))
     {
         let expected = "no such key beside aggregate: the answer is all groups in the order of their values";
         return Err(QueryError::new(QueryErrorKind::Malformed, *key, expected, format!("`{key}`")));
@@ -53,6 +55,7 @@ pub(crate) fn whole(json: &Json) -> Result<(&str, QueryParts<'_>), QueryError> {
         limit,
         cursor,
         select: present("select").cloned(),
+        include: present("include").cloned(),
         aggregate: present("aggregate").cloned(),
         group_by: present("groupBy").cloned(),
     };

@@ -40,6 +40,8 @@ impl Writer {
             (Filter::Not(inner), Sense::Fails) => self.condition(inner, Sense::Holds),
             (Filter::Term(term), Sense::Holds) => self.test(&term.column, &term.test),
             (Filter::Term(term), Sense::Fails) => self.failed_test(&term.column, &term.test),
+            (Filter::Related(related), Sense::Holds) => self.related(related),
+            (Filter::Related(related), Sense::Fails) => self.unrelated(related),
         }
     }
 

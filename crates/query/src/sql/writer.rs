@@ -10,6 +10,10 @@ pub(super) struct Writer {
     dialect: Dialect,
     text: String,
     parameters: Vec<Value>,
+    /// How many statements stand around the one that is being written.
+    depth: usize,
+    /// The tenant of all rows.
+    tenant: Parameter,
 }
 
 /// A bound value, by its place among the parameters.
@@ -17,8 +21,38 @@ pub(super) struct Writer {
 pub(super) struct Parameter(usize);
 
 impl Writer {
-    pub(super) fn new(dialect: Dialect) -> Self {
-        Self { dialect, text: String::new(), parameters: Vec::new() }
+    /// A statement over the rows of one tenant.
+    pub(super) fn new(dialect: Dialect, tenant: &str) -> Self {
+        let parameters = vec![Value::Text(tenant.into())];
+        Self { dialect, text: String::new(), parameters, depth: 0, tenant: Parameter(1) }
+    }
+
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Writes a statement that stands in this one.
+    pub(super) fn nested(&mut self, write: impl FnOnce(&mut Self)) {
+        self.depth += 1;
+        write(self);
+        self.depth -= 1;
+    }
+
+    /// The name of the table's rows in the statement that has so many around it.
+    ///
+    /// Every column is written with it: SQLite takes a lone `"name"` that is no column for a text.
+    pub(super) fn alias(&mut self, depth: usize) {
+        self.push("r");
+        if depth > 0 {
+            self.push(&depth.to_string());
+        }
+    }
+
+    /// That a row is the tenant's.
+    pub(super) fn of_tenant(&mut self) {
+        self.fixed("corella_tenant");
+        self.push(" = ");
+        self.placeholder(self.tenant);
     }
 
     pub(super) fn dialect(&self) -> Dialect {
@@ -51,19 +85,23 @@ impl Writer {
     }
 
     /// A column of the table.
-    ///
-    /// It is written with the table's alias: SQLite takes a lone `"name"` that is no column for a text.
     pub(super) fn column(&mut self, column: &Column) {
-        self.qualified(&Identifier::from(column));
+        self.column_at(column, self.depth);
+    }
+
+    /// A column of the table of the statement that has so many around it.
+    pub(super) fn column_at(&mut self, column: &Column, depth: usize) {
+        self.qualified(&Identifier::from(column), depth);
     }
 
     /// A column of the table that the manifest does not declare.
     pub(super) fn fixed(&mut self, name: &'static str) {
-        self.qualified(&Identifier::fixed(name));
+        self.qualified(&Identifier::fixed(name), self.depth);
     }
 
-    fn qualified(&mut self, name: &Identifier) {
-        self.push("r.");
+    fn qualified(&mut self, name: &Identifier, depth: usize) {
+        self.alias(depth);
+        self.push(".");
         self.push(&name.to_string());
     }
 

@@ -9,6 +9,7 @@ mod generate;
 mod injection;
 mod matching;
 mod paging;
+mod related;
 mod semantics;
 mod statements;
 mod windows;

@@ -45,8 +45,8 @@ use self::{
 use crate::port::{
     Alone, Backend, BackendError, ChangeEntry, Clash, DumpScope, Fold, FollowedChange, HistoryLine,
     HistoryScope, Kept, KeptRow, KeptSchema, Mend, MendOutcome, Outcome, OutcomeKey, PeerOwner, RestoreOnto,
-    RestoreOutcome, ScannedRow, SchemaAction, Selected, Seq, StoredHead, StoredRow, TableDesign, TableRecord,
-    Unit, UnitOutcome,
+    RestoreOutcome, ScannedRow, SchemaAction, SelectedParts, Seq, StoredHead, StoredRow, TableDesign,
+    TableRecord, Unit, UnitOutcome,
 };
 
 /// Lends a reading connection to a read, which is made again on another one when the connection has died.
@@ -235,8 +235,8 @@ impl Backend for PostgresBackend {
         reading!(self.link, connection => history::lines(connection, key, scope))
     }
 
-    async fn select(&self, entity: &Entity, statement: Statement) -> Result<Selected, BackendError> {
-        reading!(self.link, connection => read::select(connection, entity, &statement))
+    async fn select_all(&self, queries: Vec<(Entity, Statement)>) -> Result<SelectedParts, BackendError> {
+        reading!(self.link, connection => read::select(connection, &queries))
     }
 
     async fn scan(

@@ -23,8 +23,8 @@ use super::{
     tables::Table,
 };
 use crate::port::{
-    ChangeEntry, FollowedChange, HistoryMark, Outcome, OutcomeKey, ScannedRow, Selected, Seq, StoredHead,
-    StoredRow, TailEntry, checksum,
+    ChangeEntry, FollowedChange, HistoryMark, Outcome, OutcomeKey, ScannedRow, SelectedParts, Seq,
+    StoredHead, StoredRow, TailEntry, checksum,
 };
 
 /// Where a row stands, its line of `corella_rows` being called `kept`.
@@ -125,19 +125,21 @@ fn stored_row(row: &PgRow) -> Result<Result<StoredRow, String>, Error> {
 
 pub(super) async fn select(
     connection: &mut PgConnection,
-    entity: &Entity,
-    statement: &Statement,
-) -> Result<Selected, Error> {
+    queries: &[(Entity, Statement)],
+) -> Result<SelectedParts, Error> {
     let mut transaction = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
     let seq = last_seq(&mut transaction).await?;
-    let arguments = parameters(&statement.parameters)?;
-    let text: Arc<str> = statement.text.as_str().into();
-    let found =
-        query_with::<Postgres, _>(AssertSqlSafe(text), arguments).fetch_all(&mut *transaction).await?;
-    let rows =
-        found.iter().filter_map(|row| table_row(row, entity, 0).transpose()).collect::<Result<_, _>>()?;
+    let mut parts = Vec::with_capacity(queries.len());
+    for (entity, statement) in queries {
+        let arguments = parameters(&statement.parameters)?;
+        let text: Arc<str> = statement.text.as_str().into();
+        let found =
+            query_with::<Postgres, _>(AssertSqlSafe(text), arguments).fetch_all(&mut *transaction).await?;
+        let rows = found.iter().filter_map(|row| table_row(row, entity, 0).transpose());
+        parts.push(rows.collect::<Result<_, _>>()?);
+    }
     transaction.commit().await?;
-    Ok(Selected { rows, seq })
+    Ok(SelectedParts { parts, seq })
 }
 
 pub(super) async fn scan(

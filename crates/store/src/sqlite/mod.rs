@@ -36,7 +36,7 @@ pub use crate::durability::Durability;
 use crate::port::{
     Backend, BackendError, ChangeEntry, Clash, DumpScope, Fold, HistoryLine, HistoryScope, Kept, KeptRow,
     KeptSchema, Mend, MendOutcome, Outcome, OutcomeKey, PeerOwner, RestoreOnto, RestoreOutcome, ScannedRow,
-    SchemaAction, Selected, Seq, StoredHead, StoredRow, TableDesign, TableRecord, Unit, UnitOutcome,
+    SchemaAction, SelectedParts, Seq, StoredHead, StoredRow, TableDesign, TableRecord, Unit, UnitOutcome,
 };
 
 /// Why a database could not be opened.
@@ -310,9 +310,8 @@ impl Backend for SqliteBackend {
         self.read(move |connection| history::lines(connection, &key, scope)).await
     }
 
-    async fn select(&self, entity: &Entity, statement: Statement) -> Result<Selected, BackendError> {
-        let entity = entity.clone();
-        self.read(move |connection| read::select(connection, &entity, &statement)).await
+    async fn select_all(&self, queries: Vec<(Entity, Statement)>) -> Result<SelectedParts, BackendError> {
+        self.read(move |connection| read::select(connection, &queries)).await
     }
 
     async fn scan(

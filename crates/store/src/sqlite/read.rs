@@ -12,7 +12,7 @@ use super::{
     tables::Tables,
 };
 use crate::port::{
-    ChangeEntry, HistoryMark, Outcome, OutcomeKey, ScannedRow, Selected, Seq, StoredHead, StoredRow,
+    ChangeEntry, HistoryMark, Outcome, OutcomeKey, ScannedRow, SelectedParts, Seq, StoredHead, StoredRow,
     TailEntry, checksum,
 };
 
@@ -119,15 +119,18 @@ pub(super) fn tail(connection: &Connection, key: &RowKey, since: Seq) -> Result<
 
 pub(super) fn select(
     connection: &mut Connection,
-    entity: &Entity,
-    statement: &Statement,
-) -> Result<Selected, Error> {
+    queries: &[(Entity, Statement)],
+) -> Result<SelectedParts, Error> {
     let transaction = connection.transaction()?;
     let seq = last_seq_of(&transaction)?;
-    let mut prepared = transaction.prepare_cached(&statement.text)?;
-    let parameters = params_from_iter(statement.parameters.iter().map(Bound));
-    let rows = prepared.query_map(parameters, |row| table_row(row, entity, 0))?.collect::<Result<_, _>>()?;
-    Ok(Selected { rows, seq })
+    let mut parts = Vec::with_capacity(queries.len());
+    for (entity, statement) in queries {
+        let mut prepared = transaction.prepare_cached(&statement.text)?;
+        let parameters = params_from_iter(statement.parameters.iter().map(Bound));
+        let rows = prepared.query_map(parameters, |row| table_row(row, entity, 0))?;
+        parts.push(rows.collect::<Result<_, _>>()?);
+    }
+    Ok(SelectedParts { parts, seq })
 }
 
 pub(super) fn scan(

@@ -3,7 +3,7 @@
 //! A client states a query under a `ref` of its own and is sent a `snapshot`, the whole answer. From then on each commit
 //! that changes one or more of its answers brings one `changes` with what became of each.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -125,6 +125,23 @@ pub struct Upsert {
     /// The columns that have changed; all of them when it is new.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub row: Map<String, Value>,
+    /// What became of the rows that it brings with it, by the name of the relation; a new row has them among its columns.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<String, PartChange>,
+}
+
+/// What became of the rows that a row brings with it through one relation. One that leads to a single row is a list of one
+/// row, or of none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PartChange {
+    /// They are others now.
+    Whole {
+        /// All of them in their order.
+        rows: Vec<Map<String, Value>>,
+    },
+    /// Some of them have changed.
+    Some(Difference),
 }
 
 /// A [`Difference`] as text, written once for all who are sent it.
@@ -210,7 +227,12 @@ mod tests {
 
     #[test]
     fn what_is_written_in_parts_reads_as_a_whole() {
-        let upsert = Upsert { id: "n1".into(), at: Some(0), row: Map::from_iter([("a".into(), json!(1))]) };
+        let upsert = Upsert {
+            id: "n1".into(),
+            at: Some(0),
+            row: Map::from_iter([("a".into(), json!(1))]),
+            parts: BTreeMap::new(),
+        };
         let some = Difference { upsert: vec![upsert], remove: vec!["n2".into()] };
         let none = Difference::default();
         let (first, second) = (some.encode(), none.encode());

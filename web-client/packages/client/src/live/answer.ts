@@ -10,7 +10,15 @@ export interface Upsert {
   readonly at: number | undefined;
   /** The columns that have changed; all of them when it is new. */
   readonly row: Readonly<Record<string, unknown>>;
+  /** What became of the rows that it brings with it, by the name of the relation. */
+  readonly parts?: Readonly<Record<string, PartChange>>;
 }
+
+/** What became of the rows that a row brings with it through one relation. */
+export type PartChange =
+  /** They are others now. */
+  | { readonly rows: readonly Row[] }
+  | Difference;
 
 export interface Difference {
   readonly upsert: readonly Upsert[];
@@ -29,18 +37,36 @@ export interface Answer {
  * in, one after the other. The others take the columns that are named.
  */
 export function changed(answer: Answer, seq: number, { upsert, remove }: Difference): { readonly answer: Answer; readonly change: LiveChange } {
-  const known = new Map(answer.rows.map((row) => [row.id, row]));
+  const { rows, upserted } = differing(answer.rows, { upsert, remove });
+  return { answer: { ...answer, seq, rows }, change: { upserted, removed: remove, isWhole: false } };
+}
+
+/** Rows after a difference, and those among them that it names. */
+function differing(before: readonly Row[], { upsert, remove }: Difference): { readonly rows: readonly Row[]; readonly upserted: readonly Row[] } {
+  const known = new Map(before.map((row) => [row.id, row]));
   const isMoved = new Set([...remove, ...upsert.flatMap(({ id, at }) => (at === undefined ? [] : [id]))]);
-  const upserted = upsert.map(({ id, row }) => ({ ...known.get(id), ...row, id }) as Row);
+  const upserted = upsert.map(({ id, row, parts }) => ({ ...known.get(id), ...row, ...bringing(known.get(id), parts ?? {}), id }) as Row);
   const inPlace = new Map(upserted.filter(({ id }) => !isMoved.has(id)).map((row) => [row.id, row]));
-  const rows = answer.rows.filter(({ id }) => !isMoved.has(id)).map((row) => inPlace.get(row.id) ?? row);
+  const rows = before.filter(({ id }) => !isMoved.has(id)).map((row) => inPlace.get(row.id) ?? row);
   upsert.forEach(({ at }, index) => {
     const row = upserted[index];
     if (at !== undefined && row !== undefined) {
       rows.splice(at, 0, row);
     }
   });
-  return { answer: { ...answer, seq, rows }, change: { upserted, removed: remove, isWhole: false } };
+  return { rows, upserted };
+}
+
+/** What a row brings with it after these changes: a list, or one row, or null. */
+function bringing(row: Row | undefined, parts: Readonly<Record<string, PartChange>>): Readonly<Record<string, unknown>> {
+  const changedParts = Object.entries(parts).map(([name, change]) => {
+    const before: unknown = row?.[name];
+    const isList = Array.isArray(before);
+    const known = isList ? (before as readonly Row[]) : before === null || before === undefined ? [] : [before as Row];
+    const rows = "rows" in change ? change.rows : differing(known, change).rows;
+    return [name, isList ? rows : (rows[0] ?? null)] as const;
+  });
+  return Object.fromEntries(changedParts);
 }
 
 /** What a whole answer changes in one that was there before; rows that say the same stay the same objects. */

@@ -1,7 +1,7 @@
 /** What the server says of live queries, read from its control messages. */
 
 import type { Row } from "../public/types.js";
-import type { Difference, Upsert } from "./answer.js";
+import type { Difference, PartChange, Upsert } from "./answer.js";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -37,16 +37,31 @@ function readDifference(value: unknown): (Difference & { readonly ref: string })
   if (!isRecord(value) || typeof value["ref"] !== "string") {
     return [];
   }
-  const { ref, upsert, remove } = value as { readonly ref: string } & Json;
-  return [{ ref, upsert: Array.isArray(upsert) ? upsert.flatMap(readUpsert) : [], remove: Array.isArray(remove) ? remove.filter((id) => typeof id === "string") : [] }];
+  return [{ ref: value["ref"], ...readRows(value) }];
+}
+
+function readRows({ upsert, remove }: Json): Difference {
+  return { upsert: Array.isArray(upsert) ? upsert.flatMap(readUpsert) : [], remove: Array.isArray(remove) ? remove.filter((id) => typeof id === "string") : [] };
+}
+
+function readParts(value: Json): Readonly<Record<string, PartChange>> {
+  const parts = Object.entries(value).flatMap(([name, change]): [string, PartChange][] => {
+    if (!isRecord(change)) {
+      return [];
+    }
+    const { rows } = change;
+    return [[name, Array.isArray(rows) ? { rows: rows.filter(isRow) } : readRows(change)]];
+  });
+  return Object.fromEntries(parts);
 }
 
 function readUpsert(value: unknown): Upsert[] {
   if (!isRecord(value) || typeof value["id"] !== "string") {
     return [];
   }
-  const { id, at, row } = value as { readonly id: string } & Json;
-  return [{ id, at: typeof at === "number" ? at : undefined, row: isRecord(row) ? row : {} }];
+  const { id, at, row, parts } = value as { readonly id: string } & Json;
+  const read = { id, at: typeof at === "number" ? at : undefined, row: isRecord(row) ? row : {} };
+  return [isRecord(parts) ? { ...read, parts: readParts(parts) } : read];
 }
 
 function isRow(value: unknown): value is Row {

@@ -13,6 +13,8 @@ export interface Query {
   readonly cursor?: string;
   /** The fields that are wanted; all of them, where it is left out. */
   readonly select?: readonly string[];
+  /** What the rows bring with them: names of relations, or what is asked of the rows of each. */
+  readonly include?: JsonValue;
   /** Whatever else a server of a later version takes. */
   readonly [part: string]: unknown;
 }
