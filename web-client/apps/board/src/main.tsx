@@ -1,32 +1,13 @@
-/** The page's start: the document library first, then the app. */
+/** The page: the sign-in, then the board. */
 
-import { keepPage, messageOf } from "@corella/app-kit";
-import loadLoro from "loro-crdt/web/loro_wasm.js";
-import { StrictMode } from "react";
-import { createRoot } from "react-dom/client";
+import { SignedIn, start } from "@corella/app-kit";
 
-import { App } from "./app";
+import { Board } from "./components/board";
 import "./styles/index.css";
 
-const place = document.getElementById("root");
-if (place === null) {
-  throw new Error("The page has no element #root to draw in.");
-}
-const root = createRoot(place);
-
-loadLoro().then(
-  () => {
-    keepPage();
-    root.render(
-      <StrictMode>
-        <App />
-      </StrictMode>,
-    );
-  },
-  (error: unknown) =>
-    root.render(
-      <p className="page-message" role="alert">
-        The board could not be loaded: {messageOf(error)} Reload the page to try again.
-      </p>,
-    ),
+start(
+  "The board",
+  <SignedIn name="Board" words="Arranged together. Others see where you are.">
+    {(signed) => <Board {...signed} />}
+  </SignedIn>,
 );
