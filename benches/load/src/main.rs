@@ -7,6 +7,7 @@
 #![expect(clippy::panic, clippy::expect_used, reason = "a benchmark that cannot go on has failed")]
 
 mod client;
+mod document;
 mod keep;
 mod relay;
 mod report;

@@ -26,6 +26,7 @@ struct Figures {
     processor: f64,
     /// MiB that the connections and documents add.
     memory: f64,
+    connections: f64,
     /// Of those that should have come.
     complete: f64,
 }
@@ -44,10 +45,11 @@ impl Figures {
             p90: share(900),
             p99: share(990),
             max: share(1_000),
-            bytes_per_edit: measured.bytes as f64 / measured.carried as f64,
+            bytes_per_edit: measured.bytes as f64 / measured.delivered as f64,
             processor: measured.processor.as_secs_f64() * 1e6 / count,
             memory: measured.memory.saturating_sub(measured.memory_before) as f64 / 1024.0 / 1024.0,
-            complete: count / measured.expected as f64,
+            connections: measured.connections as f64,
+            complete: measured.delivered as f64 / measured.expected as f64,
         }
     }
 
@@ -89,28 +91,35 @@ impl Line {
 pub(crate) fn table(lines: &[Line]) -> String {
     let mut table = String::from(
         "| server | delivered/s | p50 ms | p90 ms | p99 ms (range) | max ms | bytes/edit | CPU ms per 1,000 (range) | \
-         beside the first | MiB added | complete |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
+         beside the first | MiB added | KiB per connection | complete |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for line in lines {
-        let processor = line.median(|figures| figures.processor);
+        let median = |of: fn(&Figures) -> f64, digits: usize| number(line.median(of), digits);
+        let range = |of: fn(&Figures) -> f64| {
+            let (from, to) = line.range(of);
+            format!("{} ({}–{})", number(line.median(of), 1), number(from, 1), number(to, 1))
+        };
         let first = lines[0].median(|figures| figures.processor);
-        let (p99_from, p99_to) = line.range(|figures| figures.p99);
-        let (from, to) = line.range(|figures| figures.processor);
-        let _ = writeln!(
-            table,
-            "| {} | {:.0} | {:.1} | {:.1} | {:.1} ({p99_from:.1}–{p99_to:.1}) | {:.0} | {:.0} | {processor:.1} ({from:.1}–{to:.1}) | \
-             {:.2} | {:.0} | {:.1} % |",
-            line.kind.title(),
-            line.median(|figures| figures.delivered_per_second),
-            line.median(|figures| figures.p50),
-            line.median(|figures| figures.p90),
-            line.median(|figures| figures.p99),
-            line.median(|figures| figures.max),
-            line.median(|figures| figures.bytes_per_edit),
-            processor / first,
-            line.median(|figures| figures.memory),
-            line.median(|figures| figures.complete) * 100.0,
-        );
+        let cells = [
+            line.kind.title().to_owned(),
+            median(|figures| figures.delivered_per_second, 0),
+            median(|figures| figures.p50, 1),
+            median(|figures| figures.p90, 1),
+            range(|figures| figures.p99),
+            median(|figures| figures.max, 0),
+            median(|figures| figures.bytes_per_edit, 0),
+            range(|figures| figures.processor),
+            number(line.median(|figures| figures.processor) / first, 2),
+            median(|figures| figures.memory, 0),
+            median(|figures| figures.memory * 1024.0 / figures.connections, 1),
+            median(|figures| figures.complete * 100.0, 1),
+        ];
+        let _ = writeln!(table, "| {} |", cells.join(" | "));
     }
     table
+}
+
+/// A number for people; what was not measured, since nothing was written, is a dash.
+fn number(value: f64, digits: usize) -> String {
+    if value.is_finite() { format!("{value:.digits$}") } else { "–".to_owned() }
 }

@@ -17,8 +17,11 @@ pub(crate) struct Scenario {
     pub(crate) writers: usize,
     /// Of each document.
     pub(crate) readers: usize,
+    /// How many of these take in nothing for ten seconds; their times do not count.
+    #[serde(default)]
+    pub(crate) slow: usize,
     /// Edits of each writer in a second; each is one character.
-    pub(crate) rate: f64,
+    rate: f64,
     /// How long each document's text is at first.
     pub(crate) characters: usize,
     /// How long is measured.
@@ -29,6 +32,11 @@ impl Scenario {
     /// All that there are.
     pub(crate) fn all() -> Vec<Self> {
         serde_json::from_str(include_str!("scenarios.json")).expect("the scenarios are well formed")
+    }
+
+    /// The time between two edits of a writer.
+    pub(crate) fn pace(&self) -> Duration {
+        Duration::from_secs_f64(1.0 / self.rate)
     }
 
     /// How long writers write before it counts.

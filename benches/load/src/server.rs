@@ -111,7 +111,9 @@ impl Home {
     pub(crate) async fn start(&self, kind: Kind) -> Running {
         match self {
             Self::Corella(installation) => {
-                let server = installation.serve().await;
+                // All come from one address with one token, which no app's users do.
+                let more = ["--sockets-per-user", "100000", "--connections-per-address", "100000"];
+                let server = installation.start("serve", &more).await;
                 let token = installation.token("load").await;
                 let address = format!("ws://{}", server.address());
                 Running { kind, process: Process::Corella(server), address, token: Some(token) }

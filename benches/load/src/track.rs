@@ -26,11 +26,6 @@ pub(crate) struct Followed {
 }
 
 impl Followed {
-    /// Takes the first `count` edits for known.
-    pub(crate) fn skip(&mut self, count: usize) {
-        self.next = count;
-    }
-
     /// How many edits are known.
     pub(crate) fn count(&self) -> usize {
         self.next
@@ -43,6 +38,7 @@ impl Track {
         self.edits().push(Sent { end, at: Instant::now() });
     }
 
+    /// How many edits were sent.
     pub(crate) fn len(&self) -> usize {
         self.edits().len()
     }
@@ -63,11 +59,6 @@ impl Track {
                 followed.took.push(u32::try_from(took).unwrap_or(u32::MAX));
             }
         }
-    }
-
-    /// How many edits were sent in `window`.
-    pub(crate) fn within(&self, window: &Range<Instant>) -> usize {
-        self.edits().iter().filter(|sent| window.contains(&sent.at)).count()
     }
 
     /// Whether a reader has all that was sent.

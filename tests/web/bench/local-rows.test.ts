@@ -1,24 +1,15 @@
 /** How long it takes from opening a client to a painted list of 5,000 rows that the device keeps. A figure, not a verdict. */
 
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
 
-import { launch } from "../support/browser.js";
 import { openContext, openTab } from "../support/probe.js";
-import { Server } from "../support/server.js";
+import { onStage } from "../support/stage.js";
 
 const rowCount = 5_000;
 const rounds = 9;
 
-let server: Server;
-let browser: Browser;
-beforeAll(async () => {
-  [server, browser] = await Promise.all([Server.start("open"), launch()]);
-});
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
+const stage = onStage("open");
 
 /** Keeps so many tasks on the device, as a client that had them open would: a first update, and an edit. */
 const fill = (page: Page): Promise<void> =>
@@ -88,13 +79,13 @@ const open = (page: Page): Promise<Time> =>
 const median = (values: readonly number[]): number => [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 test(`${rowCount} rows from IndexedDB to the first paint of their list`, async () => {
-  const context = await openContext(browser, server.url);
-  const filling = await openTab(context, server.url);
+  const context = await openContext(stage.browser, stage.server.url);
+  const filling = await openTab(context, stage.server.url);
   await fill(filling);
   await filling.close();
   const times: Time[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    const page = await openTab(context, server.url);
+    const page = await openTab(context, stage.server.url);
     const time = await open(page);
     expect(time.count).toBe(rowCount);
     times.push(time);

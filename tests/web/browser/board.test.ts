@@ -1,25 +1,16 @@
 /** The board: several people, several devices, by mouse and by keys. */
 
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { expectAccessible } from "../support/axe.js";
-import { launch, type Looks, Visitor } from "../support/browser.js";
-import { Server } from "../support/server.js";
+import { type Looks, Visitor } from "../support/browser.js";
 import { sqlite } from "../support/sqlite.js";
+import { onStage } from "../support/stage.js";
 
-let server: Server;
-let browser: Browser;
-beforeAll(async () => {
-  [server, browser] = await Promise.all([Server.start("board"), launch()]);
-});
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
+const stage = onStage("board");
 
 const arrive = async (name: string, looks: Looks = {}): Promise<Visitor> => {
-  const visitor = await Visitor.arrive(browser, server, name, looks, "board/index.html");
+  const visitor = await Visitor.arrive(stage.browser, stage.server, name, looks, "board/index.html");
   await visitor.page.locator("[data-column=done]").waitFor();
   return visitor;
 };
@@ -55,7 +46,7 @@ test("cards, their order and the counts reach the other page and the table", asy
   await expect.poll(async () => [await count(ada, "to-do"), await count(ada, "doing")]).toEqual(["2", "1"]);
   await card(bob, "Plants").dragTo(card(bob, "Coffee"), { targetPosition: { x: 40, y: 4 } });
   await expect.poll(() => titles(ada, "to-do")).toEqual(["Plants", "Coffee"]);
-  await expect.poll(() => sqlite(server, "select title, \"column\", author from Card order by title")).toEqual(["Bread|doing|ada", "Coffee|to-do|ada", "Plants|to-do|ada"]);
+  await expect.poll(() => sqlite(stage.server, "select title, \"column\", author from Card order by title")).toEqual(["Bread|doing|ada", "Coffee|to-do|ada", "Plants|to-do|ada"]);
 
   // The same by keys, and back.
   await card(bob, "Coffee").focus();

@@ -1,20 +1,11 @@
 /** Keys that move the caret, while the cursors of somebody else are drawn. */
 
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
-import { launch, sameText, Visitor } from "../support/browser.js";
-import { Server } from "../support/server.js";
+import { sameText, Visitor } from "../support/browser.js";
+import { onStage } from "../support/stage.js";
 
-let server: Server;
-let browser: Browser;
-beforeAll(async () => {
-  [server, browser] = await Promise.all([Server.start("notes"), launch()]);
-});
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
+const stage = onStage("notes");
 
 const presses = 40;
 
@@ -37,7 +28,7 @@ const caret = (visitor: Visitor): Promise<number> =>
   });
 
 test("no key is lost", async () => {
-  const [ada, bob] = await Promise.all([Visitor.arrive(browser, server, "ada"), Visitor.arrive(browser, server, "bob")]);
+  const [ada, bob] = await Promise.all([Visitor.arrive(stage.browser, stage.server, "ada"), Visitor.arrive(stage.browser, stage.server, "bob")]);
   const id = await ada.makeNote("Moving");
   await ada.type("The quick brown fox jumps over the lazy dog.");
   await bob.openNote(id);

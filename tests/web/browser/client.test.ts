@@ -1,24 +1,15 @@
 /** `@corella/client` in Chromium, against the server: what only a real browser has. */
 
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { BrowserContext, Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
 
-import { launch } from "../support/browser.js";
 import { openContext, openTab } from "../support/probe.js";
-import { Server } from "../support/server.js";
 import { slowWayTo } from "../support/slow.js";
 import { sqlite } from "../support/sqlite.js";
+import { onStage } from "../support/stage.js";
 import { endedToken } from "../support/token.js";
 
-let server: Server;
-let browser: Browser;
-beforeAll(async () => {
-  [server, browser] = await Promise.all([Server.start("open"), launch()]);
-});
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
+const stage = onStage("open");
 
 /** In the page: a client of this user, and the row that the test is about. */
 async function begin(page: Page, user: string, id: string, tokens: readonly string[] = []): Promise<void> {
@@ -58,12 +49,12 @@ const look = (page: Page): Promise<{ notes: unknown; status: string; saved: bool
     return { notes: row.get("notes"), status: row.status.kind, saved: row.saved, connection: client.status, unsentRows: client.sync.unsentRows };
   });
 
-const stored = (id: string): Promise<string[]> => sqlite(server, `select notes from Task where id = '${id}'`);
+const stored = (id: string): Promise<string[]> => sqlite(stage.server, `select notes from Task where id = '${id}'`);
 
-const context = (address = server.url): Promise<BrowserContext> => openContext(browser, address);
+const context = (address = stage.server.url): Promise<BrowserContext> => openContext(stage.browser, address);
 
 test("Chromium's IndexedDB keeps every promise of the storage port", async () => {
-  const page = await openTab(await context(), server.url);
+  const page = await openTab(await context(), stage.server.url);
   const failures = await page.evaluate(async () => {
     const { storageAcceptance, IndexedDbStorage } = window.probe;
     const failures: string[] = [];
@@ -77,7 +68,7 @@ test("Chromium's IndexedDB keeps every promise of the storage port", async () =>
 
 test("what was written offline outlives the page, and is sent without being opened", async () => {
   const tab = await context();
-  const page = await openTab(tab, server.url);
+  const page = await openTab(tab, stage.server.url);
   await begin(page, "ada", "left");
   await type(page, "online ");
   await expect.poll(() => look(page)).toMatchObject({ status: "synced", saved: true });
@@ -92,12 +83,12 @@ test("what was written offline outlives the page, and is sent without being open
 });
 
 test("three tabs share one connection, and go on when the first and then the second closes", async () => {
-  const connections = async (): Promise<number> => Number(/^corella_connections_total (\d+)/m.exec(await (await fetch(`${server.url}/metrics`)).text())?.[1]);
+  const connections = async (): Promise<number> => Number(/^corella_connections_total (\d+)/m.exec(await (await fetch(`${stage.server.url}/metrics`)).text())?.[1]);
   const before = await connections();
   const tabs = await context();
   const pages = [];
   for (let index = 0; index < 3; index += 1) {
-    const page = await openTab(tabs, server.url);
+    const page = await openTab(tabs, stage.server.url);
     await begin(page, "ada", "tabs");
     await expect.poll(async () => (await look(page)).status).toBe("synced");
     pages.push(page);
@@ -121,7 +112,7 @@ test("three tabs share one connection, and go on when the first and then the sec
 
 test("another user of the browser sees nothing, and sends nothing of the first one's", async () => {
   const shared = await context();
-  const page = await openTab(shared, server.url);
+  const page = await openTab(shared, stage.server.url);
   await begin(page, "ada", "hers");
   await page.evaluate(() => (window as unknown as InPage).client.setOffline(true));
   await type(page, "hers alone");
@@ -139,8 +130,8 @@ test("another user of the browser sees nothing, and sends nothing of the first o
 });
 
 test("a token that has ended is asked for again, and nothing is lost", async () => {
-  const page = await openTab(await context(), server.url);
-  await begin(page, "ada", "token", [await endedToken(server, "ada")]);
+  const page = await openTab(await context(), stage.server.url);
+  await begin(page, "ada", "token", [await endedToken(stage.server, "ada")]);
   await type(page, "written with an ended token");
   await expect.poll(() => look(page)).toMatchObject({ status: "synced", connection: "online" });
   expect(await stored("token")).toEqual(["written with an ended token"]);
@@ -151,7 +142,7 @@ test("a token that has ended is asked for again, and nothing is lost", async () 
 test("a rejected edit is handed over and kept, and the row is the server's again", async () => {
   // What the server puts into a new row.
   const defaults = { position: 0, status: "open", urgent: false };
-  const page = await openTab(await context(), server.url);
+  const page = await openTab(await context(), stage.server.url);
   await begin(page, "ada", "rejected");
   await type(page, "good");
   await expect.poll(() => look(page)).toMatchObject({ status: "synced" });
@@ -168,7 +159,7 @@ test("a rejected edit is handed over and kept, and the row is the server's again
 });
 
 test("mutations made offline survive the page, and are made once", async () => {
-  const page = await openTab(await context(), server.url);
+  const page = await openTab(await context(), stage.server.url);
   await begin(page, "ada", "mutations");
   await page.evaluate(async () => {
     const { client } = window as unknown as InPage;
@@ -180,16 +171,16 @@ test("mutations made offline survive the page, and are made once", async () => {
   await page.reload();
   await page.waitForFunction(() => document.title === "ready");
   await begin(page, "ada", "mutations");
-  await expect.poll(() => sqlite(server, "select count(*), count(distinct title) from Task where id like 'm%' and title like 'Task %'")).toEqual(["200|200"]);
+  await expect.poll(() => sqlite(stage.server, "select count(*), count(distinct title) from Task where id like 'm%' and title like 'Task %'")).toEqual(["200|200"]);
   await expect.poll(() => page.evaluate(() => (window as unknown as InPage).client.sync.unsentMutations)).toBe(0);
 });
 
 describe("storage without room", () => {
   test("is told, and what was written is sent all the same", async () => {
-    const page = await openTab(await context(), server.url);
+    const page = await openTab(await context(), stage.server.url);
     const session = await page.context().newCDPSession(page);
     // Before the first write: afterwards Chromium relies for a while on the room that it saw then.
-    await session.send("Storage.overrideQuotaForOrigin", { origin: server.url, quotaSize: 2_000_000 });
+    await session.send("Storage.overrideQuotaForOrigin", { origin: stage.server.url, quotaSize: 2_000_000 });
     await begin(page, "ada", "full");
     await type(page, "before ");
     await expect.poll(() => look(page)).toMatchObject({ status: "synced", saved: true });
@@ -199,14 +190,14 @@ describe("storage without room", () => {
     });
     await expect.poll(() => page.evaluate(() => (window as unknown as InPage).client.sync.storage)).toMatchObject({ kind: "failing", code: "storage_full" });
     await expect.poll(() => look(page)).toMatchObject({ status: "synced", saved: false });
-    expect(await sqlite(server, "select length(title) from Task where id = 'full'")).toEqual(["5000000"]);
-    await session.send("Storage.overrideQuotaForOrigin", { origin: server.url });
+    expect(await sqlite(stage.server, "select length(title) from Task where id = 'full'")).toEqual(["5000000"]);
+    await session.send("Storage.overrideQuotaForOrigin", { origin: stage.server.url });
     await expect.poll(() => look(page)).toMatchObject({ status: "synced", saved: true });
   });
 });
 
 test("on a slow network typing is not held up, and all of it arrives", async () => {
-  const address = await slowWayTo(server);
+  const address = await slowWayTo(stage.server);
   const page = await openTab(await context(address), address);
   await begin(page, "ada", "slow");
   await expect.poll(() => look(page)).toMatchObject({ status: "synced" });

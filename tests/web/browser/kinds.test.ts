@@ -1,22 +1,13 @@
 /** Two people edit fields of many kinds, one of them offline and through a reload: nothing of either is lost. */
 
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
 
-import { launch } from "../support/browser.js";
 import { openContext, openTab } from "../support/probe.js";
-import { Server } from "../support/server.js";
 import { sqlite } from "../support/sqlite.js";
+import { onStage } from "../support/stage.js";
 
-let server: Server;
-let browser: Browser;
-beforeAll(async () => {
-  [server, browser] = await Promise.all([Server.start("kinds"), launch()]);
-});
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
+const stage = onStage("kinds");
 
 type InPage = { readonly client: import("../../../web-client/packages/client/dist/index.js").CorellaClient; readonly row: import("../../../web-client/packages/client/dist/index.js").RowHandle };
 
@@ -40,15 +31,15 @@ const look = (page: Page): Promise<{ status: string; saved: boolean; unsentRows:
   });
 
 test("plain, text, counter, list, movable list and map", async () => {
-  const token = await server.token("ada");
-  const created = await fetch(`${server.url}/api/entities/Item`, {
+  const token = await stage.server.token("ada");
+  const created = await fetch(`${stage.server.url}/api/entities/Item`, {
     method: "POST",
     headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
     body: JSON.stringify({ id: "shared", title: "Before", summary: "middle", likes: 1, tags: ["a"], steps: ["one", "two", "three"], settings: { color: "red" } }),
   });
   expect(created.status, await created.clone().text()).toBe(201);
   const [hers, his] = await Promise.all(["ada", "bob"].map(async (user) => {
-    const page = await openTab(await openContext(browser, server.url), server.url);
+    const page = await openTab(await openContext(stage.browser, stage.server.url), stage.server.url);
     await begin(page, user);
     return page;
   })) as [Page, Page];
@@ -86,6 +77,6 @@ test("plain, text, counter, list, movable list and map", async () => {
   const tags = ((await look(hers)).fields as { tags: string[] }).tags;
   expect([tags[0], ...[...tags.slice(1)].sort()]).toEqual(["a", "hers", "his"]);
   expect(((await look(his)).fields as { tags: string[] }).tags).toEqual(tags);
-  const [line] = await sqlite(server, "select json_array(title, summary, likes, json(tags), json(steps), json(settings)) from Item");
+  const [line] = await sqlite(stage.server, "select json_array(title, summary, likes, json(tags), json(steps), json(settings)) from Item");
   expect(JSON.parse(line ?? "null")).toEqual([merged.title, merged.summary, merged.likes, tags, merged.steps, merged.settings]);
 });

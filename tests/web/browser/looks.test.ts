@@ -1,21 +1,12 @@
 /** The page in light and dark, at desktop and phone width: pictures to look at, and what can be checked of them. */
 
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { expectAccessible } from "../support/axe.js";
-import { launch, type Looks, sameText, Visitor } from "../support/browser.js";
-import { Server } from "../support/server.js";
+import { type Looks, sameText, Visitor } from "../support/browser.js";
+import { onStage } from "../support/stage.js";
 
-let server: Server;
-let browser: Browser;
-beforeAll(async () => {
-  [server, browser] = await Promise.all([Server.start("notes"), launch()]);
-});
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
+const stage = onStage("notes");
 
 const all: Required<Looks>[] = (["light", "dark"] as const).flatMap((colorScheme) =>
   (["desktop", "phone"] as const).map((device) => ({ colorScheme, device })),
@@ -29,7 +20,7 @@ describe.each(all)("$device, $colorScheme", (looks) => {
   const name = (what: string): string => `${looks.device}-${looks.colorScheme}-${what}`;
 
   test("signing in", async () => {
-    const stranger = await Visitor.arrive(browser, server, "", looks);
+    const stranger = await Visitor.arrive(stage.browser, stage.server, "", looks);
     await stranger.page.getByRole("textbox").waitFor();
     expect(await overflows(stranger)).toBe(false);
     await stranger.screenshot(name("1-sign-in"));
@@ -40,8 +31,8 @@ describe.each(all)("$device, $colorScheme", (looks) => {
   });
 
   test("the list, and a note with somebody else in it", async () => {
-    const ada = await Visitor.arrive(browser, server, "ada", looks);
-    const bob = await Visitor.arrive(browser, server, "bob");
+    const ada = await Visitor.arrive(stage.browser, stage.server, "ada", looks);
+    const bob = await Visitor.arrive(stage.browser, stage.server, "bob");
     const id = await bob.makeNote("A title that is long enough to need a second line on a narrow screen");
     await bob.find("pin-toggle").click();
     await bob.page.getByRole("radio", { name: "Yellow" }).check();

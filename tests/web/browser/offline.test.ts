@@ -1,27 +1,18 @@
 /** The notes page without its server: it opens, shows what the device has, takes edits, and hands them in later. */
 
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
-import { launch, sameText, Visitor } from "../support/browser.js";
-import { Server } from "../support/server.js";
+import { sameText, Visitor } from "../support/browser.js";
 import { sqlite } from "../support/sqlite.js";
+import { onStage } from "../support/stage.js";
 
-let server: Server;
-let browser: Browser;
-beforeAll(async () => {
-  [server, browser] = await Promise.all([Server.start("notes"), launch()]);
-});
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
+const stage = onStage("notes");
 
 const text = (visitor: Visitor): Promise<string | null> => visitor.find("status").textContent();
 
 test("a page that is loaded again without a server shows the notes, and edits outlive the page", async () => {
-  const ada = await Visitor.arrive(browser, server, "ada");
-  const bob = await Visitor.arrive(browser, server, "bob");
+  const ada = await Visitor.arrive(stage.browser, stage.server, "ada");
+  const bob = await Visitor.arrive(stage.browser, stage.server, "bob");
   const other = await ada.makeNote("Never opened by Ada again");
   await ada.type("Body of the other note.");
   await ada.status("synced");
@@ -32,7 +23,7 @@ test("a page that is loaded again without a server shows the notes, and edits ou
   await ada.keptWhole();
   ada.expectServerToBeAway();
   bob.expectServerToBeAway();
-  await server.end("SIGKILL");
+  await stage.server.end("SIGKILL");
   await ada.status("connecting");
 
   await ada.page.reload();
@@ -55,10 +46,10 @@ test("a page that is loaded again without a server shows the notes, and edits ou
   await ada.find("title-input").fill("Made offline");
   await expect.poll(() => text(ada)).toContain("2 unsent");
 
-  await server.restart();
+  await stage.server.restart();
   await Promise.all([ada.status("synced"), bob.status("synced")]);
   await expect.poll(() => bob.body()).toBe("Online. Offline. ");
-  await expect.poll(() => sqlite(server, "select title, body from Note order by title")).toEqual([
+  await expect.poll(() => sqlite(stage.server, "select title, body from Note order by title")).toEqual([
     "Kept and changed|Online. Offline. ",
     "Made offline|",
     "Never opened by Ada again|Body of the other note.",
@@ -67,7 +58,7 @@ test("a page that is loaded again without a server shows the notes, and edits ou
 });
 
 test("who signs in next on the same device sees nothing of what the first one left unsent", async () => {
-  const ada = await Visitor.arrive(browser, server, "ada");
+  const ada = await Visitor.arrive(stage.browser, stage.server, "ada");
   const id = await ada.makeNote("Shared title");
   await ada.type("Sent. ");
   await ada.status("synced");
@@ -82,7 +73,7 @@ test("who signs in next on the same device sees nothing of what the first one le
   await ada.press("Enter");
   await ada.status("synced");
   expect(await ada.body()).toBe("Sent. ");
-  expect(await sqlite(server, `select body from Note where id = '${id}'`)).toEqual(["Sent. "]);
+  expect(await sqlite(stage.server, `select body from Note where id = '${id}'`)).toEqual(["Sent. "]);
 
   await ada.find("user-name").click();
   await ada.find("sign-out").click();
@@ -90,14 +81,14 @@ test("who signs in next on the same device sees nothing of what the first one le
   await ada.press("Enter");
   await ada.status("synced");
   await expect.poll(() => ada.body()).toBe("Sent. Unsent secret.");
-  await expect.poll(() => sqlite(server, `select body from Note where id = '${id}'`)).toEqual(["Sent. Unsent secret."]);
+  await expect.poll(() => sqlite(stage.server, `select body from Note where id = '${id}'`)).toEqual(["Sent. Unsent secret."]);
 });
 
 test("three windows of one person share everything, and go on when the first closes", async () => {
-  const first = await Visitor.arrive(browser, server, "eve");
+  const first = await Visitor.arrive(stage.browser, stage.server, "eve");
   const id = await first.makeNote("Three windows");
-  const second = await first.another(server);
-  const third = await first.another(server);
+  const second = await first.another(stage.server);
+  const third = await first.another(stage.server);
   await second.openNote(id);
   await third.openNote(id);
   await third.type("From the third. ");
@@ -108,5 +99,5 @@ test("three windows of one person share everything, and go on when the first clo
   await second.page.close();
   await third.type("Alone.");
   await third.status("synced");
-  await expect.poll(() => sqlite(server, `select length(body) from Note where id = '${id}'`)).toEqual([String("From the third. Still here. Alone.".length)]);
+  await expect.poll(() => sqlite(stage.server, `select length(body) from Note where id = '${id}'`)).toEqual([String("From the third. Still here. Alone.".length)]);
 });

@@ -5,28 +5,19 @@
  * repeats it.
  */
 
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
 
-import { launch } from "../support/browser.js";
 import { openContext, openTab } from "../support/probe.js";
-import { Server } from "../support/server.js";
 import { sqlite } from "../support/sqlite.js";
+import { onStage } from "../support/stage.js";
 
 const seconds = Number(process.env["CORELLA_SOAK_SECONDS"] ?? 6);
 const seed = Number(process.env["CORELLA_SOAK_SEED"] ?? Math.floor(Math.random() * 1_000_000));
 const pages = 5;
 const rows = ["r0", "r1", "r2", "r3"];
 
-let server: Server;
-let browser: Browser;
-beforeAll(async () => {
-  [server, browser] = await Promise.all([Server.start("open"), launch()]);
-});
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
+const stage = onStage("open");
 
 type InPage = {
   readonly client: import("../../../web-client/packages/client/dist/index.js").CorellaClient;
@@ -85,13 +76,13 @@ const write = (page: Page, own: number): Promise<readonly [number, number]> =>
 test(
   `${pages} pages, ${seconds} seconds, seed ${seed}`,
   async () => {
-    const token = await server.token("ada");
+    const token = await stage.server.token("ada");
     for (const id of rows) {
-      await fetch(`${server.url}/api/entities/Task`, { method: "POST", headers: { "content-type": "application/json", authorization: `Bearer ${token}` }, body: JSON.stringify({ id, title: "open" }) });
+      await fetch(`${stage.server.url}/api/entities/Task`, { method: "POST", headers: { "content-type": "application/json", authorization: `Bearer ${token}` }, body: JSON.stringify({ id, title: "open" }) });
     }
     const open = await Promise.all(
       Array.from({ length: pages }, async (_, index) => {
-        const page = await openTab(await openContext(browser, server.url), server.url);
+        const page = await openTab(await openContext(stage.browser, stage.server.url), stage.server.url);
         await page.evaluate(
           async ([user, rows]) => {
             const { CorellaClient, live } = window.probe;
@@ -130,7 +121,7 @@ test(
       .toEqual([true, 1, 1, 1]);
     const { documents } = await look(open[0] as Page);
     await expect
-      .poll(async () => byId((await sqlite(server, "select json_group_array(json_array(id, title, status, estimate, notes)) from Task")).join("\n")))
+      .poll(async () => byId((await sqlite(stage.server, "select json_group_array(json_array(id, title, status, estimate, notes)) from Task")).join("\n")))
       .toBe(byId(documents));
     expect(work.every(([edits]) => edits > 0)).toBe(true);
   },

@@ -1,21 +1,12 @@
 /** Two people in one note. */
 
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
-import { launch, sameText, Visitor } from "../support/browser.js";
-import { Server } from "../support/server.js";
+import { sameText, Visitor } from "../support/browser.js";
 import { sqlite } from "../support/sqlite.js";
+import { onStage } from "../support/stage.js";
 
-let server: Server;
-let browser: Browser;
-beforeAll(async () => {
-  [server, browser] = await Promise.all([Server.start("notes"), launch()]);
-});
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
+const stage = onStage("notes");
 
 interface Pair {
   readonly ada: Visitor;
@@ -25,7 +16,7 @@ interface Pair {
 
 /** Ada has made a note, Bob found it in his list, and both have it open. */
 async function pair(title: string): Promise<Pair> {
-  const [ada, bob] = await Promise.all([Visitor.arrive(browser, server, "ada"), Visitor.arrive(browser, server, "bob")]);
+  const [ada, bob] = await Promise.all([Visitor.arrive(stage.browser, stage.server, "ada"), Visitor.arrive(stage.browser, stage.server, "bob")]);
   const id = await ada.makeNote(title);
   await bob.openNote(id);
   return { ada, bob, id };
@@ -84,7 +75,7 @@ test("title, pin and color reach the other page, its list, and the table", async
   await expect.poll(() => ada.entry(id).textContent()).toContain("After");
   await expect.poll(() => bob.find("note-item").first().getAttribute("data-note")).toBe(id);
   await Promise.all([ada.status("synced"), bob.status("synced")]);
-  expect(await sqlite(server, `select title, pinned, color, author from Note where id = '${id}'`)).toEqual(["After|1|blue|ada"]);
+  expect(await sqlite(stage.server, `select title, pinned, color, author from Note where id = '${id}'`)).toEqual(["After|1|blue|ada"]);
 });
 
 test("the table shows what the pages show", async () => {
@@ -97,9 +88,9 @@ test("the table shows what the pages show", async () => {
     const lines = entries.map(async (entry) => `${await entry.locator(".item-title").textContent()}|${await entry.locator(".item-pin").count()}`);
     return (await Promise.all(lines)).sort();
   };
-  const inTheTable = (await sqlite(server, "select title, pinned from Note")).sort();
+  const inTheTable = (await sqlite(stage.server, "select title, pinned from Note")).sort();
   await expect.poll(onThePage).toEqual(inTheTable);
-  expect(await sqlite(server, "select body from Note where title = 'In the table'")).toEqual(["Body text"]);
+  expect(await sqlite(stage.server, "select body from Note where title = 'In the table'")).toEqual(["Body text"]);
 });
 
 test("one works offline, both write, and afterwards both have everything", async () => {
@@ -138,7 +129,7 @@ test("a deleted note is gone for both, and undone it is back with its text", asy
   await bob.find("restore-note").waitFor();
   await expect.poll(() => bob.entry(id).count()).toBe(0);
   await expect.poll(() => ada.entry(id).count()).toBe(0);
-  expect(await sqlite(server, `select count(*) from Note where id = '${id}'`)).toEqual(["0"]);
+  expect(await sqlite(stage.server, `select count(*) from Note where id = '${id}'`)).toEqual(["0"]);
 
   await ada.find("notice-action").click();
   await ada.find("editor").waitFor();
