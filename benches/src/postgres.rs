@@ -1,4 +1,5 @@
-//! Durable writes of many writers to PostgreSQL, beside one transaction per write.
+//! Durable writes of many writers to PostgreSQL, beside one transaction per write, and beside the same without row-level
+//! security.
 
 use std::{sync::Arc, time::Instant};
 
@@ -23,24 +24,42 @@ pub(crate) fn run() {
     let server = StartedPostgres::start(true);
     let mut store = Vec::new();
     let mut single = Vec::new();
+    let mut unbound = Vec::new();
     for _ in 0..ROUNDS {
+        unbound.push(runtime.block_on(without_walls(&server)));
         store.push(runtime.block_on(async {
             let backend = Arc::new(open(&server).await);
             writers(app::store_over(backend, StoreOptions::default()).await).await
         }));
         single.push(runtime.block_on(async { one_by_one(open(&server).await).await }));
     }
-    let (store, single) = (median(store), median(single));
+    let (store, single, unbound) = (median(store), median(single), median(unbound));
     println!("durable one-field writes per second, {WRITERS} writers on distinct rows, PostgreSQL, fsync=on");
     println!("| what | writes/s | ratio |");
     println!("|---|---|---|");
     println!("| one transaction per write | {single:.0} | 1.00 |");
     println!("| Store::write, {WRITERS} writers | {store:.0} | {:.1} |", store / single);
+    println!("| the same without row-level security | {unbound:.0} | {:.1} |", unbound / single);
 }
 
 async fn open(server: &StartedPostgres) -> PostgresBackend {
     let address = server.address(&server.database()).parse().unwrap();
     PostgresBackend::open(&address, PostgresOptions::default()).await.unwrap()
+}
+
+/// The store's writes in a database whose tables have no row-level security, and where nobody takes a role.
+async fn without_walls(server: &StartedPostgres) -> f64 {
+    const TAKE_DOWN: &str = "DO $$ DECLARE line record; BEGIN FOR line IN SELECT DISTINCT polrelid::regclass AS name \
+                             FROM pg_policy LOOP EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', \
+                             line.name); END LOOP; DROP POLICY corella_serving ON corella_rows; END $$; \
+                             CREATE OR REPLACE FUNCTION corella_secure() RETURNS void LANGUAGE sql AS 'SELECT'";
+    let database = server.database();
+    let address = server.address(&database).parse().unwrap();
+    let first = Arc::new(PostgresBackend::open(&address, PostgresOptions::default()).await.unwrap());
+    app::store_over(first, StoreOptions::default()).await.close().await;
+    server.sql(&database, TAKE_DOWN);
+    let backend = Arc::new(PostgresBackend::open(&address, PostgresOptions::default()).await.unwrap());
+    writers(app::store_over(backend, StoreOptions::default()).await).await
 }
 
 /// The same rows and bytes through the same statements, each write in a transaction of its own, without documents,

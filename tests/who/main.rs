@@ -1,7 +1,11 @@
 //! Who may do what, as callers of the binary meet it.
 
+mod explain;
+mod keys;
 mod reads;
 mod revocation;
+mod routes;
 mod stage;
+mod tenants;
 mod tokens;
 mod writes;

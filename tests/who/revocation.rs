@@ -6,7 +6,9 @@ use corella_testkit::{
     Database, Peer, Random, on_both,
     row::{append, read},
 };
-use corella_wire::{AckStatus, JoinErrorCode, Magic, RoomErrorCode, RoomName};
+use corella_wire::{
+    AckStatus, ErrorCode, JoinErrorCode, Magic, RoomErrorCode, RoomName, control::ServerMessage,
+};
 use serde_json::json;
 
 use crate::stage::Team;
@@ -61,6 +63,35 @@ async fn a_membership_that_ends_takes_the_rows_away(database: Database) {
     rita.until(TASK, "the text", |doc| read(doc, "body") == "not for Rita").await;
 }
 
+on_both!(a_live_query_ends_with_a_membership_and_may_be_asked_again);
+
+#[cfg(test)]
+async fn a_live_query_ends_with_a_membership_and_may_be_asked_again(database: Database) {
+    let team = Team::with_project(database).await;
+    let rita = team.peer("rita").await;
+    let query = json!({ "from": "Task", "select": ["title"] });
+    let subscribe = json!({ "type": "subscribe", "ref": "q", "query": query }).to_string();
+    rita.send_text(&subscribe).await;
+    let told = rita.message().await.encode();
+    assert!(told.contains("Draw"), "{told}");
+    // Her membership ends, and the task changes after that: she hears of the first alone.
+    team.user("olga").delete("/api/entities/Member/m-rita").await.expect(200);
+    team.user("ed").patch("/api/entities/Task/t1", json!({ "title": "not for Rita" })).await.expect(200);
+    let ServerMessage::Error(ended) = rita.message().await else { unreachable!("the query has ended") };
+    assert_eq!((ended.code, ended.reference.as_deref()), (ErrorCode::QueryEnded, Some("q")));
+    rita.send_text(&subscribe).await;
+    let told = rita.message().await.encode();
+    assert!(told.contains("\"rows\":[]") && !told.contains("not for Rita"), "{told}");
+    // A membership that comes brings the rows.
+    let member = json!({ "project": "p1", "user": "rita" });
+    team.user("olga").post("/api/entities/Member", member).await.expect(201);
+    let ServerMessage::Error(ended) = rita.message().await else { unreachable!("the query has ended") };
+    assert_eq!(ended.code, ErrorCode::QueryEnded);
+    rita.send_text(&subscribe).await;
+    let told = rita.message().await.encode();
+    assert!(told.contains("not for Rita"), "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_shared_database_changes_from_elsewhere_count() {
     let team = Team::with_project(Database::Postgres).await;
@@ -88,10 +119,10 @@ async fn a_fresh_token_with_other_roles_counts_at_once() {
     let other = team.token("eve", &json!({}));
     bob.send_text(&json!({ "type": "auth", "token": other, "ref": "r" }).to_string()).await;
     bob.message().await;
-    let corella_wire::control::ServerMessage::Error(error) = bob.message().await else {
+    let ServerMessage::Error(error) = bob.message().await else {
         unreachable!("a connection stays with its user")
     };
-    assert_eq!(error.code, corella_wire::ErrorCode::Forbidden);
+    assert_eq!(error.code, ErrorCode::Forbidden);
 }
 
 on_both!(whatever_is_granted_and_revoked_nothing_leaks);

@@ -3,8 +3,10 @@
 use std::{error::Error, io, path::PathBuf, process::ExitCode, sync::Arc};
 
 use corella_manifest::ManifestErrors;
-use corella_server::AuthError;
-use corella_store::{ReadError, StartError, archive::ArchiveError, port::BackendError, postgres, sqlite};
+use corella_server::{AuthError, KeyError};
+use corella_store::{
+    ExplainError, ReadError, StartError, archive::ArchiveError, port::BackendError, postgres, sqlite,
+};
 
 /// A command's failure.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,9 @@ pub(crate) enum Failure {
          (make one with `openssl rand -hex 32`, the same for all servers of a database)"
     )]
     NoSecret,
+    /// The keys of those who issue tokens cannot be had.
+    #[error(transparent)]
+    Keys(KeyError),
     /// A token cannot be made.
     #[error("failed to make a token")]
     Token(#[source] AuthError),
@@ -91,6 +96,12 @@ pub(crate) enum Failure {
     /// The database fails a write.
     #[error("failed to {what}")]
     Write { what: &'static str, source: Arc<BackendError> },
+    /// A question to the policies cannot be answered.
+    #[error("failed to ask the policies")]
+    Explain(#[source] ExplainError),
+    /// A question to the policies is not right.
+    #[error("failed to ask the policies: {what}")]
+    Question { what: String },
     /// A server cannot be reached.
     #[error("failed to reach the server at {address}")]
     Unreached { address: String, source: Box<dyn Error + Send + Sync> },
@@ -143,9 +154,11 @@ impl Failure {
                 source: StartError::Destructive { .. } | StartError::Impossible { .. }, ..
             } => 3,
             Self::Start { source: StartError::OtherSchema { .. }, .. } => 3,
-            Self::UnknownEntity { .. } => 3,
+            Self::UnknownEntity { .. } | Self::Question { .. } => 3,
+            Self::Explain(ExplainError::Read(_) | ExplainError::Start(StartError::Backend(_))) => 4,
+            Self::Explain(_) => 3,
             Self::Open(_) | Self::OpenDatabase(_) | Self::NoPlace | Self::TwoPlaces => 4,
-            Self::Secret { .. } | Self::ShortSecret { .. } | Self::NoSecret => 4,
+            Self::Secret { .. } | Self::ShortSecret { .. } | Self::NoSecret | Self::Keys(_) => 4,
             Self::Start { source: StartError::Backend(_) | StartError::Record { .. }, .. } => 4,
             Self::NotEmpty(_) | Self::Database { .. } | Self::Read { .. } | Self::Write { .. } => 4,
             Self::File { .. } | Self::Archive { .. } | Self::BadRow { .. } => 6,

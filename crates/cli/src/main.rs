@@ -17,9 +17,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backup::Backup, check::Check, codegen::Codegen, dev::Dev, export::Export, guard::Guard, import::Import,
-    migrate::Migrate, query::Query, repair::Repair, reproject::Reproject, restore::Restore, serve::Serve,
-    token::Token,
+    backup::Backup, check::Check, codegen::Codegen, dev::Dev, explain::Explain, export::Export, guard::Guard,
+    import::Import, migrate::Migrate, query::Query, repair::Repair, reproject::Reproject, restore::Restore,
+    serve::Serve, token::Token,
 };
 
 /// Corella: a realtime backend in one binary.
@@ -56,6 +56,7 @@ enum Command {
     Codegen(Codegen),
     Query(Query),
     Guard(Guard),
+    Explain(Explain),
 }
 
 fn main() -> ExitCode {
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
         Command::Codegen(codegen) => codegen.run(),
         Command::Query(query) => query.run(),
         Command::Guard(guard) => guard.run(),
+        Command::Explain(explain) => explain.run(),
     };
     match outcome {
         Ok(code) => code,

@@ -214,6 +214,12 @@ impl Manifest {
     pub fn entity(&self, name: &str) -> Option<&Entity> {
         self.entities.iter().find(|entity| entity.name.as_str() == name)
     }
+
+    /// The claim of a token that names the tenant, where there are tenants.
+    #[must_use]
+    pub fn tenant_claim(&self) -> Option<&str> {
+        self.tenancy.as_ref().map(|tenancy| tenancy.claim.as_str())
+    }
 }
 
 impl Entity {

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use crate::{
     caller::Caller,
     check::key,
+    text::value_text,
     values::{Literal, from_row, literal, time_to_cel},
 };
 
@@ -145,6 +146,7 @@ pub(crate) type Looked<'a> = (&'a dyn RowView, &'a BTreeSet<usize>);
 pub(crate) struct Frame<'a> {
     pub(crate) manifest: &'a Manifest,
     context: Context<'static, 'static>,
+    roles: Vec<Arc<str>>,
 }
 
 impl<'a> Frame<'a> {
@@ -168,7 +170,13 @@ impl<'a> Frame<'a> {
         let roles = caller.roles.clone();
         let has_role = move |_auth: This<Cel>, role: Arc<String>| roles.iter().any(|held| **held == **role);
         context.add_function("hasRole", has_role).expect("no other function has that name");
-        Self { manifest, context }
+        Self { manifest, context, roles: caller.roles.clone() }
+    }
+
+    /// The caller's roles as text.
+    pub(crate) fn roles(&self) -> Option<String> {
+        let roles: Vec<Cel> = self.roles.iter().map(|role| Cel::from(&**role)).collect();
+        value_text(&Cel::from(roles))
     }
 
     pub(crate) fn value(&self, node: &IdedExpr) -> Result<Cel, ExecutionError> {
@@ -230,6 +238,19 @@ pub(crate) fn has_memberships(node: &IdedExpr) -> bool {
         node,
         &|node| matches!(&node.expr, Expr::Call(call) if call.target.is_none() && call.func_name == operators::EXISTS),
     )
+}
+
+/// Whether it names anything that `wanted` holds for, other than what a macro of its own has named.
+pub(crate) fn mentions(node: &IdedExpr, wanted: &dyn Fn(&str) -> bool) -> bool {
+    let mut own = Vec::new();
+    walk(node, &mut |node| {
+        if let Expr::Comprehension(comprehension) = &node.expr {
+            own.extend([comprehension.iter_var.clone(), comprehension.accu_var.clone()]);
+            own.extend(comprehension.iter_var2.clone());
+        }
+    });
+    let is_own = |name: &String| own.contains(name);
+    any(node, &|node| matches!(&node.expr, Expr::Ident(name) if !is_own(name) && wanted(name)))
 }
 
 /// Whether a name stands anywhere in the expression.

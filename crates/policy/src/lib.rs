@@ -5,6 +5,7 @@
 //!
 //! - may this caller do this to this row ([`Policies::may`], [`Policies::denied_field`]), with the row before and after;
 //! - what does this caller see of this row ([`Policies::reading`]);
+//! - why may it, or why not ([`Policies::explain`]), for people;
 //! - which rows of an entity may this caller read at all ([`Policies::reach`]), as a filter for the database where
 //!   the expression can be said as one.
 //!
@@ -35,6 +36,7 @@
 mod caller;
 mod check;
 mod evaluate;
+mod explain;
 mod lower;
 mod policies;
 mod problem;
@@ -42,13 +44,15 @@ mod question;
 mod reading;
 mod rule;
 mod rules;
+mod text;
 mod types;
 mod values;
 
 pub use caller::Caller;
 pub use evaluate::{Memberships, NoMemberships};
+pub use explain::{AskedOf, Reason, Ruling};
 pub use policies::Policies;
 pub use problem::PolicyProblem;
-pub use question::{Action, Images, Reach, Ruling, Verdict};
+pub use question::{Action, Images, Reach, Verdict};
 pub use reading::{Reading, Sight};
 pub use rules::Sources;

@@ -14,7 +14,7 @@ use crate::{
     evaluate::{Frame, Memberships, Outline, Truth},
     lower::Lowering,
     problem::PolicyProblem,
-    question::{Action, Images, Reach, Ruling, Verdict},
+    question::{Action, Images, Reach, Verdict},
     reading::Reading,
     rule::Rule,
     rules::{EntityRules, Sources},
@@ -42,6 +42,24 @@ impl Policies {
             entities.insert(entity.name.to_string(), rules);
         }
         if problems.is_empty() { Ok(Self { manifest, entities }) } else { Err(problems) }
+    }
+
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The rules that speak of an action to a row of `entity`, in the order in which they are asked.
+    pub(crate) fn rules(&self, entity: &Entity, action: Action) -> &[Rule] {
+        self.of(entity).of(action)
+    }
+
+    /// The rules of fields that are asked besides, with the fields' places.
+    pub(crate) fn field_rules(&self, entity: &Entity, action: Action) -> &[(usize, Rule)] {
+        match action {
+            Action::Read => &self.of(entity).read_fields,
+            Action::Insert | Action::Update => &self.of(entity).write_fields,
+            Action::Delete => &[],
+        }
     }
 
     fn of(&self, entity: &Entity) -> &EntityRules {
@@ -142,48 +160,6 @@ impl Policies {
         }
     }
 
-    /// What each expression that speaks of `action` comes to, in the order in which they are asked, and then those of
-    /// fields.
-    ///
-    /// # Errors
-    /// When memberships cannot be looked up.
-    pub async fn explain<M: Memberships + ?Sized>(
-        &self,
-        caller: &Caller,
-        entity: &Entity,
-        action: Action,
-        images: Images<'_>,
-        now: Timestamp,
-        memberships: &M,
-    ) -> Result<Vec<Ruling>, M::Error> {
-        let rules = self.of(entity);
-        let question = Asking { manifest: &self.manifest, entity, caller, now };
-        let ruling = |rule: &Rule, truth| Ruling {
-            place: rule.place.clone(),
-            key: rule.key,
-            expression: rule.text.clone(),
-            outcome: match truth {
-                Truth::Yes => Some(true),
-                Truth::No => Some(false),
-                Truth::Unknown => None,
-            },
-        };
-        let mut rulings = Vec::new();
-        for rule in rules.of(action) {
-            rulings.push(ruling(rule, question.ask(rule, action, images, memberships).await?));
-        }
-        let fields = match action {
-            Action::Read => rules.read_fields.as_slice(),
-            Action::Insert | Action::Update => rules.write_fields.as_slice(),
-            Action::Delete => &[],
-        };
-        for (_, rule) in fields {
-            let outline = question.outline(rule, images.before.or(images.after), images.after);
-            rulings.push(ruling(rule, outline.settle(memberships).await?));
-        }
-        Ok(rulings)
-    }
-
     /// The rows of `entity` that `caller` may read, and in which it may read each of `fields`, by their place.
     ///
     /// # Errors
@@ -222,11 +198,11 @@ impl Policies {
 }
 
 /// Who asks about rows of which entity, and when.
-struct Asking<'a> {
-    manifest: &'a Manifest,
-    entity: &'a Entity,
-    caller: &'a Caller,
-    now: Timestamp,
+pub(crate) struct Asking<'a> {
+    pub(crate) manifest: &'a Manifest,
+    pub(crate) entity: &'a Entity,
+    pub(crate) caller: &'a Caller,
+    pub(crate) now: Timestamp,
 }
 
 impl Asking<'_> {
@@ -265,7 +241,7 @@ impl Asking<'_> {
     }
 
     /// Whether two images of a row are the same in all that the rule looks at.
-    fn looks_the_same(
+    pub(crate) fn looks_the_same(
         &self,
         rule: &Rule,
         before: Option<&(dyn RowView + Sync)>,

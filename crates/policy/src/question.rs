@@ -1,6 +1,6 @@
 //! What is asked of policies, and what they answer.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use corella_manifest::{EntityName, Policy};
 use corella_query::{Filter, RowView};
@@ -46,6 +46,17 @@ impl Action {
     }
 }
 
+impl FromStr for Action {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|action| action.to_string() == text).ok_or_else(|| {
+            let known: Vec<String> = Self::ALL.iter().map(ToString::to_string).collect();
+            format!("expected one of {}, found {text:?}", known.join(", "))
+        })
+    }
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -73,19 +84,6 @@ pub enum Verdict {
     Allowed,
     /// No.
     Denied,
-}
-
-/// What one expression came to, for those who ask why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ruling {
-    /// Where the expression stands, such as `policy "owner"` or `field Note.author`.
-    pub place: String,
-    /// The key in which the expression stands, such as `allowRead`.
-    pub key: &'static str,
-    /// The expression.
-    pub expression: String,
-    /// `true`, `false`, or `None` when it ended in an error.
-    pub outcome: Option<bool>,
 }
 
 /// The rows of an entity that a caller may read.

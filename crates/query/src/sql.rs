@@ -29,8 +29,28 @@ pub enum Dialect {
 pub struct Statement {
     /// The text, with placeholders `?1`, `?2`, … for SQLite and `$1`, `$2`, … for PostgreSQL.
     pub text: String,
-    /// The first is for `?1` or `$1`. A placeholder may stand in the text more than once.
+    /// The first is for `?1` or `$1`, and names the tenant. A placeholder may stand in the text more than once.
     pub parameters: Vec<Value>,
+}
+
+impl Statement {
+    /// The tenant whose rows it asks for.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        match self.parameters.first() {
+            Some(Value::Text(tenant)) => Some(tenant),
+            Some(
+                Value::Null
+                | Value::Time(_)
+                | Value::Int(_)
+                | Value::Float(_)
+                | Value::Bool(_)
+                | Value::Bytes(_)
+                | Value::Json(_),
+            )
+            | None => None,
+        }
+    }
 }
 
 /// The statement that selects `query`'s rows of `tenant`, and one more than its limit.

@@ -67,7 +67,7 @@ pub struct App {
 }
 
 impl App {
-    /// A server's shared state; from now on live queries are kept true.
+    /// A server's shared state; from now on live queries are kept true and keys are kept fresh.
     ///
     /// # Panics
     /// Outside an async runtime.
@@ -75,6 +75,7 @@ impl App {
     pub fn new(store: Store, hub: Arc<Hub>, authority: Authority, options: AppOptions) -> Arc<Self> {
         let stop = CancellationToken::new();
         hub.queries().start(&store, stop.child_token());
+        authority.follow(&stop);
         Arc::new(Self {
             store,
             hub,

@@ -23,7 +23,10 @@ mod serve;
 mod socket;
 
 pub use app::{App, AppOptions, Mode};
-pub use auth::{AuthError, Authority, Grant, Principal};
+pub use auth::{
+    AuthError, Authority, ClaimPath, Grant, KeyError, KeyLocation, Principal, Signer, TokenOptions,
+    TokenRules,
+};
 pub use failure::Failure;
 pub use limits::Limits;
 pub use serve::serve;

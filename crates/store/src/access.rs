@@ -9,7 +9,7 @@ use corella_query::{Column, Filter, Query, QueryParts, RowView};
 use corella_rowdoc::{RowKey, Tenant};
 use jiff::Timestamp;
 
-use crate::{error::ReadError, model::EntityModel, store::Inner};
+use crate::{error::ReadError, model::EntityModel, port::Backend, store::Inner};
 
 /// How far somebody's access goes.
 #[derive(Clone)]
@@ -81,10 +81,20 @@ impl Memberships for Lookup<'_> {
     /// Fields of which it is asked have one plain value, so that no line which waits is in the way.
     async fn exists(&self, entity: &EntityName, filter: Filter) -> Result<bool, ReadError> {
         let model = self.store.entity(entity.as_str())?;
-        let query = one_row(&model.entity)?.restricted_to(filter);
-        let statement = query.to_statement(self.store.backend.dialect(), self.tenant.as_str());
-        Ok(!self.store.backend.select(&model.entity, statement).await?.rows.is_empty())
+        are_there(&*self.store.backend, &model.entity, self.tenant, filter).await
     }
+}
+
+/// Whether a row of the tenant meets `filter`.
+pub(crate) async fn are_there(
+    backend: &dyn Backend,
+    entity: &Entity,
+    tenant: &Tenant,
+    filter: Filter,
+) -> Result<bool, ReadError> {
+    let query = one_row(entity)?.restricted_to(filter);
+    let statement = query.to_statement(backend.dialect(), tenant.as_str());
+    Ok(!backend.select(entity, statement).await?.rows.is_empty())
 }
 
 /// A query of one row of `entity`, whichever.

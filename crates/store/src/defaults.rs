@@ -43,6 +43,12 @@ pub(crate) fn with_defaults(
     Ok(fields)
 }
 
+/// The defaults that a new row would get, whatever else it lacks.
+pub(crate) fn proposed(entity: &Entity, given: &Map<String, Json>, author: &Author) -> Map<String, Json> {
+    let lacks = |field: &Field| given.get(field.name.as_str()).is_none_or(Json::is_null);
+    fill(entity, Maker::Author(author), lacks).0
+}
+
 /// Puts the defaults into a new row that came as a document, by operations of the server's own.
 ///
 /// An empty change comes back when there was nothing to put in.

@@ -19,6 +19,7 @@ mod committer;
 mod defaults;
 mod durability;
 mod error;
+mod explain;
 mod faults;
 mod fold;
 mod follow;
@@ -52,6 +53,7 @@ pub use cache::CacheBudget;
 pub use committer::{CommitSink, Committed, RowEvent};
 pub use durability::Durability;
 pub use error::{Forbidden, ReadError, StartError, WriteError};
+pub use explain::{ExplainError, PolicyAnswer, PolicyQuestion, explain_policy};
 pub use follow::FollowInterval;
 pub use guard::{Backfill, Export, RichRow, RowGuard};
 pub use history::{

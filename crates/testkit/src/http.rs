@@ -82,6 +82,34 @@ impl Http {
         answer.unwrap_or_else(|error| unreachable!("{what} did not come: {error}"))
     }
 
+    /// Any request without a body of which only the answer's status is wanted: its body may have no end.
+    ///
+    /// # Panics
+    /// When no answer comes.
+    pub async fn status(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> StatusCode {
+        let what = format!("the answer to {method} {path}");
+        let request = self.request(method, path, headers, Bytes::new());
+        let answer = within(&what, self.client.request(request)).await;
+        answer.unwrap_or_else(|error| unreachable!("{what} did not come: {error}")).status()
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Request<Full<Bytes>> {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(Full::new(body.into())).expect("the request can be written")
+    }
+
     /// Any request to a server that may end meanwhile.
     ///
     /// # Errors
@@ -96,14 +124,7 @@ impl Http {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
-        if let Some(token) = &self.token {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
-        }
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(Full::new(body.into())).expect("the request can be written");
+        let request = self.request(method, path, headers, body);
         let (parts, body) = self.client.request(request).await?.into_parts();
         Ok(Answer { status: parts.status, headers: parts.headers, body: body.collect().await?.to_bytes() })
     }

@@ -232,8 +232,7 @@ impl Installation {
             None => fs::read(self.data().join("jwt.secret")).expect("the data folder has a secret"),
             Some(_) => SECRET.into(),
         };
-        let key = EncodingKey::from_secret(&secret);
-        jsonwebtoken::encode(&Header::default(), claims, &key).expect("claims can be signed")
+        signed_with(&secret, claims)
     }
 
     /// A token that was good until an hour ago.
@@ -242,6 +241,16 @@ impl Installation {
         let now = jiff::Timestamp::now().as_second();
         self.token_of(&json!({ "sub": user, "exp": now - 3_600 }))
     }
+}
+
+/// A token with these claims, signed with a secret (HS256).
+///
+/// # Panics
+/// When it cannot be signed.
+#[must_use]
+pub fn signed_with(secret: &[u8], claims: &Json) -> String {
+    let key = EncodingKey::from_secret(secret);
+    jsonwebtoken::encode(&Header::default(), claims, &key).expect("claims can be signed")
 }
 
 /// Runs a command to its end.

@@ -193,14 +193,27 @@ impl StartedPostgres {
     /// # Panics
     /// When PostgreSQL refuses.
     pub fn sql(&self, database: &str, sql: &str) -> String {
+        self.try_sql(database, sql).unwrap_or_else(|error| unreachable!("{sql}\n{error}"))
+    }
+
+    /// Runs SQL as [`StartedPostgres::sql`] does.
+    ///
+    /// # Errors
+    /// What PostgreSQL says when it refuses.
+    ///
+    /// # Panics
+    /// When psql cannot be run.
+    pub fn try_sql(&self, database: &str, sql: &str) -> Result<String, String> {
         let Output { status, stdout, stderr } = Command::new(self.programs.join("psql"))
             .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"])
             .args(["--dbname", &self.address(database), "--command", sql])
             .stdin(Stdio::null())
             .output()
             .expect("psql can be run");
-        assert!(status.success(), "{sql}\n{}", String::from_utf8_lossy(&stderr));
-        String::from_utf8_lossy(&stdout).trim_end().to_owned()
+        if !status.success() {
+            return Err(String::from_utf8_lossy(&stderr).into_owned());
+        }
+        Ok(String::from_utf8_lossy(&stdout).trim_end().to_owned())
     }
 }
 

@@ -75,11 +75,15 @@ impl Place {
         })
     }
 
-    /// The secret that tokens are signed with; a database keeps none.
-    pub(crate) fn secret(&self) -> Result<Vec<u8>, Failure> {
-        match self.choice()? {
+    /// The secret that tokens are signed with. A database keeps none, and where public keys are given it needs none.
+    pub(crate) fn secret(&self, has_keys: bool) -> Result<Option<Vec<u8>>, Failure> {
+        let secret = match self.choice()? {
             Choice::Folder(folder) => secret::load(Some(&folder)),
             Choice::Database(_) => secret::load(None),
+        };
+        match secret {
+            Err(Failure::NoSecret) if has_keys => Ok(None),
+            other => other.map(Some),
         }
     }
 

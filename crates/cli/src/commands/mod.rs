@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod codegen;
 pub(crate) mod database;
 pub(crate) mod dev;
+pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod guard;
 pub(crate) mod import;
@@ -17,5 +18,6 @@ pub(crate) mod reproject;
 pub(crate) mod restore;
 pub(crate) mod serve;
 pub(crate) mod token;
+mod tokens;
 
 pub(crate) use location::{Location, runtime};

@@ -10,13 +10,18 @@ use std::{
 use clap::{Args, ValueEnum};
 use corella_live::{Hub, PresenceLimits};
 use corella_manifest::Manifest;
-use corella_server::{App, AppOptions, Authority, Mode};
+use corella_server::{App, AppOptions, Authority, Mode, TokenOptions};
 use corella_store::{CacheBudget, Durability, Store, StoreOptions, port::Backend};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::{net::TcpListener, runtime::Runtime, signal::unix};
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use super::{database::Place, guard::GuardChoice, limits::LimitOptions};
+use super::{
+    database::Place,
+    guard::GuardChoice,
+    limits::LimitOptions,
+    tokens::{KeySettings, TokenSettings},
+};
 use crate::{failure::Failure, manifest_file};
 
 /// Serve an app.
@@ -54,6 +59,10 @@ pub(crate) struct ServeOptions {
     guard: GuardChoice,
     #[command(flatten)]
     limits: LimitOptions,
+    #[command(flatten)]
+    keys: KeySettings,
+    #[command(flatten)]
+    tokens: TokenSettings,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -101,7 +110,7 @@ impl ServeOptions {
             .map_err(|source| Failure::Listen { address: listen.clone(), source })?;
         let address = listener.local_addr().map_err(|source| Failure::Listen { address: listen, source })?;
         let backend = self.place.open(durability).await?;
-        let authority = Authority::new(&self.place.secret()?, self.allow_anonymous);
+        let authority = self.authority().await?;
         let hub = Arc::new(Hub::new(PresenceLimits::default()));
         let store =
             start_store(&self.manifest, backend, manifest, &hub, CacheBudget(self.cache_bytes)).await?;
@@ -118,6 +127,21 @@ impl ServeOptions {
         corella_server::serve(app, listener, signals.any()).await;
         println!("Corella has stopped; everything that was accepted is stored.");
         Ok(())
+    }
+}
+
+impl ServeOptions {
+    /// Whose tokens are good.
+    async fn authority(&self) -> Result<Authority, Failure> {
+        let keys = self.keys.locations()?;
+        let options = TokenOptions {
+            secret: self.place.secret(!keys.is_empty())?,
+            keys,
+            refresh: self.keys.refresh.into(),
+            rules: self.tokens.rules(),
+            allow_anonymous: self.allow_anonymous,
+        };
+        Authority::open(options).await.map_err(Failure::Keys)
     }
 }
 

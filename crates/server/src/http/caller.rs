@@ -33,16 +33,22 @@ impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
-        let token = token(parts)?;
-        Ok(Self(caller(app, token.as_deref())?))
+        match token(parts)? {
+            Some(token) => Ok(Self(caller(app, &token).await?)),
+            None => Ok(Self(stranger(app)?)),
+        }
     }
 }
 
-/// Who calls with this token, or with none.
-pub(crate) fn caller(app: &App, token: Option<&str>) -> Result<Principal, AuthError> {
+/// Who calls with this token.
+pub(crate) async fn caller(app: &App, token: &str) -> Result<Principal, AuthError> {
     let manifest = app.manifest();
-    let claim = manifest.tenancy.as_ref().map(|tenancy| tenancy.claim.as_str());
-    app.authority.caller(token, claim)
+    app.authority.caller(Some(token), manifest.tenant_claim()).await
+}
+
+/// Who calls without a token.
+pub(crate) fn stranger(app: &App) -> Result<Principal, AuthError> {
+    app.authority.stranger(app.manifest().tenant_claim())
 }
 
 /// The token of a request: `Authorization: Bearer …` or `?token=…`.

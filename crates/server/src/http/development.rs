@@ -26,7 +26,37 @@ pub(super) async fn token(
             return Err(Failure::new(ErrorCode::InvalidValue, detail));
         }
     };
-    let grant = Grant { user: user.clone(), roles: Vec::new(), admin: false, lifetime: LIFETIME };
-    let token = app.authority.token(&grant)?;
+    let grant = Grant {
+        user: user.clone(),
+        roles: roles(body.get("roles"))?,
+        tenant: tenant(body.get("tenant"))?,
+        admin: false,
+        lifetime: LIFETIME,
+    };
+    let token = app.authority.token(&grant, app.manifest().tenant_claim())?;
     Ok(JsonBody(json!({ "token": token, "user": user })))
+}
+
+/// The roles that are asked for.
+fn roles(asked: Option<&Json>) -> Result<Vec<String>, Failure> {
+    let Some(asked) = asked else { return Ok(Vec::new()) };
+    let texts = asked.as_array().and_then(|roles| {
+        roles.iter().map(|role| role.as_str().map(str::to_owned)).collect::<Option<Vec<String>>>()
+    });
+    texts.ok_or_else(|| {
+        let detail = format!("expected \"roles\" as a list of texts, found {asked}");
+        Failure::new(ErrorCode::InvalidValue, detail)
+    })
+}
+
+/// The tenant that is asked for.
+fn tenant(asked: Option<&Json>) -> Result<Option<String>, Failure> {
+    match asked {
+        None => Ok(None),
+        Some(Json::String(tenant)) if !tenant.is_empty() => Ok(Some(tenant.clone())),
+        Some(other) => {
+            let detail = format!("expected \"tenant\" as a text that is not empty, found {other}");
+            Err(Failure::new(ErrorCode::InvalidValue, detail))
+        }
+    }
 }

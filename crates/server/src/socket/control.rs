@@ -19,7 +19,7 @@ use crate::{
     Failure,
     following::follow,
     http::{
-        caller::{caller, message_of, promise},
+        caller::{caller, message_of, promise, stranger},
         rows::new_id,
     },
 };
@@ -39,7 +39,7 @@ pub(super) async fn text(inbound: &mut Inbound, text: &str) -> Option<End> {
             }
         }
         Ok(TextFrame::Message(ClientMessage::Auth(auth))) => {
-            outbox.push_text(authenticate(inbound, auth).encode());
+            outbox.push_text(authenticate(inbound, auth).await.encode());
         }
         Ok(TextFrame::Message(ClientMessage::Mutate(mutate))) => {
             let reference = mutate.reference.clone();
@@ -93,8 +93,8 @@ fn greet(inbound: &Inbound) -> ServerMessage {
     })
 }
 
-fn authenticate(inbound: &mut Inbound, auth: Auth) -> ServerMessage {
-    let renewed = caller(&inbound.connection.app, Some(&auth.token)).map_err(Failure::from);
+async fn authenticate(inbound: &mut Inbound, auth: Auth) -> ServerMessage {
+    let renewed = caller(&inbound.connection.app, &auth.token).await.map_err(Failure::from);
     let renewed = renewed.and_then(|principal| {
         let user = principal.user.to_string();
         inbound.renew(principal).map(|()| user)
@@ -111,7 +111,7 @@ async fn subscribe(inbound: &Inbound, subscribe: Subscribe) -> Result<(), Failur
     let app = &inbound.connection.app;
     let principal = match &inbound.principal {
         Some(principal) => principal.clone(),
-        None => caller(app, None)?,
+        None => stranger(app)?,
     };
     let query = Query::read(&app.manifest(), &query)?;
     follow(app, &principal, &inbound.connection.outbox, reference, query, since).await
@@ -123,7 +123,7 @@ fn mutate(inbound: &Inbound, mutate: Mutate) -> Result<(), Failure> {
     let app = Arc::clone(&inbound.connection.app);
     let principal = match &inbound.principal {
         Some(principal) => principal.clone(),
-        None => caller(&app, None)?,
+        None => stranger(&app)?,
     };
     let fields = fields.unwrap_or_default();
     let asked = id.clone().map(Json::from);

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     Failure, Principal,
-    http::caller::caller,
+    http::caller::{caller, stranger},
     limits::{Counted, UserKey},
 };
 
@@ -373,7 +373,7 @@ impl Inbound {
         }
         let connection = Arc::clone(&self.connection);
         let Connection { app, outbox, .. } = &*connection;
-        let principal = self.principal_of(auth)?;
+        let principal = self.principal_of(auth).await?;
         let key = app.room_key(&principal.tenant, room)?;
         let since = match magic {
             Magic::Document => Version::decode(version)
@@ -408,11 +408,11 @@ impl Inbound {
     }
 
     /// Who joins: as the join's own token says, else as the connection's does.
-    fn principal_of(&self, auth: &Bytes) -> Result<Principal, Failure> {
+    async fn principal_of(&self, auth: &Bytes) -> Result<Principal, Failure> {
         if auth.is_empty() {
             return match &self.principal {
                 Some(principal) => Ok(principal.clone()),
-                None => Ok(caller(&self.connection.app, None)?),
+                None => Ok(stranger(&self.connection.app)?),
             };
         }
         let token = std::str::from_utf8(auth).map_err(|_| {
@@ -421,7 +421,7 @@ impl Inbound {
                 "expected a token in the join's auth bytes, found other bytes",
             )
         })?;
-        Ok(caller(&self.connection.app, Some(token))?)
+        Ok(caller(&self.connection.app, token).await?)
     }
 }
 

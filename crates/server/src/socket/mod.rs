@@ -19,7 +19,7 @@ use corella_wire::{ErrorCode, MAX_FRAME_BYTES};
 
 use crate::{
     App, Failure,
-    http::caller::{caller, token},
+    http::caller::{caller, stranger, token},
     listen::Place,
 };
 
@@ -42,8 +42,8 @@ pub(crate) async fn upgrade(
     })?;
     // Without a token the connection is open, but each join must bring one.
     let principal = match token(&parts)? {
-        Some(token) => Some(caller(&app, Some(&token))?),
-        None => caller(&app, None).ok(),
+        Some(token) => Some(caller(&app, &token).await?),
+        None => stranger(&app).ok(),
     };
     app.admission.check()?;
     let seat = match &principal {

@@ -14,6 +14,7 @@ use super::{
     judge::Verdict,
     locks,
     tables::Tables,
+    tenants::{self, ServingRole},
 };
 use crate::{
     faults::{KillPoint, point},
@@ -27,19 +28,20 @@ const SILENCE: &str = "the database does not answer";
 /// Seconds that a snapshot's deltas stay beside it: other servers read them when they follow the log.
 const LINGER_SECONDS: f64 = 10.0;
 
-/// Commits `units` in one transaction.
+/// Commits `units` in one transaction, which sees and writes rows of their tenants alone.
 ///
 /// A server that is gone without a word is waited for `limit` before and again at the transaction's end.
 pub(super) async fn commit(
     connection: &mut PgConnection,
     tables: &Tables,
+    role: ServingRole,
     units: &[Unit],
     limit: Duration,
 ) -> Result<Vec<UnitOutcome>, BackendError> {
     for write in units.iter().flat_map(|unit| &unit.writes) {
         tables.get(&write.key.entity)?;
     }
-    let written = timeout(limit, write(connection, tables, units)).await;
+    let written = timeout(limit, write(connection, tables, role, units)).await;
     let outcomes = written.map_err(|_| BackendError::Unavailable(SILENCE.into()))?.map_err(unavailable)?;
     point(KillPoint::MidCommit);
     let ended = timeout(limit, raw_sql("COMMIT").execute(connection)).await;
@@ -51,13 +53,16 @@ pub(super) async fn commit(
 async fn write(
     connection: &mut PgConnection,
     tables: &Tables,
+    role: ServingRole,
     units: &[Unit],
 ) -> Result<Vec<UnitOutcome>, Error> {
     let mut outcomes = Vec::with_capacity(units.len());
+    let tenants = tenants::of(units);
     raw_sql(locks::BEGIN_COMMITTING).execute(&mut *connection).await?;
+    let mut last = role.enter(connection, &tenants).await?;
     let failure = 'whole: {
         for range in cut(units) {
-            match write_range(connection, tables, &units[range]).await {
+            match write_range(connection, tables, &units[range], &mut last).await {
                 Ok(written) => outcomes.extend(written),
                 Err(error) if is_of_values(&error) => break 'whole error,
                 Err(error) => return Err(error),
@@ -71,8 +76,9 @@ async fn write(
     );
     raw_sql("ROLLBACK").execute(&mut *connection).await?;
     raw_sql(locks::BEGIN_COMMITTING).execute(&mut *connection).await?;
+    let last = role.enter(connection, &tenants).await?;
     outcomes.clear();
-    apart(connection, tables, units, &mut outcomes).await?;
+    apart(connection, tables, units, last, &mut outcomes).await?;
     Ok(outcomes)
 }
 
@@ -112,13 +118,14 @@ async fn apart(
     connection: &mut PgConnection,
     tables: &Tables,
     units: &[Unit],
+    mut last: Seq,
     outcomes: &mut Vec<UnitOutcome>,
 ) -> Result<(), Error> {
     // The last is the next.
     let mut ranges = Vec::from([Range { start: 0, end: units.len() }]);
     while let Some(range) = ranges.pop() {
         raw_sql("SAVEPOINT part").execute(&mut *connection).await?;
-        match write_range(connection, tables, &units[range.clone()]).await {
+        match write_range(connection, tables, &units[range.clone()], &mut last).await {
             Ok(written) => {
                 raw_sql("RELEASE SAVEPOINT part").execute(&mut *connection).await?;
                 outcomes.extend(written);
@@ -153,14 +160,15 @@ fn fault(error: &Error) -> UnitOutcome {
     UnitOutcome::Unfit { what }
 }
 
-/// Judges units and writes those that were accepted.
+/// Judges units and writes those that were accepted, behind the `last` change of all, which they move on.
 async fn write_range(
     connection: &mut PgConnection,
     tables: &Tables,
     units: &[Unit],
+    last_of_all: &mut Seq,
 ) -> Result<Vec<UnitOutcome>, Error> {
-    let mut facts = gather::facts(connection, tables, units).await?;
-    let mut last = facts.last;
+    let mut last = *last_of_all;
+    let mut facts = gather::facts(connection, tables, units, last).await?;
     let verdicts = facts.judge(tables, units);
     let mut writes = Vec::new();
     let mut answers = Vec::new();
@@ -175,7 +183,9 @@ async fn write_range(
     }
     append::rows(connection, tables, &writes).await?;
     append::outcomes(connection, &answers).await?;
-    tell(connection, verdicts).await
+    let outcomes = tell(connection, verdicts).await?;
+    *last_of_all = last;
+    Ok(outcomes)
 }
 
 /// The outcomes of verdicts, with what stale writers have not seen.

@@ -34,6 +34,12 @@ pub enum OpenError {
     /// Somebody else works with it who must not be there, or does not want others to be.
     #[error("the database {0} is in use by another Corella process; stop that one first")]
     InUse(String),
+    /// Row-level security hides rows from the database's user.
+    #[error(
+        "expected a user who owns Corella's tables in {0}, or is a member of the role that does, found one from whom \
+         row-level security hides their rows"
+    )]
+    Bound(String),
     /// There is nothing of Corella's in it.
     #[error("the database has no rows of Corella's yet; start `corella serve` on it first")]
     Empty,

@@ -22,15 +22,16 @@ use super::{
 };
 use crate::port::{OutcomeKey, RowWrite, Seq, TailEntry, Unit};
 
-/// Locks the rows of `units` and reads what there is of them.
+/// Locks the rows of `units` and reads what there is of them; `last` is the last change of all.
 pub(super) async fn facts(
     connection: &mut PgConnection,
     tables: &Tables,
     units: &[Unit],
+    last: Seq,
 ) -> Result<Facts, Error> {
     let mut facts = Facts::default();
+    facts.last = last;
     let writes: Vec<&RowWrite> = units.iter().flat_map(|unit| &unit.writes).collect();
-    facts.last = last(connection).await?;
     lock(connection, &writes, &mut facts).await?;
     facts.references = References::gather(connection, tables, units).await?;
     used(connection, units, &mut facts).await?;
@@ -44,13 +45,6 @@ pub(super) async fn facts(
         }
     }
     Ok(facts)
-}
-
-async fn last(connection: &mut PgConnection) -> Result<Seq, Error> {
-    query_scalar::<Postgres, _>("SELECT coalesce(max(seq), 0) FROM corella_changes")
-        .fetch_one(connection)
-        .await
-        .map(Seq)
 }
 
 /// Locks the rows in the order of their keys, as everybody does, so that nobody waits in a circle.

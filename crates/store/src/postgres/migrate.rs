@@ -8,7 +8,7 @@ use sqlx_core::{
 use sqlx_postgres::{PgConnection, Postgres};
 use uuid::Uuid;
 
-use super::{connect::DatabaseAddress, failure::OpenError, locks};
+use super::{connect::DatabaseAddress, failure::OpenError, locks, tenants};
 use crate::faults::{KillPoint, point};
 
 /// Every version in its order; a step is never edited once it has been released.
@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("../../../../schema/sql/postgres/0003_history.sql"),
     include_str!("../../../../schema/sql/postgres/0004_schemas.sql"),
     include_str!("../../../../schema/sql/postgres/0005_peers.sql"),
+    include_str!("../../../../schema/sql/postgres/0006_tenants.sql"),
 ];
 
 const KNOWN: i64 = STEPS.len() as i64;
@@ -42,7 +43,8 @@ pub(super) async fn run(connection: &mut PgConnection, address: &DatabaseAddress
         take_step(&mut transaction, step, number).await.map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
     }
-    Ok(())
+    tenants::secure(connection).await.map_err(failed)?;
+    check_sight(connection, address).await
 }
 
 async fn take_step(connection: &mut PgConnection, step: &'static str, number: i64) -> Result<(), Error> {
@@ -90,7 +92,16 @@ pub(super) async fn check(connection: &mut PgConnection, address: &DatabaseAddre
     match version(connection).await.map_err(failed)? {
         0 => Err(OpenError::Empty),
         found if found > KNOWN => Err(OpenError::Newer { found, known: KNOWN }),
-        _ => Ok(()),
+        _ => check_sight(connection, address).await,
+    }
+}
+
+/// Refuses a database user from whom rows are hidden: a backup that lacks them would look whole.
+async fn check_sight(connection: &mut PgConnection, address: &DatabaseAddress) -> Result<(), OpenError> {
+    match tenants::is_bound(connection).await {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(OpenError::Bound(address.to_string())),
+        Err(source) => Err(OpenError::Database { database: address.to_string(), source }),
     }
 }
 

@@ -22,6 +22,7 @@ mod references;
 mod reshape;
 mod restore;
 mod tables;
+mod tenants;
 
 use std::sync::Arc;
 
@@ -41,6 +42,7 @@ use self::{
     connect::{Link, Part},
     failure::{is_of_connection, unavailable},
     tables::{Table, Tables},
+    tenants::ServingRole,
 };
 use crate::port::{
     Alone, Backend, BackendError, ChangeEntry, Clash, DumpScope, Fold, FollowedChange, HistoryLine,
@@ -79,6 +81,7 @@ pub struct PostgresBackend {
     writes: bool,
     /// Connections of other servers when this process opened the database.
     beside: u64,
+    role: ServingRole,
 }
 
 impl PostgresBackend {
@@ -118,8 +121,15 @@ impl PostgresBackend {
             connect::others(&mut connection, &[Part::Serve.name()]).await.map_err(failed)?.unsigned_abs();
         migrate::run(&mut connection, address).await?;
         let epoch = migrate::epoch(&mut connection).await.map_err(failed)?;
+        let role = ServingRole::find(&mut connection).await.map_err(failed)?;
+        if role == ServingRole::Own {
+            tracing::warn!(
+                "there is no database role corella_tenant that this user may take: row-level security binds it only \
+                 where it is no superuser (docs/operations.md)"
+            );
+        }
         let server_peer = migrate::lease_peer(&mut connection).await.map_err(failed)?;
-        Ok(Self { link, tables: ArcSwap::default(), server_peer, epoch, writes: true, beside })
+        Ok(Self { link, tables: ArcSwap::default(), server_peer, epoch, writes: true, beside, role })
     }
 
     /// Opens the database at `address` for reading, beside servers that may be running.
@@ -135,7 +145,9 @@ impl PostgresBackend {
         let mut connection = link.connect().await.map_err(failed)?;
         migrate::check(&mut connection, address).await?;
         let epoch = migrate::epoch(&mut connection).await.map_err(failed)?;
-        Ok(Self { link, tables: ArcSwap::default(), server_peer: PeerId(0), epoch, writes: false, beside: 0 })
+        let role = ServingRole::find(&mut connection).await.map_err(failed)?;
+        let (tables, server_peer) = (ArcSwap::default(), PeerId(0));
+        Ok(Self { link, tables, server_peer, epoch, writes: false, beside: 0, role })
     }
 }
 
@@ -206,7 +218,7 @@ impl Backend for PostgresBackend {
         loop {
             let outcome = self
                 .link
-                .write(async |connection| commit::commit(connection, &tables, units, limit).await)
+                .write(async |connection| commit::commit(connection, &tables, self.role, units, limit).await)
                 .await;
             match &outcome {
                 Err(BackendError::Unavailable(source))
@@ -236,7 +248,7 @@ impl Backend for PostgresBackend {
     }
 
     async fn select_all(&self, queries: Vec<(Entity, Statement)>) -> Result<SelectedParts, BackendError> {
-        reading!(self.link, connection => read::select(connection, &queries))
+        reading!(self.link, connection => read::select(connection, self.role, &queries))
     }
 
     async fn scan(

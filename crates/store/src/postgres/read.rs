@@ -1,6 +1,6 @@
 //! Everything that is read, each answer from one moment.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use corella_manifest::{Entity, EntityName};
@@ -21,6 +21,7 @@ use sqlx_postgres::{PgConnection, PgRow, Postgres};
 use super::{
     bind::{parameters, row_key, table_row},
     tables::Table,
+    tenants::ServingRole,
 };
 use crate::port::{
     ChangeEntry, FollowedChange, HistoryMark, Outcome, OutcomeKey, ScannedRow, SelectedParts, Seq,
@@ -125,10 +126,12 @@ fn stored_row(row: &PgRow) -> Result<Result<StoredRow, String>, Error> {
 
 pub(super) async fn select(
     connection: &mut PgConnection,
+    role: ServingRole,
     queries: &[(Entity, Statement)],
 ) -> Result<SelectedParts, Error> {
     let mut transaction = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
-    let seq = last_seq(&mut transaction).await?;
+    let tenants: BTreeSet<&str> = queries.iter().filter_map(|(_, statement)| statement.tenant()).collect();
+    let seq = role.enter(&mut transaction, &tenants.into_iter().collect::<Vec<_>>()).await?;
     let mut parts = Vec::with_capacity(queries.len());
     for (entity, statement) in queries {
         let arguments = parameters(&statement.parameters)?;

@@ -7,6 +7,7 @@ use sqlx_core::{
 };
 use sqlx_postgres::{PgConnection, Postgres};
 
+use super::tenants::SECURE;
 use crate::{
     faults::{KillPoint, point},
     port::{Clash, KeptSchema, SchemaAction, TableRecord},
@@ -97,6 +98,7 @@ pub(super) async fn reshape(
             }
         }
     }
+    raw_sql(SECURE).execute(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(Vec::new())
 }

@@ -208,11 +208,17 @@ fn is_whole(server: &StartedPostgres, database: &str) -> bool {
     }
     let version = server.sql(database, "SELECT value FROM corella_meta WHERE name = 'sidecar'");
     let none = |names: &[&str]| names.iter().all(|names| count(names) == "0");
+    let rules = "SELECT (SELECT count(*) FROM pg_policy) + \
+                 (SELECT count(*) FROM pg_proc WHERE proname LIKE 'corella%')";
+    if server.sql(database, rules) != "0" {
+        return false;
+    }
     match version.as_str() {
         "1" => none(&["corella_damaged%", "corella_history%", "corella_schemas%", "corella_peer_owners%"]),
         "2" => none(&["corella_history%", "corella_schemas%", "corella_peer_owners%"]),
         "3" => none(&["corella_schemas%", "corella_peer_owners%"]),
         "4" => none(&["corella_peer_owners%"]),
+        "5" => true,
         _ => false,
     }
 }

@@ -4,4 +4,5 @@ mod faults;
 mod sharing;
 mod stage;
 mod suite;
+mod tenants;
 mod values;

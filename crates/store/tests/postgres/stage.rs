@@ -12,7 +12,7 @@ use corella_store::{
     Author, CommitSink, Committed, FollowInterval, RowChange, Store, StoreOptions, Write, WriteError,
     Written,
     port::{Backend as _, FollowedChange},
-    postgres::{PostgresBackend, PostgresOptions},
+    postgres::{DatabaseAddress, PostgresBackend, PostgresOptions},
 };
 use corella_testkit::{StartedPostgres, within};
 use loro::LoroDoc;
@@ -104,7 +104,13 @@ impl Node {
     }
 
     pub(crate) async fn with(server: &StartedPostgres, database: &str, options: PostgresOptions) -> Self {
-        let backend = Arc::new(open(server, database, options).await);
+        let address = server.address(database).parse().expect("the address is right");
+        Self::at(&address, options).await
+    }
+
+    pub(crate) async fn at(address: &DatabaseAddress, options: PostgresOptions) -> Self {
+        let opened = PostgresBackend::open(address, options).await;
+        let backend = Arc::new(opened.expect("the database can be opened"));
         let listener = Arc::new(Listener {
             heard: Mutex::default(),
             last: watch::Sender::new(0),

@@ -1,0 +1,213 @@
+//! Who the bearer of a token is.
+
+use std::{sync::Arc, time::Duration};
+
+use corella_rowdoc::Tenant;
+use jsonwebtoken::{Algorithm, decode_header};
+use serde_json::{Map, Value as Json};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    AuthError, Grant, KeyError, KeyLocation, Principal, Signer, TokenRules, keys::Key, places::KeyPlace,
+};
+
+/// Longest token that is looked at, in bytes.
+const MOST_TOKEN: usize = 16 * 1024;
+
+/// Whose tokens are good, and what they have to say.
+#[derive(Debug, Clone)]
+pub struct TokenOptions {
+    /// The secret that tokens of our own are signed with (HS256); without it none are.
+    pub secret: Option<Vec<u8>>,
+    /// Where the public keys of those come from who issue tokens besides.
+    pub keys: Vec<KeyLocation>,
+    /// How often an address of keys is asked again.
+    pub refresh: Duration,
+    /// What tokens have to say.
+    pub rules: TokenRules,
+    /// A caller without a token is the user `anonymous`.
+    pub allow_anonymous: bool,
+}
+
+impl Default for TokenOptions {
+    fn default() -> Self {
+        Self {
+            secret: None,
+            keys: Vec::new(),
+            refresh: Duration::from_secs(300),
+            rules: TokenRules::default(),
+            allow_anonymous: false,
+        }
+    }
+}
+
+/// Checks tokens, and makes them.
+pub struct Authority {
+    signer: Option<Signer>,
+    own: Option<Key>,
+    places: Vec<Arc<KeyPlace>>,
+    refresh: Duration,
+    rules: TokenRules,
+    allows_anonymous: bool,
+}
+
+impl Authority {
+    /// An authority by these options, whose public keys are read. An address of keys that does not answer is asked again
+    /// later; until then its tokens are refused.
+    ///
+    /// # Errors
+    /// [`KeyError`] when a file of keys is not right.
+    pub async fn open(options: TokenOptions) -> Result<Self, KeyError> {
+        let TokenOptions { secret, keys, refresh, rules, allow_anonymous } = options;
+        let mut places = Vec::with_capacity(keys.len());
+        for location in keys {
+            places.push(Arc::new(KeyPlace::open(location).await?));
+        }
+        let signer = secret.as_ref().map(|secret| Signer::new(secret, rules.clone()));
+        let own = secret.as_ref().map(|secret| Key::secret(secret));
+        Ok(Self { signer, own, places, refresh, rules, allows_anonymous: allow_anonymous })
+    }
+
+    /// Keeps the public keys fresh until `stop`.
+    pub(crate) fn follow(&self, stop: &CancellationToken) {
+        for place in &self.places {
+            tokio::spawn(Arc::clone(place).follow(self.refresh, stop.child_token()));
+        }
+    }
+
+    /// A token that says `grant`; `tenant_claim` is the claim that the manifest's tenancy names.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] when it cannot be made.
+    pub fn token(&self, grant: &Grant, tenant_claim: Option<&str>) -> Result<String, AuthError> {
+        let signer = self.signer.as_ref().ok_or_else(|| {
+            AuthError::invalid("none can be made without a secret of our own; set CORELLA_JWT_SECRET")
+        })?;
+        signer.token(grant, tenant_claim)
+    }
+
+    /// Who calls without a token; `tenant_claim` is the claim that the manifest's tenancy names.
+    ///
+    /// # Errors
+    /// [`AuthError::Missing`] where nobody may.
+    pub(crate) fn stranger(&self, tenant_claim: Option<&str>) -> Result<Principal, AuthError> {
+        if !self.allows_anonymous || tenant_claim.is_some() {
+            return Err(AuthError::Missing);
+        }
+        let (user, caller) = ("anonymous".into(), Arc::default());
+        Ok(Principal { user, tenant: Tenant::none(), caller, expires: None })
+    }
+
+    /// Who calls with this token, or with none; `tenant_claim` is the claim that the manifest's tenancy names.
+    ///
+    /// Waits, for a bounded time, for the keys of a token that names one which is not known yet.
+    ///
+    /// # Errors
+    /// [`AuthError`] says why the caller is not let in.
+    pub async fn caller(
+        &self,
+        token: Option<&str>,
+        tenant_claim: Option<&str>,
+    ) -> Result<Principal, AuthError> {
+        let Some(token) = token else { return self.stranger(tenant_claim) };
+        if token.len() > MOST_TOKEN {
+            return Err(AuthError::invalid(format!(
+                "expected at most {MOST_TOKEN} bytes, found {}",
+                token.len()
+            )));
+        }
+        let header = decode_header(token).map_err(|error| self.rules.refusal(&error))?;
+        let claims = self.claims(token, header.alg, header.kid.as_deref()).await?;
+        self.rules.principal(claims, tenant_claim)
+    }
+
+    /// What a token says that is signed with a key which may sign it.
+    async fn claims(
+        &self,
+        token: &str,
+        algorithm: Algorithm,
+        id: Option<&str>,
+    ) -> Result<Map<String, Json>, AuthError> {
+        let mut refusal = None;
+        if let Some(own) = self.own.as_ref().filter(|own| own.fits(algorithm, id)) {
+            match self.read(token, algorithm, own) {
+                Ok(claims) => return Ok(claims),
+                Err(error) => refusal = Some(error),
+            }
+        }
+        for place in &self.places {
+            let mut keys = place.keys();
+            if keys.fitting(algorithm, id).next().is_none() && algorithm != Algorithm::HS256 {
+                place.ask_again(&keys).await;
+                keys = place.keys();
+            }
+            for key in keys.fitting(algorithm, id) {
+                match self.read(token, algorithm, key) {
+                    Ok(claims) => return Ok(claims),
+                    Err(error) => refusal = Some(error),
+                }
+            }
+        }
+        Err(refusal.unwrap_or_else(|| {
+            let named = id.map(|id| format!(" by the key {id:.60?}")).unwrap_or_default();
+            AuthError::invalid(format!(
+                "it is signed{named} with {algorithm:?}, and no key here goes with that"
+            ))
+        }))
+    }
+
+    fn read(&self, token: &str, algorithm: Algorithm, key: &Key) -> Result<Map<String, Json>, AuthError> {
+        jsonwebtoken::decode(token, &key.decoding, &self.rules.validation(algorithm))
+            .map(|data| data.claims)
+            .map_err(|error| self.rules.refusal(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn authority(secret: &[u8], allow_anonymous: bool) -> Authority {
+        let options =
+            TokenOptions { secret: Some(secret.to_vec()), allow_anonymous, ..TokenOptions::default() };
+        Authority::open(options).await.unwrap()
+    }
+
+    fn grant() -> Grant {
+        let lifetime = Duration::from_secs(60);
+        Grant { user: "ada".into(), roles: vec!["editor".into()], lifetime, ..Grant::default() }
+    }
+
+    #[tokio::test]
+    async fn a_token_says_what_was_granted() {
+        let authority = authority(b"a secret", false).await;
+        let token = authority.token(&Grant { tenant: Some("acme".into()), ..grant() }, Some("org")).unwrap();
+        let caller = authority.caller(Some(&token), Some("org")).await.unwrap();
+        assert_eq!((&*caller.user, caller.tenant.as_str()), ("ada", "acme"));
+        assert_eq!(caller.caller.roles, ["editor".into()]);
+        assert_eq!((caller.caller.is_admin, &caller.caller.claims["sub"]), (false, &Json::from("ada")));
+    }
+
+    #[tokio::test]
+    async fn others_are_not_let_in() {
+        let first = authority(b"a secret", false).await;
+        let foreign = authority(b"another", false).await.token(&grant(), None).unwrap();
+        let token = first.token(&grant(), None).unwrap();
+        let unsigned = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJzdWIiOiJhZGEiLCJleHAiOjk5OTk5OTk5OTl9.";
+        let long = "x".repeat(MOST_TOKEN + 1);
+        assert_eq!(first.caller(None, None).await, Err(AuthError::Missing));
+        for token in [&foreign, "", "garbage", unsigned, &token[..token.len() - 2], &long] {
+            let refused = first.caller(Some(token), None).await;
+            assert!(matches!(refused, Err(AuthError::Invalid(_))), "{token:.80}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_tenant_must_be_named_where_there_are_tenants() {
+        let authority = authority(b"a secret", true).await;
+        let token = authority.token(&grant(), None).unwrap();
+        assert!(authority.caller(Some(&token), Some("org")).await.is_err());
+        assert_eq!(authority.caller(None, Some("org")).await, Err(AuthError::Missing));
+        assert_eq!(&*authority.caller(None, None).await.unwrap().user, "anonymous");
+    }
+}
