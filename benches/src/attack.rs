@@ -10,7 +10,7 @@ use crate::figures::{median, number};
 const ROOMS: [&str; 4] = ["Note/r0", "Note/r1", "Note/r2", "Note/r3"];
 const EDITORS: usize = 100;
 const HOSTILE: usize = 20;
-const EDITS: usize = 30;
+const EDITS: usize = 10;
 const ROUNDS: usize = 3;
 
 pub(crate) fn run() {

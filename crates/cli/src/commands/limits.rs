@@ -9,8 +9,8 @@ use corella_server::Limits;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitOptions {
-    /// An origin of web pages that may use the server beside its own, such as https://app.example.com; * for any. May
-    /// be given several times.
+    /// An origin of web pages that may use the server beside its own, such as `https://app.example.com`; `*` for any.
+    /// May be given several times.
     #[arg(long, value_name = "ORIGIN", env = "CORELLA_ALLOW_ORIGIN", value_delimiter = ',')]
     allow_origin: Vec<String>,
     /// Connections from one address; a proxy before the server is one address.

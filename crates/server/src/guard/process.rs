@@ -9,12 +9,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::ioctl_fionbio,
 };
 
-use super::frames::{Verdict, verdicts};
+use super::frames::{Blob, BlobKind, Verdict, batch, verdicts};
+
+/// How long a fresh guard may take to give its first answer.
+const PROBE_TIME: Duration = Duration::from_secs(10);
 
 /// How guards are to be run.
 #[derive(Debug, Clone)]
@@ -58,7 +62,21 @@ impl Process {
         let (input, output) = (child.stdin.take().ok_or_else(gone)?, child.stdout.take().ok_or_else(gone)?);
         ioctl_fionbio(&input, true)?;
         ioctl_fionbio(&output, true)?;
-        Ok(Self { child, input, output, answer: Vec::new() })
+        let mut process = Self { child, input, output, answer: Vec::new() };
+        process.probe()?;
+        Ok(process)
+    }
+
+    /// Asks for a verdict that is known, so that what is no guard, or cannot work here, is not held against a blob.
+    fn probe(&mut self) -> io::Result<()> {
+        let until = Instant::now() + PROBE_TIME;
+        let probe = Blob { kind: BlobKind::Kept, bytes: Bytes::new() };
+        self.send(&batch([&probe].into_iter()), until)?;
+        match self.receive(1, until)? {
+            Answer::Whole(verdicts) if matches!(verdicts[..], [Verdict::Refused(_)]) => Ok(()),
+            Answer::Whole(_) => Err(io::Error::other("it takes what is no update for one")),
+            Answer::Awaited => Err(ErrorKind::TimedOut.into()),
+        }
     }
 
     /// Sends a batch; to be called once the batch before is answered.
@@ -128,4 +146,17 @@ fn ready(pipe: &PollFd<'_>, until: Instant) -> io::Result<bool> {
 fn timespec(duration: Duration) -> Timespec {
     let tv_sec = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
     Timespec { tv_sec, tv_nsec: duration.subsec_nanos().into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_guard_is_not_started() {
+        for program in ["true", "cat", "no-such-program"] {
+            let options = GuardPoolOptions { program: program.into(), arguments: Vec::new(), count: 1 };
+            assert!(Process::start(&options).is_err(), "{program}");
+        }
+    }
 }
