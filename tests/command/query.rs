@@ -63,7 +63,7 @@ async fn each_row_is_a_line() {
         (json!({"from": "Task", "where": {"plan.titel": 1}}), "did you mean `title`?"),
         (json!({"from": "Plan", "include": {"task": true}}), "did you mean `tasks`?"),
         (json!({"from": "Plan", "include": {"tasks": {"cursor": "x"}}}), "include.tasks"),
-        (json!([]), "expected a query such as"),
+        (json!([]), "expected a JSON object"),
     ] {
         let refused = ask(&query, &[]).await;
         assert_eq!((refused.code == Some(0), refused.stdout.as_str()), (false, ""), "{query}");

@@ -129,7 +129,7 @@ async fn questions() {
         ("where", r#"{"title":{"$near":1}}"#),
         ("where", r#"{"title":7}"#),
         ("where", r#"{"$or":[]}"#),
-        ("where", r#"{"author.name":"x"}"#),
+        ("where", r#"{"author.nope":"x"}"#),
         ("orderBy", "title"),
         ("orderBy", r#""nope""#),
         ("orderBy", r#"{"title":"up"}"#),

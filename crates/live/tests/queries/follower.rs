@@ -168,8 +168,9 @@ impl Follower {
 
     /// Asserts that each answer is what a fresh query finds now.
     pub(crate) async fn check(&self) {
-        for (reference, answer) in &self.answers {
-            let fresh = self.fresh(&answer.query).await;
+        let answers = self.answers.values().map(|answer| self.fresh(&answer.query));
+        let fresh = futures_util::future::join_all(answers).await;
+        for ((reference, answer), fresh) in self.answers.iter().zip(fresh) {
             assert_eq!(json!(answer.rows), json!(fresh), "{reference}: {}", answer.query);
         }
     }

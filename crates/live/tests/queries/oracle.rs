@@ -360,12 +360,10 @@ async fn edit(house: &House, id: &str, fields: Map<String, Json>) {
 }
 
 async fn live(house: &House, history: History) {
-    for id in ["t0", "t1"] {
-        house.insert_of("Team", id, json!({"name": "x"})).await;
-    }
-    for (id, fields) in history.before {
-        write(house, id, fields).await;
-    }
+    let teams = ["t0", "t1"].map(|id| house.insert_of("Team", id, json!({"name": "x"})));
+    futures_util::future::join_all(teams).await;
+    let before = history.before.into_iter().map(|(id, fields)| write(house, id, fields));
+    futures_util::future::join_all(before).await;
     let mut one = house.connect();
     let mut other = house.connect_as("ada");
     let mut next = 0;
@@ -415,9 +413,8 @@ async fn live(house: &House, history: History) {
         }
         let seq = house.store.last_seq().await.unwrap().0;
         one.settle(seq).await;
-        one.check().await;
         other.settle(seq).await;
-        other.check().await;
+        futures_util::future::join(one.check(), other.check()).await;
     }
     assert!(one.errors.is_empty() && other.errors.is_empty(), "{:?} {:?}", one.errors, other.errors);
     house.hub.queries().leave(one.outbox.source());
