@@ -68,7 +68,7 @@ async fn rows_values_and_answers_are_each_tenants_own(database: Database) {
     for (http, tenant) in [(&acme, "acme"), (&zeta, "zeta")] {
         let own = json!([{ "name": tenant }]);
         let page = http.get(&format!("{PROJECTS}{}", query(&[("select", "[\"name\"]")]))).await.expect(200);
-        assert_eq!(page["rows"].as_array().map(|rows| rows.len()), Some(1), "{page}");
+        assert_eq!(page["rows"].as_array().map(Vec::len), Some(1), "{page}");
         assert_eq!(page["rows"][0]["name"], own[0]["name"]);
         let count = json!({ "from": "Project", "aggregate": { "rows": { "$count": true } } });
         let counted = http.post("/api/query", count).await.expect(200);
