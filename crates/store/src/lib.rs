@@ -26,6 +26,7 @@ mod follow;
 mod guard;
 mod history;
 mod import;
+mod included;
 mod job;
 mod json;
 mod late;

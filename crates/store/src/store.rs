@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use arc_swap::ArcSwap;
-use corella_manifest::{Entity, EntityName, Manifest, Value};
-use corella_query::{Chain, ColumnMask, Dialect, Include, PartOf, Query, QueryParts, Statement};
+use corella_manifest::{Entity, EntityName, Manifest};
+use corella_query::{ColumnMask, Dialect, PartOf, Query, QueryParts};
 use corella_rowdoc::{Change, PeerId, Projection, RowDoc, RowKey, Tenant};
 use serde_json::json;
 use tokio::sync::{RwLock, Semaphore, oneshot};
@@ -17,6 +17,7 @@ use crate::{
     error::{ReadError, StartError, WriteError},
     follow::{FollowInterval, Follower},
     guard::RowGuard,
+    included::{bounded, other_columns},
     job::{Idempotency, Job, Reply, Write, Written},
     late::{LateDelay, LateRows},
     model::{EntityModel, Model},
@@ -321,31 +322,6 @@ impl Store {
         Ok((Page { rows, cursor, parts, seq }, standing))
     }
 
-    /// Reads what a part of a query, and the parts behind it, bring to rows that have one of `keys`: the rows of each, in
-    /// the order of the part's own chains, itself first, and the last change that they have in them.
-    ///
-    /// # Errors
-    /// As [`Store::select`].
-    pub async fn parts(
-        &self,
-        tenant: &Tenant,
-        include: &Include,
-        keys: &[Value],
-    ) -> Result<(Vec<Vec<TableRow>>, Seq), ReadError> {
-        let mut chains: Vec<Chain<'_>> = vec![vec![include]];
-        chains.extend(include.query.chains().into_iter().map(|chain| [vec![include], chain].concat()));
-        for chain in &chains {
-            let Some(last) = chain.last() else { continue };
-            self.0.write_lines_of(last.query.entity()).await?;
-            for other in other_columns(&last.query).keys() {
-                self.0.write_lines_of(other).await?;
-            }
-        }
-        let asked = self.0.part_statements(tenant, PartOf::Keys(keys), &chains)?;
-        let SelectedParts { parts, seq } = self.0.backend.select_all(asked).await?;
-        Ok((bounded(parts.into_iter())?, seq))
-    }
-
     /// Reads these rows of an entity from their table, those that are there, and the last change that they have in them.
     ///
     /// # Errors
@@ -432,38 +408,6 @@ impl Store {
     }
 }
 
-/// Most rows that a part of a query may bring along.
-const MOST_INCLUDED: u32 = 10_000;
-
-/// The rows of parts, none of which may be too many.
-fn bounded(parts: impl Iterator<Item = Vec<TableRow>>) -> Result<Vec<Vec<TableRow>>, ReadError> {
-    let most = usize::try_from(MOST_INCLUDED).unwrap_or(usize::MAX);
-    parts
-        .map(|rows| if rows.len() > most { Err(ReadError::TooManyIncluded(most)) } else { Ok(rows) })
-        .collect()
-}
-
-/// The columns of other entities by which a query finds its rows and those that they bring.
-fn other_columns(query: &Query) -> BTreeMap<EntityName, ColumnMask> {
-    let mut found: BTreeMap<EntityName, ColumnMask> = BTreeMap::new();
-    let mut waiting = query.filter().related();
-    let chains = query.chains();
-    for last in chains.iter().filter_map(|chain| chain.last()) {
-        let order: ColumnMask =
-            last.query.order().iter().map(|term| &term.column).chain([&last.tie.theirs]).collect();
-        let mask = found.entry(last.query.entity().clone()).or_default();
-        *mask = mask.union(order).union(last.query.filter().mask());
-        waiting.extend(last.query.filter().related());
-    }
-    while let Some(related) = waiting.pop() {
-        let theirs: ColumnMask = related.ties.iter().map(|tie| &tie.theirs).collect();
-        let mask = found.entry(related.entity.clone()).or_default();
-        *mask = mask.union(theirs).union(related.filter.mask());
-        waiting.extend(related.filter.related());
-    }
-    found
-}
-
 /// Whether late lines are as their documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lines {
@@ -481,23 +425,6 @@ fn written(result: Result<(), ReadError>) -> Result<Lines, ReadError> {
 }
 
 impl Inner {
-    /// One statement for each part of a query.
-    fn part_statements(
-        &self,
-        tenant: &Tenant,
-        of: PartOf<'_>,
-        chains: &[Chain<'_>],
-    ) -> Result<Vec<(Entity, Statement)>, ReadError> {
-        let dialect = self.backend.dialect();
-        let statement = |chain: &Chain<'_>| {
-            let last = chain.last().ok_or(ReadError::Internal("a part leads nowhere"))?;
-            let entity = self.entity(last.query.entity().as_str())?.entity;
-            let statement = Query::part_statement(of, chain, MOST_INCLUDED, dialect, tenant.as_str());
-            Ok((Entity::clone(&entity), statement))
-        };
-        chains.iter().map(statement).collect()
-    }
-
     pub(crate) fn entity(&self, name: &str) -> Result<EntityModel, ReadError> {
         let model = self.model.load();
         model.entity(name).cloned().ok_or_else(|| ReadError::UnknownEntity(name.to_owned()))
