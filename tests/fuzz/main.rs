@@ -1,8 +1,7 @@
 //! Bytes and texts that nobody would write: corpora that are replayed, and changed at random.
 //!
 //! Each test replays the files of its folder in `corpus`, then makes `CORELLA_FUZZ_RUNS` others of them (2,000 when that is
-//! not set; fewer for updates, each of which goes through a guard). A failure prints the input; it is added to the
-//! folder once it is mended.
+//! not set). A failure prints the input; it is added to the folder once it is mended.
 #![expect(clippy::print_stdout, reason = "a run tells its seed, and the input that failed")]
 
 mod corpus;

@@ -107,25 +107,18 @@ struct Hostile {
 
 impl Hostile {
     async fn run(self, harm: Harm) {
-        let one = Arc::new(self);
-        while !one.over.load(Ordering::Relaxed) {
-            // An honest peer's tools give up where a connection ends; whoever means harm comes again.
-            let attempt = Arc::clone(&one);
-            tokio::spawn(async move { attempt.attempt(harm).await }).await.ok();
-            one.done.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    async fn attempt(&self, harm: Harm) {
-        match harm {
-            Harm::HalfFrames => self.half_frame().await,
-            Harm::HalfHeads => self.half_head().await,
-            Harm::Garbage
-            | Harm::DeadlyUpdates
-            | Harm::DeepNests
-            | Harm::Floods
-            | Harm::PresenceFloods
-            | Harm::NeverReads => self.connected(harm).await,
+        while !self.over.load(Ordering::Relaxed) {
+            match harm {
+                Harm::HalfFrames => self.half_frame().await,
+                Harm::HalfHeads => self.half_head().await,
+                Harm::Garbage
+                | Harm::DeadlyUpdates
+                | Harm::DeepNests
+                | Harm::Floods
+                | Harm::PresenceFloods
+                | Harm::NeverReads => self.connected(harm).await,
+            }
+            self.done.fetch_add(1, Ordering::Relaxed);
         }
     }
 
