@@ -241,8 +241,8 @@ mod tests {
             (json!({ "exp": 1, "sub": "" }), "\"sub\""),
             (json!({ "exp": 1, "sub": long }), "\"sub\""),
             (json!({ "exp": 1, "sub": "a\u{0}b" }), "\"sub\""),
-            (json!({ "exp": 1, "sub": "ada", "roles": [1] }), "\"roles\""),
-            (json!({ "exp": 1, "sub": "ada", "roles": true }), "\"roles\""),
+            (json!({ "exp": 1, "sub": "ada", "org": "acme", "roles": [1] }), "\"roles\""),
+            (json!({ "exp": 1, "sub": "ada", "org": "acme", "roles": true }), "\"roles\""),
             (json!({ "exp": 1, "sub": "ada" }), "\"org\""),
             (json!({ "exp": 1, "sub": "ada", "org": ["acme"] }), "\"org\""),
         ] {
