@@ -33,7 +33,7 @@ export function useNotes(client: CorellaClient): NoteList & NoteListActions {
 
   const local = useLocalNotes(client, query);
   return {
-    notes: useMemo(() => together(listed, local), [listed, local]),
+    notes: useMemo(() => together(listed, local, status.kind !== "live"), [listed, local, status.kind]),
     failure: status.kind === "refused" ? status.message : undefined,
     hasMore: cursor !== undefined,
     showMore: useCallback(() => setLimit((current) => current + pageLength), []),
@@ -41,19 +41,19 @@ export function useNotes(client: CorellaClient): NoteList & NoteListActions {
 }
 
 /**
- * What the device has unsent of a note is newer than the list. A note that the list lacks is shown if the server has not got it
- * yet, or has not been asked.
+ * What the device has unsent of a note is newer than the list, and without the server all that it has is: the list that was kept
+ * may be a second older than the documents. A note that the list lacks is shown in the same cases.
  */
-function together(listed: readonly Note[] | undefined, local: readonly LocalRow[]): readonly Note[] | undefined {
+function together(listed: readonly Note[] | undefined, local: readonly LocalRow[], isAway: boolean): readonly Note[] | undefined {
   if (listed === undefined && local.length === 0) {
     return undefined;
   }
   const notes = new Map(listed?.map((note) => [note.id, note]));
-  for (const row of local) {
+  for (const row of local.filter(({ unsent }) => unsent || isAway)) {
     const known = notes.get(row.id);
-    if (row.unsent && row.deleted) {
+    if (row.deleted) {
       notes.delete(row.id);
-    } else if (!row.deleted && Object.keys(row.fields).length > 0 && (listed === undefined || row.unsent)) {
+    } else if (Object.keys(row.fields).length > 0) {
       const note = localNoteOf(row);
       notes.set(row.id, { ...note, created: note.created || (known?.created ?? ""), text: note.text || (known?.text ?? "") });
     }
