@@ -24,7 +24,10 @@ mod restore;
 mod tables;
 mod tenants;
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -84,6 +87,9 @@ pub struct PostgresBackend {
     role: ServingRole,
 }
 
+/// How long the database may take to notice that a process has ended.
+const GOING: Duration = Duration::from_secs(2);
+
 impl PostgresBackend {
     /// Opens the database at `address`, and brings its sidecar tables up to date.
     ///
@@ -114,8 +120,12 @@ impl PostgresBackend {
         let link = Link::new(address, options, part);
         let mut connection = link.connect().await.map_err(failed)?;
         let names: Vec<&str> = not_beside.iter().map(|part| part.name()).collect();
-        if connect::others(&mut connection, &names).await.map_err(failed)? > 0 {
-            return Err(OpenError::InUse(address.to_string()));
+        let patient_until = Instant::now() + GOING;
+        while connect::others(&mut connection, &names).await.map_err(failed)? > 0 {
+            if Instant::now() > patient_until {
+                return Err(OpenError::InUse(address.to_string()));
+            }
+            tokio::time::sleep(GOING / 20).await;
         }
         let beside =
             connect::others(&mut connection, &[Part::Serve.name()]).await.map_err(failed)?.unsigned_abs();
