@@ -121,6 +121,30 @@ async fn a_fresh_token_with_other_roles_counts_at_once() {
     assert_eq!(error.code, ErrorCode::Forbidden);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_query_ends_with_the_roles_that_it_was_asked_with() {
+    let team = Team::new(Database::Sqlite).await;
+    let slip = json!({ "id": "s1", "user": "ada", "month": 1, "amount": 5 });
+    team.boss().post("/api/entities/Payslip", slip).await.expect(201);
+    let bob = team.stage.peer(&team.token("bob", &json!({ "roles": ["boss"] }))).await;
+    let query = json!({ "from": "Payslip", "where": { "amount": { "$gt": 1 } } });
+    let subscribe = json!({ "type": "subscribe", "ref": "q", "query": query }).to_string();
+    bob.send_text(&subscribe).await;
+    let told = bob.message().await.encode();
+    assert!(told.contains("\"id\":\"s1\""), "{told}");
+    let plain = team.token("bob", &json!({}));
+    bob.send_text(&json!({ "type": "auth", "token": plain }).to_string()).await;
+    let ended = loop {
+        if let ServerMessage::Error(ended) = bob.message().await {
+            break ended;
+        }
+    };
+    assert_eq!((ended.code, ended.reference.as_deref()), (ErrorCode::QueryEnded, Some("q")));
+    bob.send_text(&subscribe).await;
+    let told = bob.message().await.encode();
+    assert!(told.contains("\"rows\":[]"), "{told}");
+}
+
 on_both!(whatever_is_granted_and_revoked_nothing_leaks);
 
 /// What each edit wrote, and who could see the row at that moment: the model.
