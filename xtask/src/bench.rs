@@ -13,13 +13,13 @@ use crate::workspace;
 #[derive(Args)]
 pub(crate) struct Options {
     /// What to measure, such as `writes` or `cold`; everything when nothing is named. `peers` puts other servers under the
-    /// same load as Corella, and takes the options of that load: `peers --help` lists them.
+    /// same load as Corella, `keep` kills them and counts what is left; both take options: `peers --help` lists them.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     measurements: Vec<OsString>,
 }
 
-/// The load that Corella and its peers are put under.
-const LOAD: &str = "benches/load/peers";
+/// The folder with the servers that Corella is measured beside.
+const PEERS: &str = "benches/load/peers";
 
 /// Builds the binary and the benchmarks with the release profile, then measures.
 pub(crate) fn run(steps: &mut Steps, options: &Options) -> Result<(), Stop> {
@@ -28,7 +28,7 @@ pub(crate) fn run(steps: &mut Steps, options: &Options) -> Result<(), Stop> {
     setup::install_npm_packages(steps, &root, "web-client")?;
     setup::build_notes_page(steps, &root)?;
     if is_load {
-        setup::install_npm_packages(steps, &root, LOAD)?;
+        setup::install_npm_packages(steps, &root, PEERS)?;
     }
     // All in one build, so that they share what they depend on.
     let build = |name: &'static str| {

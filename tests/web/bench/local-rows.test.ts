@@ -27,7 +27,7 @@ const fill = (page: Page): Promise<void> =>
       row.doc.commit();
       row.close();
     }
-    // What lists show is made when it is quiet.
+    // What lists show is made when it is quiet; nobody is told when that is done, so the storage is asked.
     const storage = new IndexedDbStorage(`corella/1/${location.origin}/ada`);
     while ((await storage.rows()).length < rowCount || (await storage.unviewedRows()).length > 0) {
       await new Promise((resolve) => setTimeout(resolve, 100));
