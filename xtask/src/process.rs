@@ -1,13 +1,13 @@
 //! Running another program: its output streamed or captured, its failure turned into a plain message.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::{BufRead, BufReader, ErrorKind, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
-use crate::report::Failure;
+use crate::report::{self, Failure};
 
 /// One command to run: nothing is read from the terminal, so that no step ever waits for an answer.
 pub(crate) struct Task {
@@ -60,6 +60,38 @@ impl Task {
         Err(Failure::new(format!("the command ended with {status}"), mend)
             .command(self.display())
             .output("above this message"))
+    }
+
+    /// Runs a program that runs tests, with its output streamed.
+    ///
+    /// Where nobody watches, the log may be long and only its end be kept: there the failure names the tests that
+    /// failed and what each said first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Task::run`].
+    pub(crate) fn run_tests(&self, mend: &str) -> Result<(), Failure> {
+        if std::io::stdout().is_terminal() {
+            return self.run(mend);
+        }
+        let mut command = self.command();
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = child.map_err(|error| self.did_not_start(&error))?;
+        let (output, errors) = (child.stdout.take(), child.stderr.take());
+        let failed = std::thread::scope(|scope| {
+            let of_errors = scope.spawn(|| errors.map(pass_on).unwrap_or_default());
+            let mut failed = output.map(pass_on).unwrap_or_default();
+            failed.extend(of_errors.join().unwrap_or_default());
+            failed
+        });
+        let status = child.wait().map_err(|error| self.did_not_start(&error))?;
+        if status.success() {
+            return Ok(());
+        }
+        let output = if failed.is_empty() { "above this message".to_owned() } else { failed.join("\n") };
+        Err(Failure::new(format!("the command ended with {status}"), mend)
+            .command(self.display())
+            .output(output))
     }
 
     /// Runs the command and gives back what it wrote to its standard output.
@@ -142,6 +174,50 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|candidate| candidate.is_file())
 }
 
+/// Prints what a runner of tests says, line by line, and gives back what it says of tests that failed.
+fn pass_on(output: impl Read) -> Vec<String> {
+    let mut failed = FailedTests::default();
+    for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        report::pass_on(&line);
+        failed.read(&line);
+    }
+    failed.lines
+}
+
+/// The tests that failed, as cargo-nextest, libtest and vitest name them.
+#[derive(Default)]
+struct FailedTests {
+    lines: Vec<String>,
+    /// How many lines of the message that follows a name are still to be kept.
+    message: usize,
+}
+
+impl FailedTests {
+    const LINES: usize = 60;
+    /// vitest writes what was expected below the name; the others write it far from the name.
+    const MESSAGE: usize = 2;
+
+    fn read(&mut self, line: &str) {
+        let line = line.trim();
+        let is_vitest = line.starts_with("FAIL ") && line.contains(".test.");
+        let is_name = is_vitest
+            || ["FAIL [", "TIMEOUT [", "SIGABRT [", "SIGSEGV ["].iter().any(|start| line.starts_with(start))
+            || (line.starts_with("test ") && line.ends_with("... FAILED"));
+        let is_wanted = is_name || (self.message > 0 && !line.is_empty());
+        if !is_name && is_wanted {
+            self.message -= 1;
+        }
+        if is_vitest {
+            self.message = Self::MESSAGE;
+        }
+        // nextest names what failed once more at its end.
+        if is_wanted && self.lines.len() < Self::LINES && !self.lines.iter().any(|kept| kept == line) {
+            self.lines.push(line.to_owned());
+        }
+    }
+}
+
 fn quoted(word: &OsStr) -> String {
     let word = word.to_string_lossy();
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_=./:,@+".contains(character);
@@ -203,6 +279,27 @@ mod tests {
             command: sh -c 'echo told >&2; exit 3'
             output:  told
             to mend: look at it
+        ");
+    }
+
+    #[test]
+    fn tests_that_failed_are_named() {
+        let said = "PASS [   0.005s] (1/3) corella-wire frame::fits
+        FAIL [   0.007s] (2/3) corella-wire frame::too_long
+ FAIL  browser/board.test.ts > a card is moved
+AssertionError: expected 'a' to be 'b'
+
+Expected: b
+Received: a
+     Summary [   0.010s] 3 tests run
+        FAIL [   0.007s] (2/3) corella-wire frame::too_long";
+        let mut failed = FailedTests::default();
+        said.lines().for_each(|line| failed.read(line));
+        insta::assert_snapshot!(failed.lines.join("\n"), @r"
+        FAIL [   0.007s] (2/3) corella-wire frame::too_long
+        FAIL  browser/board.test.ts > a card is moved
+        AssertionError: expected 'a' to be 'b'
+        Expected: b
         ");
     }
 

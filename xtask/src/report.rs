@@ -120,6 +120,11 @@ impl Steps {
     }
 }
 
+/// Passes a line of a command's output on as it is.
+pub(crate) fn pass_on(line: &str) {
+    println!("{line}");
+}
+
 /// Says something that belongs to the step that is running.
 pub(crate) fn note(text: &str) {
     println!("    {text}");

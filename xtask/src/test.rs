@@ -92,14 +92,14 @@ pub(crate) fn run(steps: &mut Steps, options: &Options) -> Result<(), Stop> {
     if let Some(corella) = corella {
         if has(Part::Conformance) {
             let task = web_script(&root, "conformance", filter).env("CORELLA_BIN", &corella);
-            steps.attempt("conformance with the stock client", || task.run(READ_ON));
+            steps.attempt("conformance with the stock client", || task.run_tests(READ_ON));
         }
         if has(Part::Browser) {
             let mut task = web_script(&root, "browser", filter).env("CORELLA_BIN", &corella);
             if let Some(chromium) = setup::chromium() {
                 task = task.env("CHROMIUM", chromium);
             }
-            steps.attempt("the notes page in Chromium", || task.run(READ_ON));
+            steps.attempt("the notes page in Chromium", || task.run_tests(READ_ON));
         }
     }
     Ok(())
@@ -118,13 +118,13 @@ fn rust(steps: &mut Steps, root: &Path, corella: &Path, filter: Option<&str>) {
         task.args(["test", "--workspace", "--tests", "--no-fail-fast"])
     };
     task = task.args(filter).env("CORELLA_BIN", corella);
-    steps.attempt("the Rust tests", || task.run(READ_ON));
+    steps.attempt("the Rust tests", || task.run_tests(READ_ON));
 
     let mut task = Task::new("cargo", root).args(["test", "--doc", "--workspace", "--no-fail-fast"]);
     if let Some(filter) = filter {
         task = task.args(["--", filter]);
     }
-    steps.attempt("the examples in the docs", || task.run(READ_ON));
+    steps.attempt("the examples in the docs", || task.run_tests(READ_ON));
 }
 
 fn web(steps: &mut Steps, root: &Path, filter: Option<&str>) {
@@ -140,7 +140,7 @@ fn web(steps: &mut Steps, root: &Path, filter: Option<&str>) {
         if let Some(filter) = filter {
             task = task.args(["--", filter]);
         }
-        task.run(READ_ON)
+        task.run_tests(READ_ON)
     });
     if filter.is_none() {
         steps.attempt("builds of the web packages", || {
