@@ -75,7 +75,7 @@ test("what is arranged offline is there for everybody afterwards, also after a r
   await add(bob, "done", "Made meanwhile");
   await expect.poll(() => ada.find("status").textContent()).toContain("unsent");
   expect(await titles(bob, "done")).toEqual(["Made meanwhile"]);
-  await expect.poll(() => ada.find("status").getAttribute("data-storage")).toBe("saved");
+  await ada.saved();
   await ada.page.reload();
   for (const visitor of [ada, bob]) {
     await expect.poll(async () => [...(await titles(visitor, "done"))].sort()).toEqual(["Made meanwhile", "Made offline", "Shared"]);

@@ -21,6 +21,7 @@ test("a page that is loaded again without a server shows the notes, and edits ou
   await bob.openNote(id);
   await sameText(ada, bob);
   await ada.keptWhole();
+  await ada.saved();
   ada.expectServerToBeAway();
   bob.expectServerToBeAway();
   await stage.server.end("SIGKILL");
@@ -35,6 +36,7 @@ test("a page that is loaded again without a server shows the notes, and edits ou
   await ada.type("Offline. ");
   await ada.find("title-input").fill("Kept and changed");
   await expect.poll(() => text(ada)).toContain("1 unsent");
+  await ada.saved();
 
   await ada.page.reload();
   await ada.find("editor").waitFor();
@@ -66,6 +68,7 @@ test("who signs in next on the same device sees nothing of what the first one le
   await ada.status("offline");
   await ada.type("Unsent secret.");
   await expect.poll(() => text(ada)).toContain("1 unsent");
+  await ada.saved();
 
   await ada.find("user-name").click();
   await ada.find("sign-out").click();

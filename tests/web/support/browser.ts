@@ -130,6 +130,11 @@ export class Visitor {
     await expect.poll(() => this.find("status").getAttribute("data-status")).toBe(kind);
   }
 
+  /** Waits until what was written here would survive the end of the page. */
+  async saved(): Promise<void> {
+    await expect.poll(() => this.find("status").getAttribute("data-storage")).toBe("saved");
+  }
+
   /** Makes a note with the button, names it, and gives back its id. */
   async makeNote(title: string): Promise<string> {
     const before = this.#openId();
