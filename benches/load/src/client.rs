@@ -1,5 +1,7 @@
 //! One connection to a server.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::{
     SinkExt as _, StreamExt as _,
@@ -8,7 +10,7 @@ use futures_util::{
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async_with_config,
-    tungstenite::{Message, protocol::WebSocketConfig},
+    tungstenite::{self, Message, http::Response, protocol::WebSocketConfig},
 };
 
 use crate::speech::{Heard, Speech};
@@ -26,24 +28,56 @@ pub(crate) fn config() -> WebSocketConfig {
     WebSocketConfig::default().read_buffer_size(4_096).write_buffer_size(0)
 }
 
-async fn connect(url: &str) -> (Sender, Receiver) {
-    let connected = connect_async_with_config(url, Some(config()), true).await;
-    let (socket, _) = connected.unwrap_or_else(|error| panic!("failed to connect to {url}: {error}"));
+/// A server that lets nobody in now.
+pub(crate) struct Refused {
+    /// When it asked to be asked again.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl Refused {
+    fn by(response: &Response<Option<Vec<u8>>>) -> Self {
+        let seconds = || response.headers().get("retry-after")?.to_str().ok()?.parse().ok();
+        Self { retry_after: seconds().map(Duration::from_secs) }
+    }
+}
+
+async fn connect(url: &str) -> Result<(Sender, Receiver), tungstenite::Error> {
+    let (socket, _) = connect_async_with_config(url, Some(config()), true).await?;
     let (sender, receiver) = socket.split();
-    (Sender(sender), Receiver(receiver))
+    Ok((Sender(sender), Receiver(receiver)))
 }
 
 /// Connects, and says what is said first; some servers take nothing more before they have answered.
 pub(crate) async fn enter(url: &str, speech: &mut dyn Speech) -> (Sender, Receiver, Heard) {
-    let (mut sender, mut receiver) = connect(url).await;
+    let connected = connect(url).await;
+    let connection = connected.unwrap_or_else(|error| panic!("failed to connect to {url}: {error}"));
+    introduce(connection, speech).await.expect("the server answers")
+}
+
+/// As [`enter`], for a server that may have too much to do.
+pub(crate) async fn try_enter(
+    url: &str,
+    speech: &mut dyn Speech,
+) -> Result<(Sender, Receiver, Heard), Refused> {
+    let connection = connect(url).await.map_err(|error| match error {
+        tungstenite::Error::Http(response) => Refused::by(&response),
+        _ => Refused { retry_after: None },
+    })?;
+    introduce(connection, speech).await.ok_or(Refused { retry_after: None })
+}
+
+async fn introduce(
+    (mut sender, mut receiver): (Sender, Receiver),
+    speech: &mut dyn Speech,
+) -> Option<(Sender, Receiver, Heard)> {
     let hello = speech.hello();
     if hello.is_empty() {
-        return (sender, receiver, Heard::default());
+        return Some((sender, receiver, Heard::default()));
     }
     sender.send(hello).await;
-    let mut heard = speech.hear(receiver.next().await.expect("the server answers"));
+    let mut heard = speech.hear(receiver.next().await?);
     sender.send(std::mem::take(&mut heard.answer)).await;
-    (sender, receiver, heard)
+    Some((sender, receiver, heard))
 }
 
 impl Sender {

@@ -9,12 +9,14 @@
 mod client;
 mod document;
 mod keep;
+mod limit;
 mod relay;
 mod report;
 mod run;
 mod scenario;
 mod server;
 mod speech;
+mod storm;
 mod track;
 mod usage;
 
@@ -59,6 +61,24 @@ enum Command {
         #[arg(long, value_enum)]
         server: Vec<Kind>,
     },
+    /// Finds how fast writers may be before a server falls behind.
+    Limit {
+        /// Which scenario, by its name; its pace is the first that is tried.
+        #[arg(long, default_value = "read-200")]
+        scenario: String,
+        /// Which servers; all when none is named.
+        #[arg(long, value_enum)]
+        server: Vec<Kind>,
+    },
+    /// Cuts all clients at once, who all come back at once.
+    Storm {
+        /// How many.
+        #[arg(long, default_value_t = 5_000)]
+        clients: usize,
+        /// Which servers; all when none is named.
+        #[arg(long, value_enum)]
+        server: Vec<Kind>,
+    },
     /// Serves the bare relay.
     #[command(hide = true)]
     Relay,
@@ -71,6 +91,8 @@ async fn main() {
             peers(&scenario, &chosen(server), rounds, json).await;
         }
         Command::Keep { server } => keep(&chosen(server)).await,
+        Command::Limit { scenario, server } => limit(&scenario, &chosen(server)).await,
+        Command::Storm { clients, server } => storm(clients, &chosen(server)).await,
         Command::Relay => relay::serve().await,
     }
 }
@@ -118,6 +140,40 @@ async fn keep(kinds: &[Kind]) {
         let soon = keep::found(*kind, Duration::from_millis(50)).await;
         let later = keep::found(*kind, Duration::from_secs(1)).await;
         println!("| {} | {} | {soon} | {later} | {} |", kind.title(), kind.promise(), keep::EDITS);
+    }
+}
+
+async fn limit(name: &str, kinds: &[Kind]) {
+    let scenario = Scenario::all().into_iter().find(|scenario| scenario.name == name);
+    let scenario = scenario.unwrap_or_else(|| panic!("expected the name of a scenario, found {name}"));
+    println!(
+        "### `{name}`, faster and faster\n\n| server | edits/s of a writer | delivered/s |\n|---|---|---|"
+    );
+    for kind in kinds {
+        let pace = limit::highest(&scenario, *kind).await;
+        let deliveries = pace * (scenario.documents * scenario.writers * scenario.readers) as f64;
+        println!("| {} | {pace:.0} | {deliveries:.0} |", kind.title());
+    }
+}
+
+async fn storm(clients: usize, kinds: &[Kind]) {
+    println!("### {clients} clients, cut at once\n");
+    println!(
+        "| server | half are back, ms | 99 of 100 | all | refused and came again | CPU ms |\n|---|---|---|---|---|---|"
+    );
+    for kind in kinds {
+        let weathered = storm::weather(*kind, clients).await;
+        let at =
+            |hundredths: usize| weathered.back[(clients * hundredths / 100).min(clients - 1)].as_millis();
+        println!(
+            "| {} | {} | {} | {} | {} | {} |",
+            kind.title(),
+            at(50),
+            at(99),
+            at(100),
+            weathered.refused,
+            weathered.processor.as_millis()
+        );
     }
 }
 

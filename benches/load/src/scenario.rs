@@ -21,7 +21,7 @@ pub(crate) struct Scenario {
     #[serde(default)]
     pub(crate) slow: usize,
     /// Edits of each writer in a second; each is one character.
-    rate: f64,
+    pub(crate) rate: f64,
     /// How long each document's text is at first.
     pub(crate) characters: usize,
     /// How long is measured.

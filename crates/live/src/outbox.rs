@@ -54,6 +54,8 @@ pub enum Work {
     },
     /// Send this text.
     Text(String),
+    /// Send these bytes, which are whole WebSocket frames.
+    Reply(Bytes),
     /// Have the whole answer to a live query sent, of which the connection fell behind.
     Answer(Arc<str>),
 }
@@ -86,6 +88,8 @@ struct Queue {
     /// The rooms that the connection may not be in any more; before anything is sent, that has to be asked.
     doubts: VecDeque<Arc<Pass>>,
     texts: VecDeque<Text>,
+    /// WebSocket frames that answer others, such as a pong.
+    replies: Vec<u8>,
     /// Bytes of the texts about live queries.
     live_bytes: usize,
     joins: VecDeque<Work>,
@@ -99,6 +103,12 @@ enum Text {
     Answer(String),
     /// About others' changes.
     Live(String),
+}
+
+impl Queue {
+    fn take_reply(&mut self) -> Option<Bytes> {
+        (!self.replies.is_empty()).then(|| std::mem::take(&mut self.replies).into())
+    }
 }
 
 impl Outbox {
@@ -142,6 +152,18 @@ impl Outbox {
     pub fn push_text(&self, text: String) {
         self.with(|queue| queue.texts.push_back(Text::Answer(text)));
         self.filled.notify_one();
+    }
+
+    /// Queues whole WebSocket frames that answer others.
+    pub fn push_reply(&self, bytes: &[u8]) {
+        self.with(|queue| queue.replies.extend_from_slice(bytes));
+        self.filled.notify_one();
+    }
+
+    /// The answers that [`Outbox::push_reply`] has queued.
+    #[must_use]
+    pub fn take_reply(&self) -> Option<Bytes> {
+        self.with(Queue::take_reply)
     }
 
     /// Queues a text about changes of answers, unless it does not fit; says whether it did.
@@ -274,6 +296,9 @@ impl Outbox {
     #[must_use]
     pub fn take(&self, most_bytes: usize) -> Option<Work> {
         let work = self.with(|queue| {
+            if let Some(reply) = queue.take_reply() {
+                return Some(Work::Reply(reply));
+            }
             match queue.texts.pop_front() {
                 Some(Text::Answer(text)) => return Some(Work::Text(text)),
                 Some(Text::Live(text)) => {
@@ -317,7 +342,7 @@ impl Outbox {
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.with(|queue| {
-            queue.bytes <= self.limits.bytes * 2
+            queue.bytes + queue.replies.len() <= self.limits.bytes * 2
                 && queue.frames.len() + queue.texts.len() <= self.limits.frames * 2
                 && queue.joins.len() <= self.limits.frames
         })

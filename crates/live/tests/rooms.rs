@@ -101,6 +101,7 @@ fn kinds(work: Work) -> Vec<String> {
         Work::CatchUp { room, .. } => vec![format!("catch up {room}")],
         Work::Text(text) => vec![text],
         Work::Answer(reference) => vec![format!("answer {reference}")],
+        Work::Reply(bytes) => vec![format!("reply of {} bytes", bytes.len())],
     }
 }
 

@@ -6,7 +6,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::extract::ws::{Message, WebSocket};
 use bytes::Bytes;
 use corella_live::Pass;
 use corella_rowdoc::Version;
@@ -16,16 +15,17 @@ use corella_wire::{
     control::{ErrorReply, ServerMessage},
     decode, encode,
 };
-use futures_util::{StreamExt as _, stream::SplitStream};
+use futures_util::{SinkExt as _, StreamExt as _};
 use jiff::Timestamp;
 use tokio::time::{Instant as Clock, sleep_until, timeout};
-use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::{
     control,
     pace::{Pace, TooMuch, cost},
     rooms::{JoinedRoom, JoinedRooms},
     session::{Connection, End},
+    transport::Incoming,
     updates::{self, Batch, Kind},
 };
 use crate::{
@@ -91,7 +91,7 @@ impl Inbound {
     }
 
     /// Takes in frames until the connection ends.
-    pub(super) async fn run(&mut self, mut stream: SplitStream<WebSocket>) -> End {
+    pub(super) async fn run(&mut self, mut incoming: Incoming) -> End {
         let mut heard = Clock::now();
         let mut asked = heard;
         loop {
@@ -106,13 +106,17 @@ impl Inbound {
             let wakes = [Some(next_ping), Some(heard + SILENCE), fragments_end, self.next_expiry(), paused];
             let wake = wakes.into_iter().flatten().min().unwrap_or(next_ping);
             tokio::select! {
-                message = stream.next(), if paused.is_none() => {
+                message = incoming.next(), if paused.is_none() => {
                     heard = Clock::now();
                     let end = match message {
                         Some(Ok(message)) => self.take_in(message).await,
-                        Some(Err(error)) => Some(broken(error)),
+                        Some(Err(error)) => Some(broken(&error)),
                         None => Some(End::Gone),
                     };
+                    if end == Some(End::Left) {
+                        // Has the library say goodbye as well.
+                        incoming.flush().await.ok();
+                    }
                     if let Some(end) = end {
                         return end;
                     }
@@ -163,7 +167,7 @@ impl Inbound {
                 self.take_pace(1).ok();
                 return control::text(self, text.as_str()).await;
             }
-            Message::Ping(_) | Message::Pong(_) => {}
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
             Message::Close(_) => return Some(End::Left),
         }
         None
@@ -426,11 +430,14 @@ impl Inbound {
 }
 
 /// How a connection ends on which nothing more can be read.
-fn broken(error: axum::Error) -> End {
-    match error.into_inner().downcast_ref::<tungstenite::Error>() {
-        Some(tungstenite::Error::Capacity(_)) => End::TooLarge,
-        Some(tungstenite::Error::Protocol(_) | tungstenite::Error::Utf8(_)) => End::Violation,
-        Some(_) | None => End::Gone,
+fn broken(error: &tungstenite::Error) -> End {
+    use tungstenite::Error::{Capacity, Protocol, Utf8};
+    if matches!(error, Capacity(_)) {
+        End::TooLarge
+    } else if matches!(error, Protocol(_) | Utf8(_)) {
+        End::Violation
+    } else {
+        End::Gone
     }
 }
 

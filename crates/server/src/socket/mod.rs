@@ -5,17 +5,21 @@ mod inbound;
 mod pace;
 mod rooms;
 mod session;
+mod transport;
 mod updates;
 mod writer;
 
 use std::sync::Arc;
 
 use axum::{
-    extract::{State, WebSocketUpgrade, ws::rejection::WebSocketUpgradeRejection},
-    http::request::Parts,
+    body::Body,
+    extract::State,
+    http::{Request, request::Parts},
     response::Response,
 };
-use corella_wire::{ErrorCode, MAX_FRAME_BYTES};
+use corella_wire::ErrorCode;
+use hyper::upgrade::OnUpgrade;
+use tokio_tungstenite::tungstenite::handshake::server::create_response;
 
 use crate::{
     App, Failure,
@@ -23,23 +27,15 @@ use crate::{
     listen::Place,
 };
 
-/// Read buffer per socket, in bytes; the library's own default of 128 KiB would be most of a quiet connection.
-const READ_BUFFER: usize = 4 * 1024;
-/// Bytes collected before they are written to the socket.
-const WRITE_BUFFER: usize = 32 * 1024;
-/// Bytes that may wait in the socket's own buffer: what is collected, and a few whole frames.
-const MOST_WRITE_BUFFER: usize = WRITE_BUFFER + 4 * MAX_FRAME_BYTES;
-
 /// `GET /ws`
-pub(crate) async fn upgrade(
-    State(app): State<Arc<App>>,
-    parts: Parts,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Result<Response, Failure> {
-    let upgrade = upgrade.map_err(|rejection| {
-        let detail = format!("expected a WebSocket handshake: {}", rejection.body_text());
-        Failure::new(ErrorCode::InvalidFrame, detail)
-    })?;
+pub(crate) async fn upgrade(State(app): State<Arc<App>>, mut parts: Parts) -> Result<Response, Failure> {
+    let no_handshake =
+        |why: String| Failure::new(ErrorCode::InvalidFrame, format!("expected a WebSocket handshake: {why}"));
+    let upgrading = parts.extensions.remove::<OnUpgrade>();
+    let answer = create_response(&Request::from_parts(parts.clone(), ()));
+    let answer = answer.map_err(|error| no_handshake(error.to_string()))?;
+    let upgrading =
+        upgrading.ok_or_else(|| no_handshake("this connection cannot be taken over from HTTP".to_owned()))?;
     // Without a token the connection is open, but each join must bring one.
     let principal = match token(&parts)? {
         Some(token) => Some(caller(&app, &token).await?),
@@ -51,17 +47,11 @@ pub(crate) async fn upgrade(
         None => None,
     };
     let place = parts.extensions.get::<Place>().cloned();
-    let upgrade = upgrade
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        .max_write_buffer_size(MOST_WRITE_BUFFER)
-        .max_message_size(MAX_FRAME_BYTES)
-        .max_frame_size(MAX_FRAME_BYTES);
     let tracked = app.connections.clone();
-    Ok(upgrade.on_upgrade(move |socket| {
-        tracked.track_future(async move {
-            let _place = place;
-            session::run(app, socket, principal, seat).await;
-        })
-    }))
+    let session = async move {
+        let _place = place;
+        session::run(app, upgrading, principal, seat).await;
+    };
+    tokio::spawn(tracked.track_future(session));
+    Ok(answer.map(|()| Body::empty()))
 }

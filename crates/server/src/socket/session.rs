@@ -5,12 +5,13 @@ use std::{
     time::Duration,
 };
 
-use axum::extract::ws::{CloseFrame, WebSocket, close_code};
 use corella_live::Outbox;
-use futures_util::StreamExt as _;
-use tokio::sync::Semaphore;
+use hyper::upgrade::OnUpgrade;
+use tokio::sync::{Mutex, Semaphore};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::{inbound::Inbound, rooms::JoinedRooms, updates::IN_FLIGHT, writer::Writer};
+use super::{inbound::Inbound, rooms::JoinedRooms, transport::take_over, updates::IN_FLIGHT, writer::Writer};
 use crate::{
     App, Principal,
     limits::{Counted, UserKey},
@@ -59,29 +60,38 @@ pub(super) enum End {
     Refused,
 }
 
+/// What a connection is told at its end.
+pub(super) struct CloseFrame {
+    pub(super) code: u16,
+    /// At most 123 bytes.
+    pub(super) reason: &'static str,
+}
+
 impl End {
     fn close_frame(self) -> Option<CloseFrame> {
         let (code, reason) = match self {
             Self::Gone | Self::Left => return None,
-            Self::Deaf => (close_code::AWAY, "nothing was read for too long"),
-            Self::Silent => (close_code::AWAY, "nothing was heard for too long"),
-            Self::Stopping => (close_code::RESTART, "the server is restarting; come back"),
-            Self::TooLarge => (close_code::SIZE, "a message may have 262144 bytes; send more in fragments"),
+            Self::Deaf => (CloseCode::Away.into(), "nothing was read for too long"),
+            Self::Silent => (CloseCode::Away.into(), "nothing was heard for too long"),
+            Self::Stopping => (CloseCode::Restart.into(), "the server is restarting; come back"),
+            Self::TooLarge => {
+                (CloseCode::Size.into(), "a message may have 262144 bytes; send more in fragments")
+            }
             Self::Expired => (EXPIRED, "the token has expired; come back with a fresh one"),
             Self::OtherSchema => (OTHER_SCHEMA, "schema_incompatible: load the newer version of the app"),
             Self::Refused => {
-                (close_code::POLICY, "expected Loro updates, found too many that cannot be decoded")
+                (CloseCode::Policy.into(), "expected Loro updates, found too many that cannot be decoded")
             }
-            Self::Violation => (close_code::POLICY, "expected the Loro Syncing Protocol v1"),
+            Self::Violation => (CloseCode::Policy.into(), "expected the Loro Syncing Protocol v1"),
         };
-        Some(CloseFrame { code, reason: reason.into() })
+        Some(CloseFrame { code, reason })
     }
 }
 
 /// Serves one connection until it ends.
 pub(super) async fn run(
     app: Arc<App>,
-    socket: WebSocket,
+    upgrading: OnUpgrade,
     principal: Option<Principal>,
     seat: Option<Counted<UserKey>>,
 ) {
@@ -93,15 +103,25 @@ pub(super) async fn run(
         in_flight: Arc::new(Semaphore::new(IN_FLIGHT)),
         offences: AtomicU32::new(0),
     });
-    let (sink, stream) = socket.split();
-    let mut writer = Writer::new(Arc::clone(&connection), sink);
+    let (incoming, half) = match take_over(upgrading, &outbox).await {
+        Ok(halves) => halves,
+        Err(error) => return tracing::debug!(%error, "a connection was gone before it began"),
+    };
+    // Held by whoever writes: its own task, and at the end this one.
+    let writer = Arc::new(Mutex::new(Writer::new(Arc::clone(&connection), half)));
+    let mut writing = AbortOnDropHandle::new(tokio::spawn({
+        let writer = Arc::clone(&writer);
+        async move { writer.lock().await.run().await }
+    }));
     let rooms = JoinedRooms::new(app.options.limits.rooms_per_socket);
     let mut inbound = Inbound::new(Arc::clone(&connection), principal, seat, rooms);
     let end = tokio::select! {
-        end = inbound.run(stream) => end,
-        () = writer.run() => End::Gone,
+        end = inbound.run(incoming) => end,
+        _ended = &mut writing => End::Gone,
         () = app.stop.cancelled() => End::Stopping,
     };
+    drop(writing);
+    let mut writer = writer.lock().await;
     inbound.leave_all();
     app.hub.queries().leave(outbox.source());
     if let Some(close) = end.close_frame() {

@@ -1,15 +1,18 @@
 //! What goes out on a connection, in the order in which it may.
 
-use std::{collections::VecDeque, future::poll_fn, sync::Arc};
+use std::{collections::VecDeque, io::ErrorKind, sync::Arc};
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::Bytes;
 use corella_live::{Pass, Queued, Work};
 use corella_rowdoc::RowKey;
 use corella_wire::{Envelope, ErrorCode, Frame, Magic, RoomErrorCode, RoomName, encode};
-use futures_util::{SinkExt as _, stream::SplitSink};
+use tokio::{net::tcp::OwnedWriteHalf, task::coop::consume_budget};
 
-use super::{inbound::refused_join, session::Connection};
+use super::{
+    inbound::refused_join,
+    session::{CloseFrame, Connection},
+    transport::{Outgoing, hand_over},
+};
 use crate::Failure;
 
 /// Bytes taken from the outbox at once.
@@ -18,23 +21,25 @@ const MOST_BYTES: usize = 128 * 1024;
 /// The sending half of a connection.
 pub(super) struct Writer {
     connection: Arc<Connection>,
-    sink: SplitSink<WebSocket, Message>,
+    half: OwnedWriteHalf,
     /// Taken from the outbox, not yet handed to the socket; kept here so that nothing is lost when
     /// [`Writer::run`] is dropped half-way.
     taken: VecDeque<Taken>,
+    /// How many bytes of the first of these the socket has.
+    sent: usize,
 }
 
 /// A message on its way to the socket, and the room that it is about when that may be taken away.
 struct Taken {
-    message: Message,
+    frame: Outgoing,
     about: Option<(Magic, RoomName)>,
     /// Whether the client waits for it to know what became of its join.
     answers_join: bool,
 }
 
 impl Taken {
-    fn new(message: Message, about: Option<(Magic, RoomName)>) -> Self {
-        Self { message, about, answers_join: false }
+    fn new(frame: Outgoing, about: Option<(Magic, RoomName)>) -> Self {
+        Self { frame, about, answers_join: false }
     }
 }
 
@@ -42,8 +47,8 @@ impl Taken {
 struct Broken;
 
 impl Writer {
-    pub(super) fn new(connection: Arc<Connection>, sink: SplitSink<WebSocket, Message>) -> Self {
-        Self { connection, sink, taken: VecDeque::new() }
+    pub(super) fn new(connection: Arc<Connection>, half: OwnedWriteHalf) -> Self {
+        Self { connection, half, taken: VecDeque::new(), sent: 0 }
     }
 
     /// Sends what is queued, until the other side is gone.
@@ -60,40 +65,57 @@ impl Writer {
     /// Sends what is still queued, and then that the connection is over.
     pub(super) async fn finish(&mut self, close: CloseFrame) {
         if self.send_waiting().await.is_ok() {
-            self.sink.send(Message::Close(Some(close))).await.ok();
+            self.taken.push_back(Taken::new(Outgoing::close(close.code, close.reason), None));
+            self.drain().await.ok();
         }
     }
 
-    /// Answers the other side's goodbye, which the library has prepared.
+    /// Answers the other side's goodbye, as the library has prepared it; whoever said it waits for nothing else.
     pub(super) async fn close(&mut self) {
-        self.sink.close().await.ok();
+        self.taken.truncate(usize::from(self.sent > 0));
+        while let Some(reply) = self.connection.outbox.take_reply() {
+            self.taken.push_back(Taken::new(Outgoing::framed(reply), None));
+        }
+        self.drain().await.ok();
     }
 
     async fn send_waiting(&mut self) -> Result<(), Broken> {
         loop {
             self.drain().await?;
-            let Some(work) = self.connection.outbox.take(MOST_BYTES) else { break };
+            let Some(work) = self.connection.outbox.take(MOST_BYTES) else { return Ok(()) };
             self.prepare(work).await;
         }
-        self.sink.flush().await.map_err(|_| Broken)
     }
 
     /// Hands what was taken to the socket, and whatever is in doubt only once that is settled.
     async fn drain(&mut self) -> Result<(), Broken> {
         loop {
+            // The socket may have let us wait for long.
             while let Some(pass) = self.connection.outbox.take_doubt() {
                 self.settle(&pass).await;
             }
             if self.taken.is_empty() {
                 return Ok(());
             }
-            poll_fn(|context| self.sink.poll_ready_unpin(context)).await.map_err(|_| Broken)?;
-            // The socket may have let us wait for long.
-            if !self.connection.outbox.has_doubts()
-                && let Some(Taken { message, .. }) = self.taken.pop_front()
-            {
-                self.sink.start_send_unpin(message).map_err(|_| Broken)?;
+            match hand_over(&self.half, self.taken.iter().map(|taken| &taken.frame), self.sent) {
+                Ok(count) => self.advance(count),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.half.writable().await.map_err(|_| Broken)?;
+                }
+                Err(_) => return Err(Broken),
             }
+            consume_budget().await;
+        }
+    }
+
+    /// Drops what the socket has taken: so many bytes more.
+    fn advance(&mut self, count: usize) {
+        self.sent += count;
+        while let Some(first) = self.taken.front()
+            && self.sent >= first.frame.len()
+        {
+            self.sent -= first.frame.len();
+            self.taken.pop_front();
         }
     }
 
@@ -104,8 +126,10 @@ impl Writer {
         let failure = Failure::from(error);
         let about = Some((pass.magic, pass.room.clone()));
         let mut is_joining = false;
+        // A frame that has begun before has to be sent to its end.
+        let mut has_begun = self.sent > 0;
         self.taken.retain(|taken| {
-            let stays = taken.about != about;
+            let stays = std::mem::take(&mut has_begun) || taken.about != about;
             is_joining |= !stays && taken.answers_join;
             stays
         });
@@ -118,16 +142,17 @@ impl Writer {
             Frame::RoomError { code, message: failure.detail }
         };
         let frame = encode(&Envelope { magic: pass.magic, room: pass.room.clone(), frame });
-        self.taken.push_back(Taken::new(Message::Binary(frame), None));
+        self.taken.push_back(Taken::new(Outgoing::binary(frame), None));
     }
 
     async fn prepare(&mut self, work: Work) {
         match work {
+            Work::Reply(reply) => self.taken.push_back(Taken::new(Outgoing::framed(reply), None)),
             Work::Text(text) => {
-                self.taken.push_back(Taken::new(Message::Text(text.into()), None));
+                self.taken.push_back(Taken::new(Outgoing::text(text), None));
             }
             Work::Frames(frames) => {
-                let taken = |Queued { frame, about }| Taken::new(Message::Binary(frame), about);
+                let taken = |Queued { frame, about }| Taken::new(Outgoing::binary(frame), about);
                 self.taken.extend(frames.into_iter().map(taken));
             }
             Work::Join { key, room, since, access } => {
@@ -163,7 +188,7 @@ impl Writer {
     /// Takes frames about a row's document.
     fn push(&mut self, room: &RoomName, frames: Vec<Bytes>) {
         let about = Some((Magic::Document, room.clone()));
-        let taken = |frame| Taken::new(Message::Binary(frame), about.clone());
+        let taken = |frame| Taken::new(Outgoing::binary(frame), about.clone());
         self.taken.extend(frames.into_iter().map(taken));
     }
 
