@@ -93,7 +93,8 @@ impl Document {
     ///
     /// The first reader of all brings that text along.
     pub(crate) async fn read(self: Arc<Self>, is_first: bool, is_slow: bool, stage: Stage) -> Seen {
-        let permit = Arc::clone(&stage.opening).acquire_owned().await;
+        // The others wait for what the first one brings, with their permits in hand.
+        let permit = if is_first { None } else { Some(Arc::clone(&stage.opening).acquire_owned().await) };
         let mut speech = self.beginning.reader();
         let (mut sender, mut receiver, heard) = client::enter(&self.url, &mut *speech).await;
         if is_first {

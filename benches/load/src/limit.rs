@@ -37,7 +37,7 @@ pub(crate) async fn highest(scenario: &Scenario, kind: Kind) -> f64 {
 }
 
 async fn keeps_up(scenario: &Scenario, kind: Kind, rate: f64) -> bool {
-    let scenario = Scenario { rate, ..scenario.clone() };
+    let scenario = scenario.at(rate);
     let home = Home::new(kind);
     let server = home.start(kind).await;
     let measured = run::run(&scenario, &server).await;

@@ -10,6 +10,7 @@ mod client;
 mod document;
 mod keep;
 mod limit;
+mod plot;
 mod relay;
 mod report;
 mod run;
@@ -54,6 +55,9 @@ enum Command {
         /// Also writes every round's figures to this file, as JSON.
         #[arg(long)]
         json: Option<PathBuf>,
+        /// Also draws two pictures of each scenario into this folder.
+        #[arg(long)]
+        plots: Option<PathBuf>,
     },
     /// Kills servers after edits that were seen, and counts what they still have.
     Keep {
@@ -87,8 +91,8 @@ enum Command {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     match Arguments::parse().command {
-        Command::Peers { scenario, server, rounds, json } => {
-            peers(&scenario, &chosen(server), rounds, json).await;
+        Command::Peers { scenario, server, rounds, json, plots } => {
+            peers(&scenario, &chosen(server), rounds, json, plots).await;
         }
         Command::Keep { server } => keep(&chosen(server)).await,
         Command::Limit { scenario, server } => limit(&scenario, &chosen(server)).await,
@@ -101,7 +105,13 @@ fn chosen(kinds: Vec<Kind>) -> Vec<Kind> {
     if kinds.is_empty() { Kind::value_variants().to_vec() } else { kinds }
 }
 
-async fn peers(names: &[String], kinds: &[Kind], rounds: usize, file: Option<PathBuf>) {
+async fn peers(
+    names: &[String],
+    kinds: &[Kind],
+    rounds: usize,
+    file: Option<PathBuf>,
+    plots: Option<PathBuf>,
+) {
     let mut all = Vec::new();
     let scenarios = Scenario::all();
     for name in names {
@@ -125,6 +135,9 @@ async fn peers(names: &[String], kinds: &[Kind], rounds: usize, file: Option<Pat
             }
         }
         println!("{}", report::table(&lines));
+        if let Some(folder) = &plots {
+            report::draw(folder, scenario, &lines).expect("pictures can be written");
+        }
         all.push(
             json!({ "scenario": scenario.name, "lines": lines.iter().map(Line::json).collect::<Vec<_>>() }),
         );

@@ -1,10 +1,15 @@
 //! What was measured, as tables for people and as JSON for machines.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::Path};
 
 use serde_json::{Value as Json, json};
 
-use crate::{run::Measured, server::Kind};
+use crate::{
+    plot::{self, Bar},
+    run::Measured,
+    scenario::Scenario,
+    server::Kind,
+};
 
 /// The medians of a server's rounds, with how far they lay apart.
 pub(crate) struct Line {
@@ -117,6 +122,25 @@ pub(crate) fn table(lines: &[Line]) -> String {
         let _ = writeln!(table, "| {} |", cells.join(" | "));
     }
     table
+}
+
+/// Draws what the machine pays for a delivery, and how long the slowest take.
+pub(crate) fn draw(folder: &Path, scenario: &Scenario, lines: &[Line]) -> Result<(), plot::Undrawn> {
+    let pictures: [(&str, &str, fn(&Figures) -> f64); 2] = [
+        ("cpu", "processor ms for 1,000 delivered", |figures| figures.processor),
+        ("p99", "99 of 100 edits arrive within, ms", |figures| figures.p99),
+    ];
+    for (kind, what, of) in pictures {
+        let bars = lines.iter().map(|line| Bar {
+            label: line.kind.title().to_owned(),
+            median: line.median(of),
+            range: line.range(of),
+            is_ours: line.kind == Kind::Corella,
+        });
+        let file = folder.join(format!("{}-{kind}.svg", scenario.name));
+        plot::draw(&file, &format!("{}: {what}", scenario.name), &bars.collect::<Vec<_>>())?;
+    }
+    Ok(())
 }
 
 /// A number for people; what was not measured, since nothing was written, is a dash.

@@ -34,6 +34,11 @@ impl Scenario {
         serde_json::from_str(include_str!("scenarios.json")).expect("the scenarios are well formed")
     }
 
+    /// The same at another pace.
+    pub(crate) fn at(&self, rate: f64) -> Self {
+        Self { rate, ..self.clone() }
+    }
+
     /// The time between two edits of a writer.
     pub(crate) fn pace(&self) -> Duration {
         Duration::from_secs_f64(1.0 / self.rate)

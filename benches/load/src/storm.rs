@@ -60,6 +60,8 @@ pub(crate) async fn weather(kind: Kind, clients: usize) -> Weathered {
         }
     }
     tokio::select! {
+        // Whoever is back already does not hide that all were there.
+        biased;
         _ = together.wait() => {}
         Some(ended) = all.join_next() => panic!("a client has ended before the storm: {:?}", ended.err()),
     }
