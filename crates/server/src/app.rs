@@ -16,6 +16,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    accounts::{AccountOptions, Accounts},
     admission::Admission,
     auth::{Authority, Principal},
     failure::Failure,
@@ -46,6 +47,8 @@ pub struct AppOptions {
     pub guard: Option<GuardPool>,
     /// What one client may take.
     pub limits: Limits,
+    /// How accounts of the server's own are set; without it there are none.
+    pub accounts: Option<AccountOptions>,
 }
 
 /// Everything that requests and connections share.
@@ -53,6 +56,7 @@ pub struct App {
     pub(crate) store: Store,
     pub(crate) hub: Arc<Hub>,
     pub(crate) authority: Authority,
+    pub(crate) accounts: Option<Arc<Accounts>>,
     pub(crate) options: AppOptions,
     /// Connections, by the address that they come from.
     pub(crate) addresses: Arc<Census<IpAddr>>,
@@ -67,7 +71,8 @@ pub struct App {
 }
 
 impl App {
-    /// A server's shared state; from now on live queries are kept true and keys are kept fresh.
+    /// A server's shared state; from now on live queries are kept true, keys are kept fresh, and changes of access are
+    /// followed.
     ///
     /// # Panics
     /// Outside an async runtime.
@@ -76,10 +81,13 @@ impl App {
         let stop = CancellationToken::new();
         hub.queries().start(&store, stop.child_token());
         authority.follow(&stop);
+        let accounts =
+            options.accounts.clone().map(|options| Accounts::start(options, store.accounts(), &stop));
         Arc::new(Self {
             store,
             hub,
             authority,
+            accounts,
             addresses: Census::new(options.limits.connections_per_address),
             users: Census::new(options.limits.sockets_per_user),
             admission: Admission::new(options.limits.joins_at_once),

@@ -17,7 +17,10 @@ use corella_wire::{
 };
 use futures_util::{SinkExt as _, StreamExt as _};
 use jiff::Timestamp;
-use tokio::time::{Instant as Clock, sleep_until, timeout};
+use tokio::{
+    sync::Notify,
+    time::{Instant as Clock, sleep_until, timeout},
+};
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::{
@@ -29,7 +32,8 @@ use super::{
     updates::{self, Batch, Kind},
 };
 use crate::{
-    Failure, Principal,
+    App, Carrier, Failure, Principal,
+    accounts::Vigil,
     http::caller::{caller, stranger},
     limits::{Counted, UserKey},
 };
@@ -59,6 +63,10 @@ pub(super) struct Inbound {
     pub(super) principal: Option<Principal>,
     /// The connection's place among those of its user.
     seat: Option<Counted<UserKey>>,
+    /// Notified when the access of anybody whose token is used here may have changed.
+    wake: Arc<Notify>,
+    /// Has `wake` notified for the principal.
+    vigil: Option<Vigil>,
     rooms: JoinedRooms,
     pace: Pace,
     /// Until when nothing is read, because of how much has come.
@@ -77,7 +85,11 @@ impl Inbound {
         rooms: JoinedRooms,
     ) -> Self {
         let pace = Pace::new(connection.app.options.limits.updates_per_second);
+        let wake = Arc::new(Notify::new());
+        let vigil = principal.as_ref().and_then(|principal| watch(&connection.app, principal, &wake));
         Self {
+            wake,
+            vigil,
             connection,
             principal,
             seat,
@@ -121,8 +133,14 @@ impl Inbound {
                         return end;
                     }
                 }
+                () = self.wake.notified() => {
+                    if self.check_standing().await == Standing::Over {
+                        return End::Revoked;
+                    }
+                }
                 () = sleep_until(wake) => {
                     let now = Clock::now();
+                    self.renew_by_cookie().await;
                     if self.expire_tokens() == Standing::Over {
                         return End::Expired;
                     }
@@ -319,14 +337,55 @@ impl Inbound {
         if self.principal.as_ref().and_then(|principal| principal.expires).is_some_and(|end| end <= now) {
             return Standing::Over;
         }
-        let Connection { app, outbox, .. } = &*self.connection;
-        while let Some(JoinedRoom { pass, .. }) = self.rooms.expired(now) {
-            app.hub.evict(outbox, &pass);
-            let message = "the token of this room has expired; join again with a fresh one".to_owned();
-            let frame = Frame::RoomError { code: RoomErrorCode::RejoinSuggested, message };
-            outbox.push_answer(encode(&Envelope { magic: pass.magic, room: pass.room.clone(), frame }));
+        while let Some(room) = self.rooms.expired(now) {
+            self.put_out(&room, "the token of this room has expired; join again with a fresh one");
         }
         Standing::Good
+    }
+
+    /// Asks again whether those may be here whose access may have changed. Their rooms are left; with the connection's own,
+    /// the connection is.
+    async fn check_standing(&mut self) -> Standing {
+        let app = Arc::clone(&self.connection.app);
+        let Some(accounts) = &app.accounts else { return Standing::Good };
+        if let Some(principal) = &self.principal
+            && !accounts.standings.is_good(principal).await
+        {
+            return Standing::Over;
+        }
+        for principal in self.rooms.principals() {
+            if accounts.standings.is_good(&principal).await {
+                continue;
+            }
+            while let Some(room) = self.rooms.joined_by(&principal) {
+                self.put_out(&room, "the session has ended or the account is disabled; sign in again");
+            }
+        }
+        Standing::Good
+    }
+
+    /// Takes a room away whose token is not good any more, and asks its client to join with another one.
+    fn put_out(&self, JoinedRoom { pass, .. }: &JoinedRoom, why: &str) {
+        let Connection { app, outbox, .. } = &*self.connection;
+        app.hub.evict(outbox, pass);
+        let frame = Frame::RoomError { code: RoomErrorCode::RejoinSuggested, message: why.to_owned() };
+        outbox.push_answer(encode(&Envelope { magic: pass.magic, room: pass.room.clone(), frame }));
+    }
+
+    /// Goes on where the token is over that came in a cookie: the browser may have another one by now, and cannot say so here.
+    async fn renew_by_cookie(&mut self) {
+        let Some(principal) = &self.principal else { return };
+        let is_over = principal.expires.is_some_and(|end| end <= Timestamp::now());
+        if principal.carrier != Carrier::Cookie || !is_over {
+            return;
+        }
+        let app = Arc::clone(&self.connection.app);
+        let Some(accounts) = &app.accounts else { return };
+        if let Some(renewed) = accounts.renewed(&app, principal).await
+            && let Err(failure) = self.renew(renewed)
+        {
+            tracing::debug!(%failure, "a connection could not be renewed");
+        }
     }
 
     /// Goes on as another principal, with everything that was joined by the connection's token.
@@ -350,9 +409,10 @@ impl Inbound {
         for pass in self.rooms.renew(&principal) {
             app.hub.renew(outbox, &pass, principal.access());
         }
-        if self.principal.as_ref().is_some_and(|before| before.caller != principal.caller) {
+        if self.principal.as_ref().is_some_and(|before| !says_the_same(before, &principal)) {
             app.hub.queries().end_all(outbox.source());
         }
+        self.vigil = watch(app, &principal, &self.wake);
         self.principal = Some(principal);
         Ok(())
     }
@@ -386,7 +446,17 @@ impl Inbound {
         };
         let (user, access) = (Arc::clone(&principal.user), principal.access());
         let pass = Arc::new(Pass { key: key.clone(), magic, room: room.clone() });
-        let joined = JoinedRoom { pass: Arc::clone(&pass), principal, has_token: !auth.is_empty() };
+        let has_token = !auth.is_empty();
+        let vigil = match &app.accounts {
+            Some(accounts) if has_token => {
+                let vigil = accounts.standings.watch(&principal, &self.wake);
+                // It may have ended before it was watched.
+                accounts.standings.check(&principal).await?;
+                vigil
+            }
+            Some(_) | None => None,
+        };
+        let joined = JoinedRoom { pass: Arc::clone(&pass), principal, has_token, vigil: vigil.map(Arc::new) };
         if let Some(before) = self.rooms.join(joined)?
             && before.pass != pass
         {
@@ -425,8 +495,27 @@ impl Inbound {
                 "expected a token in the join's auth bytes, found other bytes",
             )
         })?;
-        Ok(caller(&self.connection.app, token).await?)
+        caller(&self.connection.app, token).await
     }
+}
+
+/// Has `wake` notified when the access of `principal` may have changed, and at once: it may have before.
+fn watch(app: &App, principal: &Principal, wake: &Arc<Notify>) -> Option<Vigil> {
+    let vigil = app.accounts.as_ref()?.standings.watch(principal, wake);
+    wake.notify_one();
+    vigil
+}
+
+/// Whether two tokens say the same, but for how long they are good.
+fn says_the_same(before: &Principal, after: &Principal) -> bool {
+    let lasting = |principal: &Principal| {
+        let mut caller = (*principal.caller).clone();
+        for passing in ["exp", "iat", "nbf", "jti"] {
+            caller.claims.shift_remove(passing);
+        }
+        caller
+    };
+    before.caller == after.caller || lasting(before) == lasting(after)
 }
 
 /// How a connection ends on which nothing more can be read.
