@@ -387,8 +387,7 @@ impl Store {
     /// Who has an account and is signed in, in the same database.
     #[must_use]
     pub fn accounts(&self) -> Arc<dyn AccountBook> {
-        let backend = Arc::clone(&self.0.backend);
-        backend
+        Arc::<dyn Backend>::clone(&self.0.backend)
     }
 
     /// The epoch of the database; a cursor of another epoch means nothing here.

@@ -1,6 +1,7 @@
 //! Cookies, as browsers carry them.
 
-use corella_testkit::{Answer, Database, Server};
+use corella_testkit::{Answer, Database, Peer, Server, row::set};
+use corella_wire::AckStatus;
 use serde_json::json;
 
 use super::{House, NOTES, PASSWORD};
@@ -47,7 +48,8 @@ impl Jar {
     ) -> Answer {
         let line = self.line();
         let headers = [&[("cookie", line.as_str())][..], headers].concat();
-        let answer = server.stranger().send(method.parse().unwrap(), path, &headers, body.to_owned()).await;
+        let answer =
+            server.stranger().send(method.parse().expect("a method"), path, &headers, body.to_owned()).await;
         self.take(&answer);
         answer
     }
@@ -134,4 +136,34 @@ async fn without_the_option_there_are_no_accounts() {
     let refused = stage.stranger().post("/auth/sign-in", asked).await;
     assert_eq!(refused.problem(), "404 not_found");
     assert!(refused.text().contains("--accounts"), "{}", refused.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_goes_on_as_long_as_its_page_refreshes_the_session() {
+    let house = House::new(Database::Sqlite, &["--access-ttl", "2s", "--jwt-leeway", "0s"]).await;
+    house.add("ada", &[]).await;
+    let server = &house.server;
+    let (mut kept, mut left) = (Jar::of(server), Jar::of(server));
+    let origin = kept.origin.clone();
+    let own = [("origin", origin.as_str()), ("corella-csrf", "1")];
+    let asked = json!({ "email": "ada@example.com", "password": PASSWORD, "cookies": true }).to_string();
+    for jar in [&mut kept, &mut left] {
+        jar.ask(server, "POST", "/auth/sign-in", &own, &asked).await.expect(200);
+    }
+    let note = json!({ "id": "n1", "title": "by a page" }).to_string();
+    kept.ask(server, "POST", NOTES, &own, &note).await.expect(201);
+    let stays = Peer::connect_as_browser(server.address(), &kept.line()).await;
+    let goes = Peer::connect_as_browser(server.address(), &left.line()).await;
+    stays.join("Note/n1").await;
+    let refreshing = async {
+        loop {
+            kept.ask(server, "POST", "/auth/refresh", &own, "{}").await.expect(200);
+        }
+    };
+    let ended = tokio::select! {
+        ended = goes.ended() => ended,
+        () = refreshing => unreachable!("it goes on for ever"),
+    };
+    assert_eq!(ended.code, Some(4401), "the page has gone");
+    assert_eq!(stays.change("Note/n1", |doc| set(doc, "title", "still here")).await, AckStatus::Ok);
 }

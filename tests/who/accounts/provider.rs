@@ -15,7 +15,7 @@ fn cookies(answer: &Answer) -> String {
 }
 
 async fn get(server: &Server, path: &str, cookies: &str) -> Answer {
-    server.stranger().send("GET".parse().unwrap(), path, &[("cookie", cookies)], "").await
+    server.stranger().send("GET".parse().expect("a method"), path, &[("cookie", cookies)], "").await
 }
 
 /// Goes to the provider, says yes as somebody, and comes back; what comes back is the path to come back to, and what the

@@ -159,13 +159,14 @@ impl Accounts {
     }
 
     fn access_token(&self, app: &App, account: &Account, session: &Session) -> Result<String, Failure> {
-        let left = session.granted_to.duration_since(Timestamp::now());
+        // Counted in whole seconds, as tokens tell the time.
+        let left = session.granted_to.as_second().saturating_sub(Timestamp::now().as_second());
         let grant = Grant {
             user: account.id.to_string(),
             roles: account.roles.clone(),
             tenant: Some(account.tenant.as_str()).filter(|tenant| !tenant.is_empty()).map(str::to_owned),
             admin: account.admin,
-            lifetime: Duration::try_from(left).unwrap_or_default(),
+            lifetime: Duration::from_secs(u64::try_from(left).unwrap_or(0)),
             session: Some(session.id.to_string()),
         };
         let manifest = app.manifest();

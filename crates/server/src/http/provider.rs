@@ -141,8 +141,6 @@ pub(super) async fn finish(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn nobody_is_sent_to_another_site() {
         let place = |text: &str| super::place(Some(text.to_owned())).ok();

@@ -5,6 +5,7 @@ mod inbound;
 mod pace;
 mod rooms;
 mod session;
+mod standing;
 mod transport;
 mod updates;
 mod writer;
