@@ -80,8 +80,3 @@ async fn of_codegen() {
 async fn of_user() {
     insta::assert_snapshot!(check(&["user", "--help"]).await);
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn of_user_add() {
-    insta::assert_snapshot!(check(&["user", "add", "--help"]).await);
-}
