@@ -1,9 +1,12 @@
 //! What every request and every connection share.
 
 use std::net::IpAddr;
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -13,16 +16,26 @@ use corella_rowdoc::{RowId, RowKey, Tenant};
 use corella_store::{SourceId, Store};
 use corella_wire::{ErrorCode, RoomName};
 use metrics_exporter_prometheus::PrometheusHandle;
+use serde_json::json;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     accounts::{AccountOptions, Accounts},
     admission::Admission,
     auth::{Authority, Principal},
+    buckets::Buckets,
     failure::Failure,
     guard::{BlobKind, GuardError, GuardPool},
-    limits::{Census, Counted, Limits, UserKey},
+    limits::{Census, Counted, Limits, Requester, UserKey},
 };
+
+/// How much may come at once, in seconds of what may come evenly.
+const BURST: u32 = 10;
+
+fn requests(per_second: u32) -> Option<Buckets<Requester>> {
+    let every = Duration::from_secs(1).checked_div(per_second)?;
+    Some(Buckets::new(per_second.saturating_mul(BURST), every))
+}
 
 /// For whom the server runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,6 +76,8 @@ pub struct App {
     /// Sockets, by the user whose they are.
     pub(crate) users: Arc<Census<UserKey>>,
     pub(crate) admission: Admission,
+    /// Requests over HTTP, by who makes them; nothing where any number may be made.
+    requests: Option<Buckets<Requester>>,
     /// Cancelled when the server is to stop.
     pub(crate) stop: CancellationToken,
     /// The connections that are open.
@@ -91,6 +106,7 @@ impl App {
             addresses: Census::new(options.limits.connections_per_address),
             users: Census::new(options.limits.sockets_per_user),
             admission: Admission::new(options.limits.joins_at_once),
+            requests: requests(options.limits.requests_per_second),
             options,
             stop,
             connections: TaskTracker::new(),
@@ -121,6 +137,21 @@ impl App {
             Failure::new(ErrorCode::RateLimited, detail)
         };
         seat.map(Some).ok_or_else(refused)
+    }
+
+    /// Counts a request over HTTP.
+    ///
+    /// # Errors
+    /// When there were too many; the failure says when to come back.
+    pub(crate) fn count_request(&self, requester: Requester) -> Result<(), Failure> {
+        let Some(requests) = &self.requests else { return Ok(()) };
+        requests.take(requester, Instant::now()).map_err(|wait| {
+            metrics::counter!("corella_requests_refused_total").increment(1);
+            let most = self.options.limits.requests_per_second;
+            let seconds = wait.as_secs() + 1;
+            let detail = format!("expected at most {most} requests a second; come back in {seconds} seconds");
+            Failure::new(ErrorCode::RateLimited, detail).with("retryAfter", json!(seconds))
+        })
     }
 
     pub(crate) fn next_source(&self) -> SourceId {

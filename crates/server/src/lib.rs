@@ -13,6 +13,7 @@ pub mod accounts;
 mod admission;
 mod app;
 mod auth;
+mod buckets;
 mod failure;
 #[cfg(test)]
 mod failure_tests;

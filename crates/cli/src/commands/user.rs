@@ -206,12 +206,15 @@ impl Add {
             let what = "expected an id of 1 to 255 bytes without control characters and @";
             return Err(Failure::Account(format!("{what}, found {id:?}")));
         }
-        let (tenant, backend) = self.house.open().await?;
+        // Nobody is kept waiting by who types it.
+        let tenant = tenant_of(&self.house.location, self.house.tenant.as_ref())?;
+        let password = new_password()?;
+        let backend = self.house.location.beside_or_new().await?;
         let account = Account {
             tenant,
             id: id.as_str().into(),
             email: Some(self.email.to_string()),
-            password: Some(new_password()?),
+            password: Some(password),
             identity: None,
             roles: self.roles,
             admin: self.admin,

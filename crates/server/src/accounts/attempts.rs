@@ -1,27 +1,21 @@
 //! How often somebody may try a password.
 
 use std::{
-    hash::Hash,
     net::IpAddr,
-    num::NonZeroUsize,
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use corella_rowdoc::Tenant;
 use corella_wire::ErrorCode;
-use lru::LruCache;
 use serde_json::json;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::Failure;
+use crate::{Failure, buckets::Buckets};
 
 /// Wrong passwords in a row that an account takes.
 const WRONG_IN_A_ROW: u32 = 10;
 /// After what time it takes one more.
 const ONE_MORE_AFTER: Duration = Duration::from_secs(30);
-/// Accounts and addresses that are remembered, each.
-const MOST_KNOWN: NonZeroUsize = NonZeroUsize::new(65_536).expect("more than none");
 
 /// The account that somebody tries, whether it is there or not; not its name, which may be a password in the wrong field.
 pub(crate) type Tried = u128;
@@ -79,63 +73,9 @@ fn refused(wait: Duration) -> Failure {
     Failure::new(ErrorCode::RateLimited, detail).with("retryAfter", json!(seconds))
 }
 
-/// A bucket for each key: a try takes one drop, and drops come back over time.
-struct Buckets<K: Hash + Eq> {
-    /// How long it takes until all drops have come back.
-    depth: Duration,
-    every: Duration,
-    /// When each bucket will be full again. A plain mutex, held to look one up.
-    full_at: Mutex<LruCache<K, Instant>>,
-}
-
-impl<K: Hash + Eq> Buckets<K> {
-    fn new(most: u32, every: Duration) -> Self {
-        Self { depth: every * most, every, full_at: Mutex::new(LruCache::new(MOST_KNOWN)) }
-    }
-
-    /// Takes a drop; how long until there is one, where there is none.
-    fn take(&self, key: K, now: Instant) -> Result<(), Duration> {
-        let mut known = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let full_at = known.get(&key).copied().unwrap_or(now).max(now) + self.every;
-        let missing = full_at - now;
-        if missing > self.depth {
-            return Err(missing - self.depth);
-        }
-        known.put(key, full_at);
-        Ok(())
-    }
-
-    fn give_back(&self, key: K) {
-        let mut known = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(full_at) = known.get_mut(&key) {
-            *full_at = full_at.checked_sub(self.every).unwrap_or(*full_at);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_bucket_is_emptied_and_fills_again() {
-        let buckets = Buckets::new(3, Duration::from_secs(10));
-        let start = Instant::now();
-        let at = |seconds| start + Duration::from_secs(seconds);
-        for _ in 0..3 {
-            assert_eq!(buckets.take("ada", at(0)), Ok(()));
-        }
-        assert_eq!(buckets.take("ada", at(1)), Err(Duration::from_secs(9)));
-        assert_eq!(buckets.take("bob", at(1)), Ok(()), "somebody else's");
-        assert_eq!(buckets.take("ada", at(10)), Ok(()));
-        assert_eq!(buckets.take("ada", at(10)), Err(Duration::from_secs(10)));
-        buckets.give_back("ada");
-        assert_eq!(buckets.take("ada", at(10)), Ok(()));
-        for _ in 0..3 {
-            assert_eq!(buckets.take("ada", at(1_000)), Ok(()), "it never holds more than it did");
-        }
-        assert!(buckets.take("ada", at(1_000)).is_err());
-    }
 
     #[test]
     fn a_refusal_says_when_to_come_back() {

@@ -19,6 +19,8 @@ use crate::{
     App, Carrier, Failure, Principal,
     accounts::cookies::{Carriage, Cookie, check_page},
     auth::AuthError,
+    limits::Requester,
+    listen::Remote,
 };
 
 /// Longest idempotency key, in bytes.
@@ -37,10 +39,20 @@ impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
-        match credential(app, parts)? {
-            Some(credential) => Ok(Self(credential.caller(app).await?)),
-            None => Ok(Self(stranger(app)?)),
+        let found = match credential(app, parts) {
+            Ok(Some(credential)) => credential.caller(app).await,
+            Ok(None) => stranger(app).map_err(Failure::from),
+            Err(failure) => Err(failure),
+        };
+        let user = found.as_ref().ok().and_then(|principal| {
+            Some((principal.tenant.clone(), Arc::clone(principal.caller.user.as_ref()?)))
+        });
+        match (user, parts.extensions.get::<Remote>()) {
+            (Some(user), _) => app.count_request(Requester::User(user))?,
+            (None, Some(Remote(address))) => app.count_request(Requester::Address(*address))?,
+            (None, None) => {}
         }
+        found.map(Self)
     }
 }
 
