@@ -75,3 +75,8 @@ async fn of_reproject() {
 async fn of_codegen() {
     insta::assert_snapshot!(check(&["codegen", "--help"]).await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_user() {
+    insta::assert_snapshot!(check(&["user", "--help"]).await);
+}

@@ -50,7 +50,8 @@ async fn of_an_older_database() {
         database
             .execute_batch(
                 "drop table corella_damaged; drop table corella_history; drop table corella_schemas; \
-                 drop table corella_peer_owners; \
+                 drop table corella_peer_owners; drop table corella_accounts; drop table corella_sessions; \
+                 drop table corella_access_changes; \
                  alter table corella_tail drop column about; alter table corella_tail drop column ends; \
                  alter table corella_tables drop column missing; pragma user_version = 1",
             )
@@ -64,14 +65,15 @@ async fn of_an_older_database() {
         let tables: i64 = database
             .query_row(
                 "select count(*) from sqlite_master where name in \
-                 ('corella_damaged', 'corella_history', 'corella_schemas', 'corella_peer_owners')",
+                 ('corella_damaged', 'corella_history', 'corella_schemas', 'corella_peer_owners', \
+                 'corella_accounts')",
                 [],
                 |row| row.get(0),
             )
             .unwrap();
         drop(database);
         // Each step makes one of these tables.
-        assert_eq!((version - 1, version < 5), (tables, true), "half a step is no step");
+        assert_eq!((version - 1, version < 6), (tables, true), "half a step is no step");
         let server = installation.serve().await;
         server.http(&token).get(&format!("{ROWS}/old")).await.expect(200);
         server.stop().await;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use corella_testkit::{
-    Installation, JoinRefusal, Peer, PeerOptions, SAMPLE, Stage, handshake, row::set, within,
+    Http, Installation, JoinRefusal, Peer, PeerOptions, SAMPLE, Stage, handshake, row::set, within,
 };
 use corella_wire::{AckStatus, BatchId, Envelope, Frame, JoinErrorCode, Magic, RoomName, encode};
 use serde_json::json;
@@ -170,4 +170,25 @@ async fn tokens_are_not_logged() {
             assert_eq!(found, None, "a part of a token is in the log");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_of_one_user() {
+    let stage = Stage::with(SAMPLE, &["--requests-per-second", "2"]).await;
+    let ask = async |http: &Http| http.get("/api/entities/Note").await;
+    let (ada, stranger) = (stage.ada(), stage.stranger());
+    let mut answers = Vec::new();
+    for _ in 0..40 {
+        answers.push(ask(&ada).await);
+    }
+    let refused = answers.iter().find(|answer| answer.status == 429).expect("twenty may come at once");
+    assert_eq!(refused.problem(), "429 rate_limited");
+    let wait: u64 = refused.header("retry-after").parse().expect("a number of seconds");
+    assert!((1..=2).contains(&wait), "{wait}");
+    // Others are not held to it, and strangers not to each other's users.
+    let other = stage.http(&stage.installation.token("bob").await);
+    assert_ne!(ask(&other).await.status, 429);
+    assert_eq!(ask(&stranger).await.problem(), "401 unauthorized");
+    // How the server is may always be asked.
+    stranger.get("/health").await.expect(200);
 }

@@ -1,5 +1,6 @@
 //! Who may do what, as callers of the binary meet it.
 
+mod accounts;
 mod explain;
 mod keys;
 mod reads;

@@ -70,6 +70,19 @@ const TABLE: &[Line] = &[
     ("GET",    "/api/live?query={\"from\":\"Note\",\"where\":{\"id\":\"{id}\"}}", "",                         ["401", "401", "200",     "200",     "200",     "200",     "200"]),
     ("POST",   "/api/transactions", r#"{"changes":[{"entity":"Note","id":"{id}","patch":{"title":"x"}}]}"#,   ["401", "401", "404",     "404",     "403",     "200",     "200"]),
     ("GET",    "/ws", "",                                                                                     ["101", "401", "101",     "101",     "101",     "101",     "101"]),
+    ("POST",   "/auth/sign-up", r#"{"tenant":"acme","email":"x@example.com","password":"a long enough one"}"#, ["403", "403", "403",     "403",     "403",     "403",     "403"]),
+    ("POST",   "/auth/sign-in", r#"{"tenant":"acme","email":"x@example.com","password":"a long enough one"}"#, ["401", "401", "401",     "401",     "401",     "401",     "401"]),
+    ("POST",   "/auth/refresh", r#"{"refreshToken":"YWNtZQ.s1.secret"}"#,                                     ["401", "401", "401",     "401",     "401",     "401",     "401"]),
+    ("POST",   "/auth/sign-out", "{}",                                                                        ["200", "200", "200",     "200",     "200",     "200",     "200"]),
+    ("GET",    "/auth/user", "",                                                                              ["401", "401", "200",     "200",     "200",     "200",     "200"]),
+    // Nobody here has an account of the server's own.
+    ("POST",   "/auth/password", r#"{"current":"x","new":"a long enough one"}"#,                              ["401", "401", "403",     "403",     "403",     "403",     "403"]),
+    ("GET",    "/auth/sessions", "",                                                                          ["401", "401", "403",     "403",     "403",     "403",     "403"]),
+    ("DELETE", "/auth/sessions", "",                                                                          ["401", "401", "403",     "403",     "403",     "403",     "403"]),
+    ("DELETE", "/auth/sessions/x", "",                                                                        ["401", "401", "403",     "403",     "403",     "403",     "403"]),
+    ("GET",    "/auth/provider", "",                                                                          ["404", "404", "404",     "404",     "404",     "404",     "404"]),
+    ("GET",    "/auth/provider/callback", "",                                                                 ["404", "404", "404",     "404",     "404",     "404",     "404"]),
+    ("GET",    "/auth/none", "",                                                                              ["404", "404", "404",     "404",     "404",     "404",     "404"]),
     ("GET",    "/health", "",                                                                                 ["200", "200", "200",     "200",     "200",     "200",     "200"]),
     ("GET",    "/ready", "",                                                                                  ["200", "200", "200",     "200",     "200",     "200",     "200"]),
     ("GET",    "/metrics", "",                                                                                ["200", "200", "200",     "200",     "200",     "200",     "200"]),
@@ -81,7 +94,7 @@ const TABLE: &[Line] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_answers_each_caller_as_it_should() {
-    let stage = Stage::new(MANIFEST).await;
+    let stage = Stage::with(MANIFEST, &["--accounts"]).await;
     let http = |caller: &str| match claims(caller) {
         Some(claims) => stage.http(&stage.installation.token_of(&claims)),
         None => stage.server.stranger(),

@@ -112,7 +112,14 @@ impl Home {
         match self {
             Self::Corella(installation) => {
                 // All come from one address with one token, which no app's users do.
-                let more = ["--sockets-per-user", "100000", "--connections-per-address", "100000"];
+                let more = [
+                    "--sockets-per-user",
+                    "100000",
+                    "--connections-per-address",
+                    "100000",
+                    "--requests-per-second",
+                    "0",
+                ];
                 let server = installation.start("serve", &more).await;
                 let token = installation.token("load").await;
                 let address = format!("ws://{}", server.address());

@@ -3,7 +3,7 @@
 use std::{error::Error, io, path::PathBuf, process::ExitCode, sync::Arc};
 
 use corella_manifest::ManifestErrors;
-use corella_server::{AuthError, KeyError};
+use corella_server::{AuthError, KeyError, accounts::OptionError};
 use corella_store::{
     ExplainError, ReadError, StartError, archive::ArchiveError, port::BackendError, postgres, sqlite,
 };
@@ -53,6 +53,12 @@ pub(crate) enum Failure {
     /// The keys of those who issue tokens cannot be had.
     #[error(transparent)]
     Keys(KeyError),
+    /// The identity provider's address is none.
+    #[error("failed to use --oidc-issuer")]
+    Provider(#[source] OptionError),
+    /// What is asked about an account is not right.
+    #[error("failed to look after the accounts: {0}")]
+    Account(String),
     /// A token cannot be made.
     #[error("failed to make a token")]
     Token(#[source] AuthError),
@@ -164,6 +170,8 @@ impl Failure {
             Self::File { .. } | Self::Archive { .. } | Self::BadRow { .. } => 6,
             Self::UnknownEntities { .. } | Self::OtherApp { .. } => 6,
             Self::Listen { .. } | Self::Unreached { .. } => 5,
+            Self::Account(_) => 1,
+            Self::Provider(_) => 4,
             Self::Refused(_) => 1,
             Self::Start { source: StartError::Thread(_), .. } | Self::Token(_) | Self::Process { .. } => 70,
         })

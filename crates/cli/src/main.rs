@@ -19,7 +19,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::{
     backup::Backup, check::Check, codegen::Codegen, dev::Dev, explain::Explain, export::Export, guard::Guard,
     import::Import, migrate::Migrate, query::Query, repair::Repair, reproject::Reproject, restore::Restore,
-    serve::Serve, token::Token,
+    serve::Serve, token::Token, user::User,
 };
 
 /// Corella: a realtime backend in one binary.
@@ -45,6 +45,7 @@ enum Command {
     Serve(Serve),
     Dev(Dev),
     Token(Token),
+    User(User),
     Check(Check),
     Migrate(Migrate),
     Reproject(Reproject),
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Dev(dev) => dev.run(),
         Command::Token(token) => token.run(),
+        Command::User(user) => user.run(),
         Command::Check(check) => check.run(),
         Command::Migrate(migrate) => migrate.run(),
         Command::Reproject(reproject) => reproject.run(),

@@ -1,9 +1,12 @@
 //! What every request and every connection share.
 
 use std::net::IpAddr;
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -13,15 +16,26 @@ use corella_rowdoc::{RowId, RowKey, Tenant};
 use corella_store::{SourceId, Store};
 use corella_wire::{ErrorCode, RoomName};
 use metrics_exporter_prometheus::PrometheusHandle;
+use serde_json::json;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    accounts::{AccountOptions, Accounts},
     admission::Admission,
     auth::{Authority, Principal},
+    buckets::Buckets,
     failure::Failure,
     guard::{BlobKind, GuardError, GuardPool},
-    limits::{Census, Counted, Limits, UserKey},
+    limits::{Census, Counted, Limits, Requester, UserKey},
 };
+
+/// How much may come at once, in seconds of what may come evenly.
+const BURST: u32 = 10;
+
+fn requests(per_second: u32) -> Option<Buckets<Requester>> {
+    let every = Duration::from_secs(1).checked_div(per_second)?;
+    Some(Buckets::new(per_second.saturating_mul(BURST), every))
+}
 
 /// For whom the server runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,6 +60,8 @@ pub struct AppOptions {
     pub guard: Option<GuardPool>,
     /// What one client may take.
     pub limits: Limits,
+    /// How accounts of the server's own are set; without it there are none.
+    pub accounts: Option<AccountOptions>,
 }
 
 /// Everything that requests and connections share.
@@ -53,12 +69,15 @@ pub struct App {
     pub(crate) store: Store,
     pub(crate) hub: Arc<Hub>,
     pub(crate) authority: Authority,
+    pub(crate) accounts: Option<Arc<Accounts>>,
     pub(crate) options: AppOptions,
     /// Connections, by the address that they come from.
     pub(crate) addresses: Arc<Census<IpAddr>>,
     /// Sockets, by the user whose they are.
     pub(crate) users: Arc<Census<UserKey>>,
     pub(crate) admission: Admission,
+    /// Requests over HTTP, by who makes them; nothing where any number may be made.
+    requests: Option<Buckets<Requester>>,
     /// Cancelled when the server is to stop.
     pub(crate) stop: CancellationToken,
     /// The connections that are open.
@@ -67,7 +86,8 @@ pub struct App {
 }
 
 impl App {
-    /// A server's shared state; from now on live queries are kept true and keys are kept fresh.
+    /// A server's shared state; from now on live queries are kept true, keys are kept fresh, and changes of access are
+    /// followed.
     ///
     /// # Panics
     /// Outside an async runtime.
@@ -76,13 +96,17 @@ impl App {
         let stop = CancellationToken::new();
         hub.queries().start(&store, stop.child_token());
         authority.follow(&stop);
+        let accounts =
+            options.accounts.clone().map(|options| Accounts::start(options, store.accounts(), &stop));
         Arc::new(Self {
             store,
             hub,
             authority,
+            accounts,
             addresses: Census::new(options.limits.connections_per_address),
             users: Census::new(options.limits.sockets_per_user),
             admission: Admission::new(options.limits.joins_at_once),
+            requests: requests(options.limits.requests_per_second),
             options,
             stop,
             connections: TaskTracker::new(),
@@ -113,6 +137,21 @@ impl App {
             Failure::new(ErrorCode::RateLimited, detail)
         };
         seat.map(Some).ok_or_else(refused)
+    }
+
+    /// Counts a request over HTTP.
+    ///
+    /// # Errors
+    /// When there were too many; the failure says when to come back.
+    pub(crate) fn count_request(&self, requester: Requester) -> Result<(), Failure> {
+        let Some(requests) = &self.requests else { return Ok(()) };
+        requests.take(requester, Instant::now()).map_err(|wait| {
+            metrics::counter!("corella_requests_refused_total").increment(1);
+            let most = self.options.limits.requests_per_second;
+            let seconds = wait.as_secs() + 1;
+            let detail = format!("expected at most {most} requests a second; come back in {seconds} seconds");
+            Failure::new(ErrorCode::RateLimited, detail).with("retryAfter", json!(seconds))
+        })
     }
 
     pub(crate) fn next_source(&self) -> SourceId {

@@ -4,13 +4,16 @@
 //! [`Authority`] that says who is calling. Every refusal, on HTTP as on the socket, is a [`Failure`] with a stable
 //! code.
 //!
-//! In reading order: [`App`], [`Authority`], [`Failure`], the guards of [`guard`], the routes in `http`, the conversation in `socket`.
+//! In reading order: [`App`], [`Authority`], [`accounts`], [`Failure`], the guards of [`guard`], the routes in `http`, the
+//! conversation in `socket`.
 //!
 //! This crate does not know SQL or Loro.
 
+pub mod accounts;
 mod admission;
 mod app;
 mod auth;
+mod buckets;
 mod failure;
 #[cfg(test)]
 mod failure_tests;
@@ -24,7 +27,7 @@ mod socket;
 
 pub use app::{App, AppOptions, Mode};
 pub use auth::{
-    AuthError, Authority, ClaimPath, Grant, KeyError, KeyLocation, Principal, Signer, TokenOptions,
+    AuthError, Authority, Carrier, ClaimPath, Grant, KeyError, KeyLocation, Principal, Signer, TokenOptions,
     TokenRules,
 };
 pub use failure::Failure;

@@ -21,6 +21,8 @@ pub struct Limits {
     pub rooms_per_socket: usize,
     /// Updates and messages that one socket may send a second, over ten seconds; 0 for any number.
     pub updates_per_second: u32,
+    /// Requests over HTTP that one user may make a second, over ten seconds, and an address without a user; 0 for any number.
+    pub requests_per_second: u32,
     /// Joins that are answered at the same time; one that needs the whole document counts for four.
     pub joins_at_once: u32,
     /// How long a request's head may take to arrive, and a connection between two requests may be idle.
@@ -38,6 +40,7 @@ impl Default for Limits {
             sockets_per_user: 1_000,
             rooms_per_socket: 20_000,
             updates_per_second: 2_000,
+            requests_per_second: 2_000,
             joins_at_once: 64,
             // Proxies commonly keep idle connections for 60 seconds, and must not find one closed.
             head_time: Duration::from_secs(75),
@@ -99,6 +102,15 @@ impl<K: Eq + Hash> Drop for Counted<K> {
             }
         }
     }
+}
+
+/// Whose requests are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Requester {
+    /// A user's.
+    User(UserKey),
+    /// Those of an address that name no user.
+    Address(IpAddr),
 }
 
 /// A user of a tenant.

@@ -32,6 +32,10 @@ pub(crate) struct Place {
     _counted: Arc<Counted<IpAddr>>,
 }
 
+/// Where a request comes from: what of its address is counted together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Remote(pub(crate) IpAddr);
+
 /// Serves whoever connects until the server is to stop, and then those who are there until they have been answered.
 pub(crate) async fn listen(app: &Arc<App>, listener: TcpListener, router: Router) {
     let open = TaskTracker::new();
@@ -60,10 +64,12 @@ fn take_in(app: &Arc<App>, stream: TcpStream, address: SocketAddr, router: Route
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
+    let remote = Remote(network(address.ip()));
     let place = Place { _counted: Arc::new(counted) };
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(place.clone());
+        parts.extensions.insert(remote);
         let answer = router.clone().call(Request::from_parts(parts, Body::new(body)));
         async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
     });

@@ -4,6 +4,7 @@
 //! decides whether a write is allowed, and never tells anybody about one. SQLite implements it in
 //! [`crate::sqlite`], PostgreSQL in [`crate::postgres`].
 
+mod accounts;
 mod history;
 mod keep;
 mod shape;
@@ -18,6 +19,11 @@ use corella_rowdoc::{PeerId, Projection, RowId, RowKey, Tenant};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+pub(crate) use self::accounts::KEEP_ACCESS_CHANGES;
+pub use self::accounts::{
+    AccessChanges, Account, AccountBook, AccountChange, AccountKey, AddedAccount, EndingSessions, Identity,
+    Session, Standing,
+};
 pub use self::history::{About, HistoryCut, HistoryLine, HistoryOrder, HistoryScope, Part, Reach};
 pub use self::keep::{
     DumpScope, Kept, KeptDelta, KeptOutcome, KeptRow, Mend, MendOutcome, Moment, REPAIR, RestoreOnto,
@@ -306,7 +312,7 @@ pub enum PeerOwner {
 ///
 /// Every method may be called from any task at any time, [`Backend::commit`] from one task only.
 #[async_trait]
-pub trait Backend: Send + Sync + 'static {
+pub trait Backend: AccountBook + Send + Sync + 'static {
     /// The SQL that [`Backend::select`] takes.
     fn dialect(&self) -> Dialect;
 

@@ -22,7 +22,7 @@ use crate::{
     late::{LateDelay, LateRows},
     model::{EntityModel, Model},
     peers::Peers,
-    port::{Backend, BackendError, Outcome, SelectedParts, Seq, StoredRow, TableRow},
+    port::{AccountBook, Backend, BackendError, Outcome, SelectedParts, Seq, StoredRow, TableRow},
     resident::{Loaded, Queued, Resident, Slot, Tail},
     schema::{self, Consent, Filling, KnownSchemas, SchemaMismatch, Waited},
 };
@@ -382,6 +382,12 @@ impl Store {
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.0.backend.dialect()
+    }
+
+    /// Who has an account and is signed in, in the same database.
+    #[must_use]
+    pub fn accounts(&self) -> Arc<dyn AccountBook> {
+        Arc::<dyn Backend>::clone(&self.0.backend)
     }
 
     /// The epoch of the database; a cursor of another epoch means nothing here.

@@ -3,6 +3,7 @@
 //! A backend's own tests call [`run`] with a way to open a fresh database. The documents' bytes mean nothing to a
 //! backend, so that the suite makes them up.
 
+mod accounts;
 mod changes;
 mod commits;
 mod damage;
@@ -63,6 +64,10 @@ pub async fn run<F: Future<Output = Subject>>(open: impl Fn() -> F) {
     outcomes::a_used_key_halts_its_unit(open().await).await;
 
     peers::a_peer_id_is_its_first_users(open().await).await;
+
+    accounts::an_account_is_its_tenants_and_found_by_its_names(open().await).await;
+    accounts::a_session_ends_as_asked_and_is_told(open().await).await;
+    accounts::accounts_are_dumped_without_their_sessions(open().await, open().await).await;
 
     folds::a_fold_takes_the_place_of_what_it_has(open().await).await;
     folds::a_mark_is_remembered_until_the_next(open().await).await;

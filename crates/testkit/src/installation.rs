@@ -140,13 +140,31 @@ impl Installation {
     /// # Panics
     /// When it does not end.
     pub async fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Finished {
+        let mut command = self.placed(arguments);
+        finish(command.envs(environment.iter().copied())).await
+    }
+
+    /// Runs a command as [`Installation::run`] does, with this text as its input.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn run_piped(&self, arguments: &[&str], input: &str) -> Finished {
+        let file = self.folder().join("input");
+        fs::write(&file, input).expect("the input can be written");
+        let mut command = self.placed(arguments);
+        command.stdin(fs::File::open(&file).expect("the input can be read"));
+        finish(&mut command).await
+    }
+
+    /// A command on this data folder and manifest.
+    fn placed(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(arguments);
         command.env("CORELLA_MANIFEST", self.manifest());
         match &self.address {
             None => command.env("CORELLA_DATA", self.data()),
             Some(address) => command.env("CORELLA_DATABASE", address),
         };
-        finish(command.envs(environment.iter().copied())).await
+        command
     }
 
     /// Starts `corella serve` by another program, such as a tracer, which has to become the server; with more settings
@@ -177,13 +195,21 @@ impl Installation {
     /// # Panics
     /// When it does not come to listen.
     pub async fn start(&self, subcommand: &str, more: &[&str]) -> Server {
+        self.start_with(subcommand, more, &[]).await
+    }
+
+    /// The same, with more settings in its environment.
+    ///
+    /// # Panics
+    /// When it does not come to listen.
+    pub async fn start_with(&self, subcommand: &str, more: &[&str], environment: &[(&str, &str)]) -> Server {
         let mut command = self.command([subcommand, "--listen", "127.0.0.1:0"]);
         command.arg("--manifest").arg(self.manifest());
         match &self.address {
             None => command.arg("--data").arg(self.data()),
             Some(address) => command.args(["--database", address]),
         };
-        command.args(more);
+        command.args(more).envs(environment.iter().copied());
         Server::start(command).await
     }
 

@@ -19,7 +19,9 @@ use tokio::{
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
-    tungstenite::{Message, protocol::WebSocketConfig},
+    tungstenite::{
+        self, Message, client::IntoClientRequest as _, http::HeaderValue, protocol::WebSocketConfig,
+    },
 };
 use uuid::Uuid;
 
@@ -85,18 +87,39 @@ impl Peer {
         token: Option<&str>,
         options: PeerOptions,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let url = match token {
+            Some(token) => format!("ws://{address}/ws?token={token}"),
+            None => format!("ws://{address}/ws"),
+        };
+        Self::open(address, url.into_client_request()?, options).await
+    }
+
+    /// Connects as a browser does that keeps these cookies, from a page of the server's own.
+    ///
+    /// # Panics
+    /// When the connection is not taken.
+    pub async fn connect_as_browser(address: SocketAddr, cookies: &str) -> Self {
+        let text = |text: &str| HeaderValue::from_str(text).expect("a header");
+        let mut request = format!("ws://{address}/ws").into_client_request().expect("an address");
+        request.headers_mut().insert("cookie", text(cookies));
+        request.headers_mut().insert("origin", text(&format!("http://{address}")));
+        let peer = within("the connection", Self::open(address, request, PeerOptions::default())).await;
+        peer.unwrap_or_else(|error| unreachable!("the connection was not taken: {error}"))
+    }
+
+    async fn open(
+        address: SocketAddr,
+        request: tungstenite::http::Request<()>,
+        options: PeerOptions,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let socket = TcpSocket::new_v4()?;
         if let Some(bytes) = options.receive_buffer {
             socket.set_recv_buffer_size(bytes)?;
         }
         let stream = socket.connect(address).await?;
         stream.set_nodelay(true)?;
-        let url = match token {
-            Some(token) => format!("ws://{address}/ws?token={token}"),
-            None => format!("ws://{address}/ws"),
-        };
         let config = WebSocketConfig::default().read_buffer_size(16 * 1024);
-        let (stream, _) = client_async_with_config(url, stream, Some(config)).await?;
+        let (stream, _) = client_async_with_config(request, stream, Some(config)).await?;
         let (sink, stream) = stream.split();
         let sink = Arc::new(Mutex::new(sink));
         let shared = Arc::new(Shared::default());
@@ -216,7 +239,7 @@ impl Peer {
         &self,
         room: &str,
         change: impl FnOnce(&LoroDoc),
-    ) -> Result<BatchId, tokio_tungstenite::tungstenite::Error> {
+    ) -> Result<BatchId, tungstenite::Error> {
         let mut sink = self.sink.lock().await;
         let update = self.shared.change(|state| {
             let doc = state.doc(&document(room));
@@ -265,7 +288,7 @@ impl Peer {
     ///
     /// # Errors
     /// When it could not be sent.
-    pub async fn try_send_text(&self, text: &str) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+    pub async fn try_send_text(&self, text: &str) -> Result<(), tungstenite::Error> {
         self.sink.lock().await.send(Message::text(text)).await
     }
 
@@ -356,7 +379,7 @@ async fn send_update(
     sink: &mut Sink,
     (magic, room): &(Magic, RoomName),
     update: &[u8],
-) -> Result<BatchId, tokio_tungstenite::tungstenite::Error> {
+) -> Result<BatchId, tungstenite::Error> {
     let batch = fresh_batch();
     for frame in encode_update(*magic, room, &[update], || batch) {
         sink.feed(Message::Binary(frame)).await?;

@@ -22,7 +22,8 @@ pub(crate) const WAITING: usize = 64;
 
 /// Write everything that is stored into one file.
 ///
-/// It may run beside a server: the file has all rows as of one moment, and writes go on meanwhile. The file appears
+/// It may run beside a server: the file has all rows and accounts as of one moment, and writes go on meanwhile. Nobody's
+/// session is in it: whoever was signed in signs in again after a restore. The file appears
 /// under its name once it is complete. A file that is not called *.zst or *.ndjson is compressed, too.
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
@@ -55,7 +56,7 @@ impl Backup {
             .await
             .map_err(|error| self.in_file(error))?;
             file.keep(output).map_err(|source| self.failed(source))?;
-            eprintln!("Wrote {told}, and {} kept answers.", counts.outcomes);
+            eprintln!("Wrote {told}, {} kept answers and {} accounts.", counts.outcomes, counts.accounts);
             if damaged > 0 {
                 eprintln!(
                     "corella: {damaged} of the rows are damaged, and are in the file as they lie; `corella check` lists \
@@ -116,13 +117,14 @@ pub(crate) async fn write<W: io::Write>(
                     progress.row();
                 }
                 (Kept::Outcome(outcome), Some(writer), _) => writer.outcome(&outcome)?,
+                (Kept::Account(account), Some(writer), _) => writer.account(&account)?,
                 (Kept::End, Some(_), _) => {
                     let Some(writer) = writer.take() else { break };
                     let (output, counts) = writer.finish()?;
                     let told = progress.map(|progress| progress.finish(counts.rows)).unwrap_or_default();
                     return Ok(Some((output, counts, told)));
                 }
-                (Kept::Row(_) | Kept::Outcome(_) | Kept::End, _, _) => break,
+                (Kept::Row(_) | Kept::Outcome(_) | Kept::Account(_) | Kept::End, _, _) => break,
             }
         }
         Ok(None)

@@ -65,6 +65,14 @@ impl Place {
         })
     }
 
+    /// Opens it for a writer of tables beside servers; a folder without a database gets one.
+    pub(crate) async fn open_beside_or_new(&self) -> Result<Arc<dyn Backend>, Failure> {
+        match self.choice()? {
+            Choice::Folder(folder) if !SqliteBackend::file(&folder).exists() => self.open_alone().await,
+            Choice::Folder(_) | Choice::Database(_) => self.open_beside().await,
+        }
+    }
+
     /// Opens it for a reader beside servers.
     pub(crate) async fn open_read_only(&self) -> Result<Arc<dyn Backend>, Failure> {
         Ok(match self.choice()? {

@@ -46,7 +46,7 @@ fn entity_name(text: &str) -> Result<EntityName, String> {
 impl Filter {
     pub(crate) fn scope(&self) -> DumpScope {
         let tenants = self.tenants.iter().map(|name| Tenant::new(name)).collect();
-        DumpScope { entities: self.entities.clone(), tenants, outcomes: false }
+        DumpScope { entities: self.entities.clone(), tenants, ..DumpScope::default() }
     }
 }
 

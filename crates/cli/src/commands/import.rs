@@ -103,7 +103,7 @@ impl Import {
                         return Err(Failure::BadRow { path: self.file.clone(), line, row, found: fault });
                     }
                 }
-                Piece::Outcome(_) => {}
+                Piece::Outcome(_) | Piece::Account(_) => {}
                 Piece::End(_) => break,
             }
         }
@@ -128,7 +128,7 @@ impl Import {
         loop {
             let bad = match reader.next_piece() {
                 Ok(Piece::End(_)) => break,
-                Ok(Piece::Outcome(_)) => None,
+                Ok(Piece::Outcome(_) | Piece::Account(_)) => None,
                 Ok(Piece::Row(row)) if !scope.has(&row.key) => None,
                 Ok(Piece::Row(row)) if !rows.knows(&row) => {
                     let found = format!("the manifest has no entity {}", row.key.entity);

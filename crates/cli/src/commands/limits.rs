@@ -25,6 +25,10 @@ pub(crate) struct LimitOptions {
     /// Updates and messages that one socket may send a second, over ten seconds; 0 for any number.
     #[arg(long, value_name = "N", default_value_t = Limits::default().updates_per_second, env = "CORELLA_UPDATES_PER_SECOND")]
     updates_per_second: u32,
+    /// Requests over HTTP that one user may make a second, over ten seconds, and an address without a user; 0 for any
+    /// number.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().requests_per_second, env = "CORELLA_REQUESTS_PER_SECOND")]
+    requests_per_second: u32,
     /// Joins that are answered at the same time; one that needs the whole document counts for four.
     #[arg(long, value_name = "N", default_value_t = Limits::default().joins_at_once, env = "CORELLA_JOINS_AT_ONCE")]
     joins_at_once: u32,
@@ -43,6 +47,7 @@ impl LimitOptions {
             sockets_per_user: self.sockets_per_user,
             rooms_per_socket: self.rooms_per_socket,
             updates_per_second: self.updates_per_second,
+            requests_per_second: self.requests_per_second,
             joins_at_once: self.joins_at_once,
             head_time: Duration::from_secs(self.head_seconds),
             request_time: Duration::from_secs(self.request_seconds),

@@ -47,6 +47,11 @@ impl Location {
         self.place.open_beside().await
     }
 
+    /// The database, to be written beside a server that may run; made if it is not there.
+    pub(crate) async fn beside_or_new(&self) -> Result<Arc<dyn Backend>, Failure> {
+        self.place.open_beside_or_new().await
+    }
+
     /// A manifest that cannot be served, or a database that fails.
     pub(crate) fn start(&self, source: StartError) -> Failure {
         Failure::Start { path: self.manifest.clone(), source }

@@ -1,5 +1,6 @@
 //! The subcommands.
 
+pub(crate) mod accounts;
 pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod codegen;
@@ -19,5 +20,6 @@ pub(crate) mod restore;
 pub(crate) mod serve;
 pub(crate) mod token;
 mod tokens;
+pub(crate) mod user;
 
 pub(crate) use location::{Location, runtime};

@@ -83,6 +83,7 @@ impl Restore {
                         Kept::Row(row)
                     }
                     Piece::Outcome(outcome) => Kept::Outcome(outcome),
+                    Piece::Account(account) => Kept::Account(account),
                     Piece::End(_) => Kept::End,
                 };
             }

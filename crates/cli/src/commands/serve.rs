@@ -17,6 +17,7 @@ use tokio::{net::TcpListener, runtime::Runtime, signal::unix};
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use super::{
+    accounts::AccountSettings,
     database::Place,
     guard::GuardChoice,
     limits::LimitOptions,
@@ -63,6 +64,8 @@ pub(crate) struct ServeOptions {
     keys: KeySettings,
     #[command(flatten)]
     tokens: TokenSettings,
+    #[command(flatten)]
+    accounts: AccountSettings,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -104,6 +107,7 @@ impl ServeOptions {
             DurabilityChoice::Full => Durability::Full,
             DurabilityChoice::Relaxed => Durability::Relaxed,
         };
+        let accounts = self.accounts.options()?;
         let listen = self.listen.to_string();
         let listener = TcpListener::bind(self.listen)
             .await
@@ -119,8 +123,11 @@ impl ServeOptions {
         if guard.is_none() {
             tracing::warn!("there are no guards: an update can end the server");
         }
-        let limits = self.limits.limits();
-        let options = AppOptions { mode, metrics, guard, limits, ..AppOptions::default() };
+        let mut limits = self.limits.limits();
+        // Pages that the server's own address is known by are its own, whatever a proxy calls the host.
+        let public_url = accounts.as_ref().and_then(|accounts| accounts.public_url.as_ref());
+        limits.origins.extend(public_url.map(ToString::to_string));
+        let options = AppOptions { mode, metrics, guard, limits, accounts, ..AppOptions::default() };
         let app = App::new(store.clone(), hub, authority, options);
         println!("Corella is listening on http://{address}");
         started(&store);
@@ -135,7 +142,8 @@ impl ServeOptions {
     async fn authority(&self) -> Result<Authority, Failure> {
         let keys = self.keys.locations()?;
         let options = TokenOptions {
-            secret: self.place.secret(!keys.is_empty())?,
+            // Accounts are given tokens of our own.
+            secret: self.place.secret(!keys.is_empty() && !self.accounts.are_on())?,
             keys,
             refresh: self.keys.refresh.into(),
             rules: self.tokens.rules(),

@@ -49,7 +49,7 @@ impl Token {
             None => None,
         };
         let (user, roles, tenant, admin) = (self.user, self.roles, self.tenant, self.admin);
-        let grant = Grant { user, roles, tenant, admin, lifetime: self.ttl.into() };
+        let grant = Grant { user, roles, tenant, admin, lifetime: self.ttl.into(), session: None };
         println!("{}", signer.token(&grant, claim.as_deref()).map_err(Failure::Token)?);
         Ok(ExitCode::SUCCESS)
     }

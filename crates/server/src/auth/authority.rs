@@ -3,12 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use corella_rowdoc::Tenant;
-use jsonwebtoken::{Algorithm, decode_header};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode_header};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value as Json};
+use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    AuthError, Grant, KeyError, KeyLocation, Principal, Signer, TokenRules, keys::Key, places::KeyPlace,
+    AuthError, Carrier, Grant, KeyError, KeyLocation, Principal, Signer, TokenRules, keys::Key,
+    places::KeyPlace,
 };
 
 /// Longest token that is looked at, in bytes.
@@ -45,6 +48,8 @@ impl Default for TokenOptions {
 pub struct Authority {
     signer: Option<Signer>,
     own: Option<Key>,
+    /// Signs what browsers keep for us while they are elsewhere; no access token is good that it signs.
+    keeping: Option<(EncodingKey, DecodingKey)>,
     places: Vec<Arc<KeyPlace>>,
     refresh: Duration,
     rules: TokenRules,
@@ -65,7 +70,11 @@ impl Authority {
         }
         let signer = secret.as_ref().map(|secret| Signer::new(secret, rules.clone()));
         let own = secret.as_ref().map(|secret| Key::secret(secret));
-        Ok(Self { signer, own, places, refresh, rules, allows_anonymous: allow_anonymous })
+        let keeping = secret.as_ref().map(|secret| {
+            let derived = Sha256::new().chain_update(b"corella keeping\0").chain_update(secret).finalize();
+            (EncodingKey::from_secret(&derived), DecodingKey::from_secret(&derived))
+        });
+        Ok(Self { signer, own, keeping, places, refresh, rules, allows_anonymous: allow_anonymous })
     }
 
     /// Keeps the public keys fresh until `stop`.
@@ -86,6 +95,29 @@ impl Authority {
         signer.token(grant, tenant_claim)
     }
 
+    /// A text that only this server, and others with its secret, can read back as what it is; its claim `exp` bounds it.
+    pub(crate) fn keep<T: Serialize>(&self, what: &T) -> Result<String, AuthError> {
+        let no_secret = || AuthError::invalid("nothing can be signed without a secret of our own");
+        let (key, _) = self.keeping.as_ref().ok_or_else(no_secret)?;
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), what, key)
+            .map_err(|error| AuthError::invalid(error.to_string()))
+    }
+
+    /// What was given to [`Authority::keep`], unless it is over or was changed.
+    pub(crate) fn kept<T: DeserializeOwned>(&self, text: &str) -> Option<T> {
+        let (_, key) = self.keeping.as_ref()?;
+        jsonwebtoken::decode::<T>(text, key, &Validation::new(Algorithm::HS256)).ok().map(|data| data.claims)
+    }
+
+    /// The claim of a token that names the tenant, where the manifest has tenants: `tenant_claim` names it there.
+    pub(crate) fn tenant_in(
+        &self,
+        claims: &Map<String, Json>,
+        tenant_claim: &str,
+    ) -> Result<Tenant, AuthError> {
+        self.rules.tenant_in(claims, tenant_claim)
+    }
+
     /// Who calls without a token; `tenant_claim` is the claim that the manifest's tenancy names.
     ///
     /// # Errors
@@ -95,7 +127,14 @@ impl Authority {
             return Err(AuthError::Missing);
         }
         let (user, caller) = ("anonymous".into(), Arc::default());
-        Ok(Principal { user, tenant: Tenant::none(), caller, expires: None })
+        Ok(Principal {
+            user,
+            tenant: Tenant::none(),
+            caller,
+            expires: None,
+            session: None,
+            carrier: Carrier::Caller,
+        })
     }
 
     /// Who calls with this token, or with none; `tenant_claim` is the claim that the manifest's tenancy names.

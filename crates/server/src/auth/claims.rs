@@ -8,10 +8,13 @@ use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, Validation, errors::ErrorKind};
 use serde_json::{Map, Value as Json};
 
-use super::{AuthError, Principal};
+use super::{AuthError, Carrier, Principal};
 
 /// Longest user id and tenant of a token, in bytes.
 const MOST_NAME: usize = 255;
+
+/// The claim with the session that a token of an account goes back to.
+pub(super) const SESSION_CLAIM: &str = "corella_session";
 
 /// What a claim is called: its name, or the names that lead to it with dots between them.
 ///
@@ -149,6 +152,7 @@ impl TokenRules {
         let end = (end + self.leeway.as_secs_f64()).ceil();
         // A time beyond all calendars is no end.
         let expires = whole_seconds(end).and_then(|end| Timestamp::from_second(end).ok());
+        let session = claims.get(SESSION_CLAIM).and_then(Json::as_str).map(Arc::from);
         let caller = Caller {
             user: Some(Arc::clone(&user)),
             roles,
@@ -157,7 +161,17 @@ impl TokenRules {
             claims,
         };
         let tenant = tenant.map_or_else(Tenant::none, |tenant| Tenant::new(&tenant));
-        Ok(Principal { user, tenant, caller: Arc::new(caller), expires })
+        Ok(Principal { user, tenant, caller: Arc::new(caller), expires, session, carrier: Carrier::Caller })
+    }
+
+    /// The tenant that claims name; `tenant_claim` is the claim that the manifest's tenancy names.
+    pub(super) fn tenant_in(
+        &self,
+        claims: &Map<String, Json>,
+        tenant_claim: &str,
+    ) -> Result<Tenant, AuthError> {
+        let path = self.tenant.clone().unwrap_or_else(|| ClaimPath::new(tenant_claim));
+        name("tenant", &path, claims).map(|tenant| Tenant::new(&tenant))
     }
 
     fn roles(&self, claims: &Map<String, Json>) -> Result<Vec<Arc<str>>, AuthError> {

@@ -6,7 +6,7 @@
 
 mod authority;
 mod claims;
-mod fetch;
+pub(crate) mod fetch;
 mod keys;
 mod places;
 mod principal;
@@ -14,6 +14,7 @@ mod signer;
 
 pub use authority::{Authority, TokenOptions};
 pub use claims::{ClaimPath, TokenRules};
+pub(crate) use places::is_near;
 pub use places::{KeyError, KeyLocation};
-pub use principal::{AuthError, Principal};
+pub use principal::{AuthError, Carrier, Principal};
 pub use signer::{Grant, Signer};

@@ -83,12 +83,9 @@ impl FromStr for KeyLocation {
             return if text.is_empty() { Err(wrong("it is empty")) } else { Ok(Self::File(text.into())) };
         }
         let uri: Uri = text.parse().map_err(|error| wrong(&format!("{error}")))?;
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        let is_near = host == "localhost"
-            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
         match uri.scheme_str() {
             Some("https") => Ok(Self::Url(uri)),
-            Some("http") if is_near => Ok(Self::Url(uri)),
+            Some("http") if is_near(&uri) => Ok(Self::Url(uri)),
             Some("http") => Err(wrong("keys that come without TLS can be exchanged on their way")),
             Some(_) | None => Err(wrong("it begins with neither https:// nor a path")),
         }
@@ -102,6 +99,12 @@ impl fmt::Display for KeyLocation {
             Self::Url(uri) => uri.fmt(f),
         }
     }
+}
+
+/// Whether an address is on the same machine, so that nobody is on its way.
+pub(crate) fn is_near(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// What bounds how often tokens with unknown keys have a place asked again.

@@ -18,12 +18,31 @@ pub struct Principal {
     pub caller: Arc<Caller>,
     /// When the token is over, the leeway included; `None` for callers without one.
     pub expires: Option<Timestamp>,
+    /// The session of an account that the token goes back to, if it does.
+    pub session: Option<Arc<str>>,
+    /// How the token came.
+    pub carrier: Carrier,
+}
+
+/// How a token comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Carrier {
+    /// Somebody has put it there.
+    #[default]
+    Caller,
+    /// In a cookie, which browsers send whoever asks.
+    Cookie,
 }
 
 impl Principal {
     /// The user as the author of a write that comes by `source`.
     pub(crate) fn author(&self, source: Option<SourceId>) -> Author {
         Author { user: Arc::clone(&self.user), access: self.access(), source }
+    }
+
+    /// Whether both stand and fall together: the same user, by the same session or both without one.
+    pub(crate) fn stands_with(&self, other: &Self) -> bool {
+        (&self.session, &self.user, &self.tenant) == (&other.session, &other.user, &other.tenant)
     }
 
     /// How far the user's access goes.
@@ -41,6 +60,12 @@ pub enum AuthError {
     /// The token is over.
     #[error("the token has expired; ask for a fresh one")]
     Expired,
+    /// The session that the token goes back to has ended.
+    #[error("the session has ended; sign in again")]
+    SessionEnded,
+    /// The account is disabled.
+    #[error("the account is disabled; ask whoever runs this app")]
+    Disabled,
     /// The token is none of ours.
     #[error("the token is not valid: {0}")]
     Invalid(String),

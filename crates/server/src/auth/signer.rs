@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Map, Value as Json};
 
-use super::{AuthError, ClaimPath, TokenRules};
+use super::{AuthError, ClaimPath, TokenRules, claims::SESSION_CLAIM};
 
 /// What a token is to say.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +21,8 @@ pub struct Grant {
     pub admin: bool,
     /// How long the token is good for.
     pub lifetime: Duration,
+    /// The session of an account that the token goes back to: when that ends, the token does.
+    pub session: Option<String>,
 }
 
 /// Makes tokens that are signed with a secret (HS256).
@@ -61,6 +63,9 @@ impl Signer {
                 AuthError::invalid(format!("{what}, found neither"))
             })?;
             claim.write(&mut claims, tenant.as_str().into());
+        }
+        if let Some(session) = &grant.session {
+            claims.insert(SESSION_CLAIM.to_owned(), session.as_str().into());
         }
         if grant.admin {
             claims.insert("admin".to_owned(), Json::Bool(true));

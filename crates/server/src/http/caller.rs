@@ -15,7 +15,13 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::{App, Failure, Principal, auth::AuthError};
+use crate::{
+    App, Carrier, Failure, Principal,
+    accounts::cookies::{Carriage, Cookie, check_page},
+    auth::AuthError,
+    limits::Requester,
+    listen::Remote,
+};
 
 /// Longest idempotency key, in bytes.
 const MOST_KEY: usize = 255;
@@ -33,17 +39,56 @@ impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
-        match token(parts)? {
-            Some(token) => Ok(Self(caller(app, &token).await?)),
-            None => Ok(Self(stranger(app)?)),
+        let found = match credential(app, parts) {
+            Ok(Some(credential)) => credential.caller(app).await,
+            Ok(None) => stranger(app).map_err(Failure::from),
+            Err(failure) => Err(failure),
+        };
+        let user = found.as_ref().ok().and_then(|principal| {
+            Some((principal.tenant.clone(), Arc::clone(principal.caller.user.as_ref()?)))
+        });
+        match (user, parts.extensions.get::<Remote>()) {
+            (Some(user), _) => app.count_request(Requester::User(user))?,
+            (None, Some(Remote(address))) => app.count_request(Requester::Address(*address))?,
+            (None, None) => {}
         }
+        found.map(Self)
     }
 }
 
-/// Who calls with this token.
-pub(crate) async fn caller(app: &App, token: &str) -> Result<Principal, AuthError> {
+/// A token, and how it came.
+pub(crate) struct Credential {
+    token: String,
+    carrier: Carrier,
+}
+
+impl Credential {
+    /// Who calls with it.
+    pub(crate) async fn caller(&self, app: &App) -> Result<Principal, Failure> {
+        Ok(Principal { carrier: self.carrier, ..caller(app, &self.token).await? })
+    }
+}
+
+/// Who calls with this token, whose session has not ended.
+pub(crate) async fn caller(app: &App, token: &str) -> Result<Principal, Failure> {
     let manifest = app.manifest();
-    app.authority.caller(Some(token), manifest.tenant_claim()).await
+    let principal = app.authority.caller(Some(token), manifest.tenant_claim()).await?;
+    if let Some(accounts) = &app.accounts {
+        accounts.standings.check(&principal).await?;
+    }
+    Ok(principal)
+}
+
+/// The token of a request; one in a cookie only where a page of this site asks.
+pub(crate) fn credential(app: &App, parts: &Parts) -> Result<Option<Credential>, Failure> {
+    if let Some(token) = token(parts)? {
+        return Ok(Some(Credential { token, carrier: Carrier::Caller }));
+    }
+    let Some(accounts) = &app.accounts else { return Ok(None) };
+    let carriage = Carriage::of(&accounts.options, &parts.headers);
+    let Some(token) = carriage.read(Cookie::Access, &parts.headers) else { return Ok(None) };
+    check_page(&app.options.limits, &parts.method, parts.uri.path(), &parts.headers)?;
+    Ok(Some(Credential { token: token.to_owned(), carrier: Carrier::Cookie }))
 }
 
 /// Who calls without a token.
@@ -52,7 +97,7 @@ pub(crate) fn stranger(app: &App) -> Result<Principal, AuthError> {
 }
 
 /// The token of a request: `Authorization: Bearer …` or `?token=…`.
-pub(crate) fn token(parts: &Parts) -> Result<Option<String>, AuthError> {
+fn token(parts: &Parts) -> Result<Option<String>, AuthError> {
     if let Some(value) = parts.headers.get(header::AUTHORIZATION) {
         let text = value.to_str().ok();
         let bearer = text.and_then(|text| {

@@ -32,6 +32,7 @@ pub(super) async fn token(
         tenant: tenant(body.get("tenant"))?,
         admin: false,
         lifetime: LIFETIME,
+        session: None,
     };
     let token = app.authority.token(&grant, app.manifest().tenant_claim())?;
     Ok(JsonBody(json!({ "token": token, "user": user })))

@@ -49,7 +49,12 @@ fn check_origin(limits: &Limits, headers: &HeaderMap) -> Result<(), Failure> {
 
 /// Whether a page of `origin` may use the server that it knows as `host`.
 fn may_use(limits: &Limits, origin: &str, host: &str) -> bool {
-    if limits.origins.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin)) {
+    limits.origins.contains("*") || is_trusted(limits, origin, host)
+}
+
+/// Whether a page of `origin` is this server's own, or named; not merely one of any.
+pub(crate) fn is_trusted(limits: &Limits, origin: &str, host: &str) -> bool {
+    if limits.origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)) {
         return true;
     }
     let Some((_, authority)) = origin.split_once("://") else { return false };
@@ -57,7 +62,8 @@ fn may_use(limits: &Limits, origin: &str, host: &str) -> bool {
     (!host.is_empty() && authority.eq_ignore_ascii_case(host)) || (is_local(authority) && is_local(host))
 }
 
-fn is_local(authority: &str) -> bool {
+/// Whether an address leads to the same machine.
+pub(crate) fn is_local(authority: &str) -> bool {
     let name = match authority.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         Some(_) | None => authority,

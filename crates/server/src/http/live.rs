@@ -13,10 +13,11 @@ use futures_util::Stream;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value as Json;
+use tokio::sync::Notify;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::caller::Caller;
-use crate::{App, Failure, following};
+use crate::{App, Failure, Principal, accounts::Vigil, following};
 
 /// What the messages of the only query of such a connection name.
 const REFERENCE: &str = "live";
@@ -48,8 +49,13 @@ pub(super) async fn follow(
     let outbox = Arc::new(Outbox::new(app.next_source(), app.options.outbox));
     following::follow(&app, &caller, &outbox, REFERENCE.to_owned(), query, None).await?;
     let expires = caller.expires;
+    let wake = Arc::new(Notify::new());
+    let vigil = app.accounts.as_ref().and_then(|accounts| accounts.standings.watch(&caller, &wake));
+    // It may have ended before it was watched.
+    wake.notify_one();
     let open = app.connections.token();
-    let follower = Follower { app, outbox, expires, is_over: false, _open: open };
+    let follower =
+        Follower { app, outbox, caller, wake, _vigil: vigil, expires, is_over: false, _open: open };
     let events = futures_util::stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Some((Ok(event), follower))
@@ -61,6 +67,10 @@ pub(super) async fn follow(
 struct Follower {
     app: Arc<App>,
     outbox: Arc<Outbox>,
+    caller: Principal,
+    /// Notified when the caller's access may have changed.
+    wake: Arc<Notify>,
+    _vigil: Option<Vigil>,
     /// When the caller's token is over.
     expires: Option<Timestamp>,
     is_over: bool,
@@ -69,6 +79,12 @@ struct Follower {
 }
 
 impl Follower {
+    /// Whether the caller's session still goes on.
+    async fn is_welcome(&self) -> bool {
+        let Some(accounts) = &self.app.accounts else { return true };
+        accounts.standings.is_good(&self.caller).await
+    }
+
     /// The next event; nothing once the query or the server has ended.
     async fn next(&mut self) -> Option<Event> {
         loop {
@@ -89,6 +105,11 @@ impl Follower {
                 None => {
                     tokio::select! {
                         () = self.outbox.filled() => {}
+                        () = self.wake.notified() => {
+                            if !self.is_welcome().await {
+                                return None;
+                            }
+                        }
                         () = over(self.expires) => return None,
                         () = self.app.stop.cancelled() => return None,
                     }

@@ -1,11 +1,13 @@
 //! The routes.
 
+mod accounts;
 pub(crate) mod caller;
 mod development;
 mod documents;
 mod gate;
 mod history;
 mod live;
+mod provider;
 mod queries;
 pub(crate) mod rows;
 mod status;
@@ -16,11 +18,12 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, State},
     middleware,
-    routing::{any, get, post},
+    routing::{any, delete, get, post},
 };
 
+pub(crate) use self::gate::{is_local, is_trusted};
 use crate::{
     app::{App, Mode},
     failure::Failure,
@@ -29,6 +32,8 @@ use crate::{
 
 /// Largest JSON body, in bytes.
 const MOST_JSON: usize = 2 * 1024 * 1024;
+/// Largest body of a sign-in, in bytes.
+const MOST_SIGN_IN: usize = 16 * 1024;
 /// Largest document update, in bytes.
 const MOST_UPDATE: usize = 16 * 1024 * 1024;
 
@@ -58,7 +63,23 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         Mode::Production => Router::new(),
         Mode::Development => Router::new().route("/dev/token", post(development::token)),
     };
+    let accounts = match &app.accounts {
+        None => Router::new(),
+        Some(_) => Router::new()
+            .route("/auth/sign-up", post(accounts::sign_up))
+            .route("/auth/sign-in", post(accounts::sign_in))
+            .route("/auth/refresh", post(accounts::refresh))
+            .route("/auth/sign-out", post(accounts::sign_out))
+            .route("/auth/user", get(accounts::user))
+            .route("/auth/password", post(accounts::password))
+            .route("/auth/sessions", get(accounts::sessions).delete(accounts::end_others))
+            .route("/auth/sessions/{id}", delete(accounts::end))
+            .route("/auth/provider", get(provider::begin))
+            .route("/auth/provider/callback", get(provider::finish))
+            .layer(DefaultBodyLimit::max(MOST_SIGN_IN)),
+    };
     Router::new()
+        .merge(accounts)
         .merge(rows)
         .merge(documents)
         .merge(development)
@@ -69,6 +90,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api", any(not_found))
         .route("/api/{*path}", any(not_found))
         .route("/dev/{*path}", any(not_found))
+        .route("/auth/{*path}", any(no_accounts))
         .fallback(web::page)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(gate)
@@ -80,6 +102,15 @@ async fn not_found(uri: axum::http::Uri) -> Failure {
         corella_wire::ErrorCode::NotFound,
         format!("nothing is served under {}; see docs/protocol.md for the paths", uri.path()),
     )
+}
+
+async fn no_accounts(State(app): State<Arc<App>>, uri: axum::http::Uri) -> Failure {
+    let why = match &app.accounts {
+        Some(_) => "see docs/accounts.md for the paths",
+        None => "this server has no accounts of its own; `--accounts` gives it some",
+    };
+    let detail = format!("nothing is served under {}: {why}", uri.path());
+    Failure::new(corella_wire::ErrorCode::NotFound, detail)
 }
 
 async fn method_not_allowed(method: axum::http::Method, uri: axum::http::Uri) -> Failure {

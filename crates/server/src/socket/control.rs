@@ -94,7 +94,7 @@ fn greet(inbound: &Inbound) -> ServerMessage {
 }
 
 async fn authenticate(inbound: &mut Inbound, auth: Auth) -> ServerMessage {
-    let renewed = caller(&inbound.connection.app, &auth.token).await.map_err(Failure::from);
+    let renewed = caller(&inbound.connection.app, &auth.token).await;
     let renewed = renewed.and_then(|principal| {
         let user = principal.user.to_string();
         inbound.renew(principal).map(|()| user)

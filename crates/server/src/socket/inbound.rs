@@ -11,13 +11,16 @@ use corella_live::Pass;
 use corella_rowdoc::Version;
 use corella_wire::{
     BatchId, DecodeError, Envelope, ErrorCode, Frame, JoinErrorCode, Magic, Permission, Progress,
-    Reassembler, ReassemblyLimits, RoomErrorCode, RoomName,
+    Reassembler, ReassemblyLimits, RoomName,
     control::{ErrorReply, ServerMessage},
     decode, encode,
 };
 use futures_util::{SinkExt as _, StreamExt as _};
 use jiff::Timestamp;
-use tokio::time::{Instant as Clock, sleep_until, timeout};
+use tokio::{
+    sync::Notify,
+    time::{Instant as Clock, sleep_until, timeout},
+};
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::{
@@ -25,11 +28,13 @@ use super::{
     pace::{Pace, TooMuch, cost},
     rooms::{JoinedRoom, JoinedRooms},
     session::{Connection, End},
+    standing::{Standing, watch},
     transport::Incoming,
     updates::{self, Batch, Kind},
 };
 use crate::{
     Failure, Principal,
+    accounts::Vigil,
     http::caller::{caller, stranger},
     limits::{Counted, UserKey},
 };
@@ -45,21 +50,18 @@ const MOST_MALFORMED: u32 = 16;
 /// Batches that may be announced as seeds and not have come.
 const MOST_SEEDS: usize = 256;
 
-/// Whether a connection's token is good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    Good,
-    Over,
-}
-
 /// The receiving half of a connection.
 pub(super) struct Inbound {
     pub(super) connection: Arc<Connection>,
     /// Who calls where a join brings no token of its own.
     pub(super) principal: Option<Principal>,
     /// The connection's place among those of its user.
-    seat: Option<Counted<UserKey>>,
-    rooms: JoinedRooms,
+    pub(super) seat: Option<Counted<UserKey>>,
+    /// Notified when the access of anybody whose token is used here may have changed.
+    pub(super) wake: Arc<Notify>,
+    /// Has `wake` notified for the principal.
+    pub(super) vigil: Option<Vigil>,
+    pub(super) rooms: JoinedRooms,
     pace: Pace,
     /// Until when nothing is read, because of how much has come.
     paused_until: Option<Clock>,
@@ -77,7 +79,11 @@ impl Inbound {
         rooms: JoinedRooms,
     ) -> Self {
         let pace = Pace::new(connection.app.options.limits.updates_per_second);
+        let wake = Arc::new(Notify::new());
+        let vigil = principal.as_ref().and_then(|principal| watch(&connection.app, principal, &wake));
         Self {
+            wake,
+            vigil,
             connection,
             principal,
             seat,
@@ -121,8 +127,14 @@ impl Inbound {
                         return end;
                     }
                 }
+                () = self.wake.notified() => {
+                    if self.check_standing().await == Standing::Over {
+                        return End::Revoked;
+                    }
+                }
                 () = sleep_until(wake) => {
                     let now = Clock::now();
+                    self.renew_by_cookie().await;
                     if self.expire_tokens() == Standing::Over {
                         return End::Expired;
                     }
@@ -304,59 +316,6 @@ impl Inbound {
         }
     }
 
-    /// When the next token is over, the connection's or that of a join.
-    fn next_expiry(&self) -> Option<Clock> {
-        let own = self.principal.as_ref().and_then(|principal| principal.expires);
-        let next = own.into_iter().chain(self.rooms.next_expiry()).min()?;
-        let rest = Duration::try_from(next.duration_since(Timestamp::now())).unwrap_or_default();
-        Some(Clock::now() + rest)
-    }
-
-    /// Ends what went by tokens that are over. A room whose join brought its own is left, and its client asked to join
-    /// again with a fresh one; with the connection's own, the connection is.
-    fn expire_tokens(&mut self) -> Standing {
-        let now = Timestamp::now();
-        if self.principal.as_ref().and_then(|principal| principal.expires).is_some_and(|end| end <= now) {
-            return Standing::Over;
-        }
-        let Connection { app, outbox, .. } = &*self.connection;
-        while let Some(JoinedRoom { pass, .. }) = self.rooms.expired(now) {
-            app.hub.evict(outbox, &pass);
-            let message = "the token of this room has expired; join again with a fresh one".to_owned();
-            let frame = Frame::RoomError { code: RoomErrorCode::RejoinSuggested, message };
-            outbox.push_answer(encode(&Envelope { magic: pass.magic, room: pass.room.clone(), frame }));
-        }
-        Standing::Good
-    }
-
-    /// Goes on as another principal, with everything that was joined by the connection's token.
-    ///
-    /// # Errors
-    /// When the connection belongs to somebody else.
-    pub(super) fn renew(&mut self, principal: Principal) -> Result<(), Failure> {
-        let same = |before: &Principal| {
-            before.tenant == principal.tenant
-                && (before.caller.user.is_none() || before.caller.user == principal.caller.user)
-        };
-        if self.principal.as_ref().is_some_and(|before| !same(before)) {
-            let detail =
-                "expected a fresh token of the same user and tenant; open another connection for others";
-            return Err(Failure::new(ErrorCode::Forbidden, detail));
-        }
-        let Connection { app, outbox, .. } = &*self.connection;
-        if self.seat.is_none() {
-            self.seat = app.seat(&principal)?;
-        }
-        for pass in self.rooms.renew(&principal) {
-            app.hub.renew(outbox, &pass, principal.access());
-        }
-        if self.principal.as_ref().is_some_and(|before| before.caller != principal.caller) {
-            app.hub.queries().end_all(outbox.source());
-        }
-        self.principal = Some(principal);
-        Ok(())
-    }
-
     async fn join(&mut self, magic: Magic, room: RoomName, auth: &Bytes, version: &Bytes) {
         if let Err(failure) = self.try_join(magic, &room, auth, version).await {
             let frame = refused_join(failure);
@@ -386,7 +345,17 @@ impl Inbound {
         };
         let (user, access) = (Arc::clone(&principal.user), principal.access());
         let pass = Arc::new(Pass { key: key.clone(), magic, room: room.clone() });
-        let joined = JoinedRoom { pass: Arc::clone(&pass), principal, has_token: !auth.is_empty() };
+        let has_token = !auth.is_empty();
+        let vigil = match &app.accounts {
+            Some(accounts) if has_token => {
+                let vigil = accounts.standings.watch(&principal, &self.wake);
+                // It may have ended before it was watched.
+                accounts.standings.check(&principal).await?;
+                vigil
+            }
+            Some(_) | None => None,
+        };
+        let joined = JoinedRoom { pass: Arc::clone(&pass), principal, has_token, vigil: vigil.map(Arc::new) };
         if let Some(before) = self.rooms.join(joined)?
             && before.pass != pass
         {
@@ -425,7 +394,7 @@ impl Inbound {
                 "expected a token in the join's auth bytes, found other bytes",
             )
         })?;
-        Ok(caller(&self.connection.app, token).await?)
+        caller(&self.connection.app, token).await
     }
 }
 

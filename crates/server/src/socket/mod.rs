@@ -5,6 +5,7 @@ mod inbound;
 mod pace;
 mod rooms;
 mod session;
+mod standing;
 mod transport;
 mod updates;
 mod writer;
@@ -23,7 +24,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response;
 
 use crate::{
     App, Failure,
-    http::caller::{caller, stranger, token},
+    http::caller::{credential, stranger},
     listen::Place,
 };
 
@@ -37,8 +38,8 @@ pub(crate) async fn upgrade(State(app): State<Arc<App>>, mut parts: Parts) -> Re
     let upgrading =
         upgrading.ok_or_else(|| no_handshake("this connection cannot be taken over from HTTP".to_owned()))?;
     // Without a token the connection is open, but each join must bring one.
-    let principal = match token(&parts)? {
-        Some(token) => Some(caller(&app, &token).await?),
+    let principal = match credential(&app, &parts)? {
+        Some(credential) => Some(credential.caller(&app).await?),
         None => stranger(&app).ok(),
     };
     app.admission.check()?;

@@ -9,19 +9,20 @@ use corella_live::Pass;
 use corella_wire::{ErrorCode, Magic, RoomName};
 use jiff::Timestamp;
 
-use crate::{Failure, Principal};
+use crate::{Failure, Principal, accounts::Vigil};
 
 /// A room that a connection is in, and as whom.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct JoinedRoom {
     pub(super) pass: Arc<Pass>,
     pub(super) principal: Principal,
     /// Whether the join brought a token of its own; else it goes by the connection's.
     pub(super) has_token: bool,
+    /// Hears of it when the principal's access changes, where the join brought the token.
+    pub(super) vigil: Option<Arc<Vigil>>,
 }
 
 /// The rooms that a connection is in.
-#[derive(Debug)]
 pub(super) struct JoinedRooms {
     /// How many there may be.
     most: usize,
@@ -75,6 +76,26 @@ impl JoinedRooms {
                 Arc::clone(&room.pass)
             })
             .collect()
+    }
+
+    /// As whom rooms were joined with tokens of their own; of those that stand and fall together one.
+    pub(super) fn principals(&self) -> Vec<Principal> {
+        let own = self.rooms.values().filter(|room| room.has_token && room.vigil.is_some());
+        let mut found: Vec<Principal> = Vec::new();
+        for room in own {
+            if !found.iter().any(|known| known.stands_with(&room.principal)) {
+                found.push(room.principal.clone());
+            }
+        }
+        found
+    }
+
+    /// A room that was joined with a token that stands and falls with `principal`; it is left.
+    pub(super) fn joined_by(&mut self, principal: &Principal) -> Option<JoinedRoom> {
+        let is_theirs = |room: &&JoinedRoom| room.has_token && room.principal.stands_with(principal);
+        let address =
+            self.rooms.values().find(is_theirs).map(|room| (room.pass.magic, room.pass.room.clone()))?;
+        self.leave(address.0, &address.1)
     }
 
     /// When the next token of a join is over.

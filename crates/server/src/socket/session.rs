@@ -20,7 +20,7 @@ use crate::{
 /// How long a closing connection may take to send what it still owes.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// The close code of a connection whose token is over; stock clients do not come back by themselves then.
+/// The close code of a connection whose token is over, or is no longer good; stock clients do not come back by themselves then.
 const EXPIRED: u16 = 4401;
 /// The close code of a client that was made for another schema; 4400 to 4499 mirror HTTP's, and clients stay away.
 const OTHER_SCHEMA: u16 = 4412;
@@ -54,6 +54,8 @@ pub(super) enum End {
     TooLarge,
     /// The token is over, and no fresh one came.
     Expired,
+    /// The session has ended, or the account was disabled.
+    Revoked,
     /// The client was made for another schema.
     OtherSchema,
     /// The client sent bytes for updates that are none, or that end the process that decodes them.
@@ -78,6 +80,7 @@ impl End {
                 (CloseCode::Size.into(), "a message may have 262144 bytes; send more in fragments")
             }
             Self::Expired => (EXPIRED, "the token has expired; come back with a fresh one"),
+            Self::Revoked => (EXPIRED, "the session has ended or the account is disabled; sign in again"),
             Self::OtherSchema => (OTHER_SCHEMA, "schema_incompatible: load the newer version of the app"),
             Self::Refused => {
                 (CloseCode::Policy.into(), "expected Loro updates, found too many that cannot be decoded")

@@ -116,7 +116,7 @@ pub(super) async fn submit(
         let detail = format!("expected a seed as one update, found {}", updates.len());
         return batch.acknowledge(connection, Err(&Failure::new(ErrorCode::InvalidUpdate, detail)));
     }
-    let JoinedRoom { pass, principal, has_token: _ } = joined;
+    let JoinedRoom { pass, principal, has_token: _, vigil: _ } = joined;
     let pending = Arc::new(Pending {
         batch,
         connection: Arc::clone(connection),

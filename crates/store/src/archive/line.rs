@@ -12,7 +12,8 @@ use super::{
     encoding::{Base64, Hex, Time},
 };
 use crate::port::{
-    About, HistoryLine, KeptDelta, KeptOutcome, KeptRow, Outcome, OutcomeKey, Reach, Sealed, Seq, StoredHead,
+    About, Account, HistoryLine, Identity, KeptDelta, KeptOutcome, KeptRow, Outcome, OutcomeKey, Reach,
+    Sealed, Seq, StoredHead,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -21,6 +22,7 @@ pub(super) enum Line {
     Header(HeaderLine),
     Row(Box<RowLine>),
     Outcome(OutcomeLine),
+    Account(AccountLine),
     End(EndLine),
 }
 
@@ -135,9 +137,25 @@ pub(super) struct OutcomeLine {
 }
 
 #[derive(Serialize, Deserialize)]
+pub(super) struct AccountLine {
+    tenant: String,
+    id: String,
+    email: Option<String>,
+    /// The password's hash.
+    password: Option<String>,
+    identity: Option<Identity>,
+    roles: Vec<String>,
+    admin: bool,
+    disabled: bool,
+    created: Time,
+}
+
+#[derive(Serialize, Deserialize)]
 pub(super) struct EndLine {
     pub(super) rows: u64,
     pub(super) outcomes: u64,
+    #[serde(default)]
+    pub(super) accounts: u64,
     /// The checksum of all lines before.
     pub(super) lines: Hex,
 }
@@ -269,6 +287,38 @@ impl From<OutcomeLine> for KeptOutcome {
             },
             outcome: Outcome { request: line.request.0, seq: Seq(line.seq), answer: line.answer },
             at: line.at.0,
+        }
+    }
+}
+
+impl From<&Account> for AccountLine {
+    fn from(account: &Account) -> Self {
+        Self {
+            tenant: account.tenant.as_str().into(),
+            id: (*account.id).into(),
+            email: account.email.clone(),
+            password: account.password.clone(),
+            identity: account.identity.clone(),
+            roles: account.roles.clone(),
+            admin: account.admin,
+            disabled: account.disabled,
+            created: Time(account.created_at),
+        }
+    }
+}
+
+impl From<AccountLine> for Account {
+    fn from(line: AccountLine) -> Self {
+        Self {
+            tenant: Tenant::new(&line.tenant),
+            id: line.id.into(),
+            email: line.email,
+            password: line.password,
+            identity: line.identity,
+            roles: line.roles,
+            admin: line.admin,
+            disabled: line.disabled,
+            created_at: line.created.0,
         }
     }
 }

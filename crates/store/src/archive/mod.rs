@@ -1,6 +1,6 @@
 //! Rows as lines of text: what backups and exports are made of.
 //!
-//! A file has a header line, one line for each row and for each kept answer, and an end line, each a JSON object that
+//! A file has a header line, one line for each row, for each kept answer and for each account, and an end line, each a JSON object that
 //! ends with a checksum of what stands before it (`docs/formats.md`). Nothing here knows files or compression.
 
 mod encoding;
@@ -23,7 +23,7 @@ use crate::port::{Moment, Seq};
 /// What the first line of a file calls its format.
 const FORMAT: &str = "corella-rows";
 /// The version of the format that this Corella writes, and the last one that it reads.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What a file says of itself in its first line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,4 +61,6 @@ pub struct ArchiveCounts {
     pub rows: u64,
     /// Kept answers.
     pub outcomes: u64,
+    /// Accounts.
+    pub accounts: u64,
 }

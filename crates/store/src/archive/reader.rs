@@ -10,7 +10,7 @@ use super::{
     line::{EndLine, Line},
     writer::{SEAM, TAIL},
 };
-use crate::port::{KeptOutcome, KeptRow};
+use crate::port::{Account, KeptOutcome, KeptRow};
 
 /// Longest line that is read: far more than any row, and an end to a file that has no lines.
 const LONGEST: u64 = 2 << 30;
@@ -24,6 +24,8 @@ pub enum Piece {
     Row(KeptRow),
     /// A kept answer.
     Outcome(KeptOutcome),
+    /// An account.
+    Account(Account),
     /// The end line, which fits all that came.
     End(ArchiveCounts),
 }
@@ -86,7 +88,9 @@ impl<R: BufRead> ArchiveReader<R> {
         }
         match self.parse(&text)? {
             Line::Header(header) => Ok(header.into()),
-            Line::Row(_) | Line::Outcome(_) | Line::End(_) => Err(no_archive("the first line is none")),
+            Line::Row(_) | Line::Outcome(_) | Line::Account(_) | Line::End(_) => {
+                Err(no_archive("the first line is none"))
+            }
         }
     }
 
@@ -128,6 +132,10 @@ impl<R: BufRead> ArchiveReader<R> {
                 self.counts.outcomes += 1;
                 Ok(Piece::Outcome(outcome.into()))
             }
+            Line::Account(account) => {
+                self.counts.accounts += 1;
+                Ok(Piece::Account(account.into()))
+            }
             Line::End(end) => self.end(&end, before).map(Piece::End),
             Line::Header(_) => Err(self.wrong("a row or the end line", "a second header".into())),
         }
@@ -135,9 +143,12 @@ impl<R: BufRead> ArchiveReader<R> {
 
     fn end(&mut self, end: &EndLine, before: u64) -> Result<ArchiveCounts, ArchiveError> {
         let told = |counts: ArchiveCounts, lines: Hex| {
-            format!("{} rows and {} answers with the checksum {lines}", counts.rows, counts.outcomes)
+            format!(
+                "{} rows, {} answers and {} accounts with the checksum {lines}",
+                counts.rows, counts.outcomes, counts.accounts
+            )
         };
-        let expected = ArchiveCounts { rows: end.rows, outcomes: end.outcomes };
+        let expected = ArchiveCounts { rows: end.rows, outcomes: end.outcomes, accounts: end.accounts };
         if self.wrong == 0 && (expected != self.counts || end.lines != Hex(before)) {
             return Err(ArchiveError::Differs {
                 line: self.line,

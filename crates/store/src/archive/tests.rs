@@ -10,7 +10,8 @@ use serde_json::json;
 
 use super::{ArchiveCounts, ArchiveError, ArchiveHeader, ArchiveReader, ArchiveWriter, Piece};
 use crate::port::{
-    About, HistoryLine, KeptDelta, KeptOutcome, KeptRow, Outcome, OutcomeKey, Reach, Sealed, Seq, StoredHead,
+    About, Account, HistoryLine, Identity, KeptDelta, KeptOutcome, KeptRow, Outcome, OutcomeKey, Reach,
+    Sealed, Seq, StoredHead,
 };
 
 fn time(seconds: i64) -> Timestamp {
@@ -76,6 +77,20 @@ fn outcome() -> KeptOutcome {
     }
 }
 
+fn account() -> Account {
+    Account {
+        tenant: Tenant::new("acme"),
+        id: "u1".into(),
+        email: Some("ada@example.com".into()),
+        password: Some("$argon2id$".into()),
+        identity: Some(Identity { issuer: "https://id.example.com".into(), subject: "7".into() }),
+        roles: vec!["editor".into()],
+        admin: false,
+        disabled: true,
+        created_at: time(3),
+    }
+}
+
 /// A row without a snapshot, one whose snapshot is missing, one whose bytes are harmed.
 fn rows() -> Vec<KeptRow> {
     let mut young = row("young");
@@ -95,8 +110,9 @@ fn written() -> Vec<u8> {
         writer.row(&row, fields).expect("memory takes everything");
     }
     writer.outcome(&outcome()).expect("memory takes everything");
+    writer.account(&account()).expect("memory takes everything");
     let (bytes, counts) = writer.finish().expect("memory takes everything");
-    assert_eq!(counts, ArchiveCounts { rows: 4, outcomes: 1 });
+    assert_eq!(counts, ArchiveCounts { rows: 4, outcomes: 1, accounts: 1 });
     bytes
 }
 
@@ -121,7 +137,8 @@ fn what_is_written_comes_back() {
     assert_eq!(reader.header(), &header());
     let mut expected: Vec<Piece> = rows().into_iter().map(Piece::Row).collect();
     expected.push(Piece::Outcome(outcome()));
-    expected.push(Piece::End(ArchiveCounts { rows: 4, outcomes: 1 }));
+    expected.push(Piece::Account(account()));
+    expected.push(Piece::End(ArchiveCounts { rows: 4, outcomes: 1, accounts: 1 }));
     assert_eq!(read(&bytes).expect("it is whole"), expected);
 }
 
@@ -166,10 +183,10 @@ fn a_lost_line_is_seen() {
             .collect();
         assert!(matches!(read(&rest), Err(ArchiveError::Differs { .. })), "line {lost}");
     }
-    let swapped: Vec<u8> = [0, 2, 1, 3, 4, 5, 6].iter().flat_map(|at| lines[*at]).copied().collect();
+    let swapped: Vec<u8> = [0, 2, 1, 3, 4, 5, 6, 7].iter().flat_map(|at| lines[*at]).copied().collect();
     assert!(matches!(read(&swapped), Err(ArchiveError::Differs { .. })));
     let more = [&bytes[..], b"\n"].concat();
-    assert!(matches!(read(&more), Err(ArchiveError::Line { line: 8, .. })));
+    assert!(matches!(read(&more), Err(ArchiveError::Line { line: 9, .. })));
 }
 
 #[test]
@@ -189,7 +206,7 @@ fn a_wrong_line_can_be_passed_over() {
     while !matches!(reader.next_piece().expect("the others are right"), Piece::End(_)) {
         rest += 1;
     }
-    assert_eq!((rest, reader.line()), (3, 7));
+    assert_eq!((rest, reader.line()), (4, 8));
 }
 
 #[test]
@@ -199,7 +216,7 @@ fn what_is_no_file_of_rows_says_so() {
     assert_eq!(check(""), format!("{expected}found no whole line"));
     assert_eq!(check("id,title\n1,one\n"), format!("{expected}the first line is \"id,title\""));
     assert_eq!(
-        check("{\"kind\":\"header\",\"format\":\"corella-rows\",\"version\":2}\n"),
-        "the file was written by a newer Corella (format version 2, this binary knows 1); use that one"
+        check("{\"kind\":\"header\",\"format\":\"corella-rows\",\"version\":3}\n"),
+        "the file was written by a newer Corella (format version 3, this binary knows 2); use that one"
     );
 }

@@ -8,9 +8,9 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use super::{
     ArchiveCounts, ArchiveHeader,
     encoding::Hex,
-    line::{EndLine, HeaderLine, Line, OutcomeLine, RowLine},
+    line::{AccountLine, EndLine, HeaderLine, Line, OutcomeLine, RowLine},
 };
-use crate::port::{KeptOutcome, KeptRow};
+use crate::port::{Account, KeptOutcome, KeptRow};
 
 /// What stands between a line's contents and its checksum.
 pub(super) const SEAM: &str = ",\"checksum\":\"";
@@ -55,14 +55,23 @@ impl<W: Write> ArchiveWriter<W> {
         self.line(&Line::Outcome(OutcomeLine::from(outcome)))
     }
 
+    /// Writes an account.
+    ///
+    /// # Errors
+    /// When the output does not take it.
+    pub fn account(&mut self, account: &Account) -> io::Result<()> {
+        self.counts.accounts += 1;
+        self.line(&Line::Account(AccountLine::from(account)))
+    }
+
     /// Writes the end line; without it the file is recognised as cut off.
     ///
     /// # Errors
     /// When the output does not take it.
     pub fn finish(mut self) -> io::Result<(W, ArchiveCounts)> {
-        let ArchiveCounts { rows, outcomes } = self.counts;
+        let ArchiveCounts { rows, outcomes, accounts } = self.counts;
         let lines = Hex(self.lines.digest());
-        self.line(&Line::End(EndLine { rows, outcomes, lines }))?;
+        self.line(&Line::End(EndLine { rows, outcomes, accounts, lines }))?;
         self.output.flush()?;
         Ok((self.output, self.counts))
     }

@@ -8,7 +8,7 @@ use corella_rowdoc::{Projection, RowId, RowKey, Tenant};
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{About, HistoryLine, Outcome, OutcomeKey, Reach, Seq, StoredHead};
+use super::{About, Account, HistoryLine, Outcome, OutcomeKey, Reach, Seq, StoredHead};
 
 /// The checksum that is stored beside each blob.
 #[must_use]
@@ -118,7 +118,7 @@ pub struct Moment {
     pub rows: u64,
 }
 
-/// One piece of a dump: first the moment, then rows and outcomes, then the end.
+/// One piece of a dump: first the moment, then rows, outcomes and accounts, then the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kept {
     /// What the dump speaks of.
@@ -127,6 +127,8 @@ pub enum Kept {
     Row(KeptRow),
     /// An answer.
     Outcome(KeptOutcome),
+    /// An account; nobody's sessions belong to a dump.
+    Account(Account),
     /// That was all; pieces that end without it are incomplete.
     End,
 }
@@ -140,13 +142,15 @@ pub struct DumpScope {
     pub tenants: Vec<Tenant>,
     /// Whether the answers under idempotency keys belong to it.
     pub outcomes: bool,
+    /// Whether the accounts belong to it.
+    pub accounts: bool,
 }
 
 impl DumpScope {
     /// Everything there is.
     #[must_use]
     pub fn everything() -> Self {
-        Self { outcomes: true, ..Self::default() }
+        Self { outcomes: true, accounts: true, ..Self::default() }
     }
 
     /// Whether a row belongs to it.

@@ -11,6 +11,7 @@ use sqlx_postgres::{PgConnection, PgRow, Postgres};
 use tokio::sync::mpsc;
 
 use super::{
+    accounts,
     bind::row_key,
     history,
     read::{self, HEAD, HEAD_COLUMNS, stored_head, timestamp},
@@ -81,6 +82,13 @@ pub(super) async fn dump(
     }
     if scope.outcomes && !dump_outcomes(&mut transaction, pieces).await? {
         return Ok(());
+    }
+    if scope.accounts {
+        for account in accounts::all(&mut transaction).await? {
+            if pieces.send(Kept::Account(account)).await.is_err() {
+                return Ok(());
+            }
+        }
     }
     pieces.send(Kept::End).await.ok();
     transaction.commit().await

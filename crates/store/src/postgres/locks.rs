@@ -11,3 +11,7 @@ pub(super) const STARTING: &str = "SELECT pg_advisory_lock(1129271884, 2)";
 
 /// The same, ending with the transaction.
 pub(super) const STARTING_IN_TRANSACTION: &str = "SELECT pg_advisory_xact_lock(1129271884, 3)";
+
+/// Begins a transaction that changes accounts, and waits until it is the only one: so changes of access are numbered in the
+/// order in which they become visible.
+pub(super) const BEGIN_ACCOUNTS: &str = "BEGIN; SELECT pg_advisory_xact_lock(1129271884, 4)";

@@ -19,6 +19,7 @@ const STEPS: &[&str] = &[
     include_str!("../../../../schema/sql/postgres/0004_schemas.sql"),
     include_str!("../../../../schema/sql/postgres/0005_peers.sql"),
     include_str!("../../../../schema/sql/postgres/0006_tenants.sql"),
+    include_str!("../../../../schema/sql/postgres/0007_accounts.sql"),
 ];
 
 const KNOWN: i64 = STEPS.len() as i64;

@@ -3,6 +3,7 @@
 //! Commits of all servers take one lock, in which changes are numbered: a server that reads the log sees every change
 //! in its order, and none is missing before another.
 
+mod accounts;
 mod append;
 mod bind;
 mod commit;
@@ -70,6 +71,9 @@ macro_rules! reading {
         }
     }};
 }
+
+// By its path, so that the modules above find it.
+use reading;
 
 /// Times that a commit is tried whose connection was dead before anything was written.
 const MOST_TRIES: usize = 2;

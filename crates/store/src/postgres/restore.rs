@@ -7,7 +7,7 @@ use sqlx_core::{
 use sqlx_postgres::{PgConnection, Postgres};
 use tokio::sync::mpsc;
 
-use super::{bind::Moment, gather::keys, history, locks, migrate};
+use super::{accounts, bind::Moment, gather::keys, history, locks, migrate};
 use crate::{
     faults::{KillPoint, point},
     port::{About, Kept, KeptDelta, KeptOutcome, KeptRow, RestoreOnto, RestoreOutcome},
@@ -62,6 +62,7 @@ async fn fill(
                 point(KillPoint::MidRestore);
             }
             Some(Kept::Outcome(outcome)) => put_outcome(connection, &outcome).await?,
+            Some(Kept::Account(account)) => drop(accounts::put(connection, &account).await?),
             Some(Kept::End) => break,
         }
     }
@@ -73,7 +74,7 @@ async fn fill(
 async fn is_empty(connection: &mut PgConnection) -> Result<bool, Error> {
     query_scalar::<Postgres, _>(
         "SELECT NOT EXISTS (SELECT 1 FROM corella_rows) AND NOT EXISTS (SELECT 1 FROM corella_changes) \
-         AND NOT EXISTS (SELECT 1 FROM corella_outcomes)",
+         AND NOT EXISTS (SELECT 1 FROM corella_outcomes) AND NOT EXISTS (SELECT 1 FROM corella_accounts)",
     )
     .fetch_one(connection)
     .await
@@ -84,6 +85,7 @@ async fn clear(connection: &mut PgConnection) -> Result<(), Error> {
     raw_sql(
         "DELETE FROM corella_rows; DELETE FROM corella_snapshots; DELETE FROM corella_tail; \
          DELETE FROM corella_history; DELETE FROM corella_changes; DELETE FROM corella_outcomes; \
+         DELETE FROM corella_accounts; DELETE FROM corella_sessions; DELETE FROM corella_access_changes; \
          UPDATE corella_tables SET stale = true, missing = true",
     )
     .execute(&mut *connection)

@@ -77,6 +77,7 @@ pub(super) async fn secure(connection: &mut PgConnection) -> Result<(), Error> {
     raw_sql("BEGIN").execute(&mut *connection).await?;
     raw_sql(locks::STARTING_IN_TRANSACTION).execute(&mut *connection).await?;
     raw_sql(SECURE).execute(&mut *connection).await?;
+    raw_sql("SELECT corella_secure_accounts()").execute(&mut *connection).await?;
     raw_sql("COMMIT").execute(connection).await.map(drop)
 }
 

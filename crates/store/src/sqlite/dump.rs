@@ -11,7 +11,7 @@ use rusqlite::{
 };
 
 use super::{
-    history,
+    accounts, history,
     read::{self, HEAD, HEAD_COLUMNS, any_key, last_seq_of, stored_head},
 };
 use crate::port::{
@@ -52,6 +52,16 @@ pub(super) fn dump(
     }
     if scope.outcomes && !dump_outcomes(&transaction, &mut send)? {
         return Ok(());
+    }
+    if scope.accounts {
+        let mut statement = transaction.prepare(accounts::ALL_ACCOUNTS)?;
+        let mut found = statement.query([])?;
+        while let Some(row) = found.next()? {
+            let account = accounts::account(row)?;
+            if !send(Kept::Account(account)) {
+                return Ok(());
+            }
+        }
     }
     send(Kept::End);
     Ok(())

@@ -16,6 +16,7 @@ const STEPS: &[&str] = &[
     include_str!("../../../../schema/sql/sqlite/0003_history.sql"),
     include_str!("../../../../schema/sql/sqlite/0004_schemas.sql"),
     include_str!("../../../../schema/sql/sqlite/0005_peers.sql"),
+    include_str!("../../../../schema/sql/sqlite/0006_accounts.sql"),
 ];
 
 const KNOWN: i64 = STEPS.len() as i64;

@@ -1,5 +1,6 @@
 //! Rows at rest in SQLite: one file, one writer, several readers.
 
+mod accounts;
 mod bind;
 mod commit;
 mod connect;

@@ -3,7 +3,7 @@
 use corella_query::Identifier;
 use rusqlite::{Connection, Error, Transaction, TransactionBehavior};
 
-use super::{bind::unavailable, history, migrate, read::place};
+use super::{accounts, bind::unavailable, history, migrate, read::place};
 use crate::faults::{KillPoint, point};
 use crate::port::{About, BackendError, Kept, KeptOutcome, KeptRow, RestoreOnto, RestoreOutcome};
 
@@ -30,6 +30,7 @@ pub(super) fn restore(
                     point(KillPoint::MidRestore);
                 }
                 Some(Kept::Outcome(outcome)) => put_outcome(&transaction, &outcome)?,
+                Some(Kept::Account(account)) => drop(accounts::put(&transaction, &account)?),
                 Some(Kept::End) => break,
             }
         }
@@ -44,7 +45,7 @@ pub(super) fn restore(
 fn is_empty(transaction: &Transaction<'_>) -> Result<bool, Error> {
     transaction.query_row(
         "SELECT NOT EXISTS (SELECT 1 FROM corella_rows) AND NOT EXISTS (SELECT 1 FROM corella_changes) \
-         AND NOT EXISTS (SELECT 1 FROM corella_outcomes)",
+         AND NOT EXISTS (SELECT 1 FROM corella_outcomes) AND NOT EXISTS (SELECT 1 FROM corella_accounts)",
         [],
         |row| row.get(0),
     )
@@ -55,6 +56,7 @@ fn clear(transaction: &Transaction<'_>) -> Result<(), Error> {
     transaction.execute_batch(
         "DELETE FROM corella_rows; DELETE FROM corella_snapshots; DELETE FROM corella_tail; \
          DELETE FROM corella_history; DELETE FROM corella_changes; DELETE FROM corella_outcomes; \
+         DELETE FROM corella_accounts; DELETE FROM corella_sessions; DELETE FROM corella_access_changes; \
          UPDATE corella_tables SET stale = 1, missing = 1;",
     )?;
     let entities: Vec<String> = transaction

@@ -210,15 +210,21 @@ fn is_whole(server: &StartedPostgres, database: &str) -> bool {
     let none = |names: &[&str]| names.iter().all(|names| count(names) == "0");
     let rules = "SELECT (SELECT count(*) FROM pg_policy) + \
                  (SELECT count(*) FROM pg_proc WHERE proname LIKE 'corella%')";
-    if server.sql(database, rules) != "0" {
+    if version.as_str() < "6" && server.sql(database, rules) != "0" {
         return false;
     }
+    let none_of_accounts = || {
+        let functions = "SELECT count(*) FROM pg_proc WHERE proname = 'corella_secure_accounts'";
+        none(&["corella_accounts%", "corella_sessions%", "corella_access%"])
+            && server.sql(database, functions) == "0"
+    };
     match version.as_str() {
         "1" => none(&["corella_damaged%", "corella_history%", "corella_schemas%", "corella_peer_owners%"]),
         "2" => none(&["corella_history%", "corella_schemas%", "corella_peer_owners%"]),
         "3" => none(&["corella_schemas%", "corella_peer_owners%"]),
         "4" => none(&["corella_peer_owners%"]),
-        "5" => true,
+        "5" | "6" => none_of_accounts(),
+        "7" => true,
         _ => false,
     }
 }

@@ -87,7 +87,8 @@ async fn a_careless_statement_sees_and_writes_its_tenant_alone() {
     let refused = bound("{acme}", intruder).expect_err("it is another tenant's");
     assert!(refused.contains("row-level security"), "{refused}");
     bound("{acme}", &intruder.replace("zeta", "acme")).expect("it is its own");
-    for other in ["corella_meta", "corella_peers", "corella_schemas"] {
+    for other in ["corella_meta", "corella_peers", "corella_schemas", "corella_accounts", "corella_sessions"]
+    {
         let refused = bound("{acme}", &format!("SELECT * FROM {other}")).expect_err(other);
         assert!(refused.contains("permission denied"), "{refused}");
     }

@@ -17,7 +17,7 @@ use super::{
 };
 
 /// All pieces of a dump.
-async fn dumped(backend: &dyn Backend, scope: DumpScope) -> Vec<Kept> {
+pub(super) async fn dumped(backend: &dyn Backend, scope: DumpScope) -> Vec<Kept> {
     // Fewer places than pieces: a dump waits for whoever takes them.
     let (send, mut receive) = mpsc::channel(1);
     let take = async {
@@ -35,12 +35,12 @@ async fn dumped(backend: &dyn Backend, scope: DumpScope) -> Vec<Kept> {
 fn rows(pieces: &[Kept]) -> Vec<&KeptRow> {
     let rows = pieces.iter().filter_map(|piece| match piece {
         Kept::Row(row) => Some(row),
-        Kept::Start(_) | Kept::Outcome(_) | Kept::End => None,
+        Kept::Start(_) | Kept::Outcome(_) | Kept::Account(_) | Kept::End => None,
     });
     rows.collect()
 }
 
-async fn restored(backend: &dyn Backend, pieces: &[Kept], onto: RestoreOnto) -> RestoreOutcome {
+pub(super) async fn restored(backend: &dyn Backend, pieces: &[Kept], onto: RestoreOnto) -> RestoreOutcome {
     let (send, receive) = mpsc::channel(1);
     let feed = async move {
         for piece in pieces {
@@ -99,8 +99,11 @@ pub(super) async fn a_dump_has_everything_of_one_moment(Subject { backend, keep:
     assert_eq!(backend.kept(&key("n1")).await.expect("reads go through").as_ref(), Some(row));
     assert_eq!(backend.kept(&key("nobody")).await.expect("reads go through"), None);
 
-    let scope =
-        DumpScope { entities: vec![key("n1").entity], tenants: vec![key("n1").tenant], outcomes: false };
+    let scope = DumpScope {
+        entities: vec![key("n1").entity],
+        tenants: vec![key("n1").tenant],
+        ..DumpScope::default()
+    };
     let pieces = dumped(&*backend, scope).await;
     let found: Vec<String> = rows(&pieces).iter().map(|row| row.key.to_string()).collect();
     assert_eq!((found, pieces.len()), (vec!["Note/gone".into(), "Note/n1".into()], 4));

@@ -1,0 +1,153 @@
+//! Signing in through a provider: away to it, and back.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{Query as QueryString, State, rejection::QueryRejection},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use corella_rowdoc::Tenant;
+use corella_store::port::Identity;
+use corella_wire::ErrorCode;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::accounts::{accounts, label, never_kept};
+use crate::{
+    App, Failure,
+    accounts::{
+        Accounts, Pending,
+        cookies::{Carriage, Cookie},
+    },
+    http::is_local,
+};
+
+/// How long somebody may take at the provider.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
+
+/// The query string on the way there.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Away {
+    then: Option<String>,
+}
+
+/// The query string on the way back.
+#[derive(Deserialize)]
+pub(super) struct Back {
+    code: Option<String>,
+    state: Option<String>,
+    error: Option<String>,
+}
+
+/// Where the provider is to send the browser back to.
+fn redirect(accounts: &Accounts, headers: &HeaderMap) -> Result<String, Failure> {
+    const PATH: &str = "/auth/provider/callback";
+    if let Some(url) = &accounts.options.public_url {
+        return Ok(format!("{url}{PATH}"));
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if is_local(host) {
+        return Ok(format!("http://{host}{PATH}"));
+    }
+    let detail = "expected --public-url, which says where browsers find this server, found none";
+    Err(Failure::new(ErrorCode::Unavailable, detail))
+}
+
+fn no_provider() -> Failure {
+    let detail = "this server asks no identity provider; `--oidc-issuer` names one";
+    Failure::new(ErrorCode::NotFound, detail)
+}
+
+/// The place of this site that somebody is to go to afterwards; never one of another.
+fn place(then: Option<String>) -> Result<String, Failure> {
+    let Some(then) = then else { return Ok("/".to_owned()) };
+    let is_here = then.starts_with('/')
+        && !then.starts_with("//")
+        && then.len() <= 1_024
+        && then.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    if is_here {
+        return Ok(then);
+    }
+    let detail = "expected \"then\" as a path of this site such as /board, found another text";
+    Err(Failure::new(ErrorCode::InvalidValue, detail))
+}
+
+fn to(address: &str, cookies: impl IntoIterator<Item = HeaderValue>) -> Result<Response, Failure> {
+    let location = HeaderValue::from_str(address)
+        .map_err(|_| Failure::new(ErrorCode::Internal, "an address cannot be written in a header"))?;
+    let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
+    for cookie in cookies {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    never_kept(&mut response);
+    Ok(response)
+}
+
+/// `GET /auth/provider`: sends the browser to the provider.
+pub(super) async fn begin(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    query: Result<QueryString<Away>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let accounts = accounts(&app)?;
+    let provider = accounts.provider.as_ref().ok_or_else(no_provider)?;
+    let QueryString(Away { then }) =
+        query.map_err(|error| Failure::new(ErrorCode::InvalidValue, error.body_text()))?;
+    let end =
+        Timestamp::now().as_second().saturating_add(i64::try_from(PATIENCE.as_secs()).unwrap_or(i64::MAX));
+    let (address, pending) = provider.begin(redirect(accounts, &headers)?, place(then)?, end).await?;
+    let kept = app.authority.keep(&pending)?;
+    to(&address, [Carriage::of(&accounts.options, &headers).write(Cookie::Pending, &kept, PATIENCE)])
+}
+
+/// `GET /auth/provider/callback`: the browser has come back, and is signed in if the provider says who it is.
+pub(super) async fn finish(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    query: Result<QueryString<Back>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let accounts = accounts(&app)?;
+    let provider = accounts.provider.as_ref().ok_or_else(no_provider)?;
+    let QueryString(Back { code, state, error }) =
+        query.map_err(|error| Failure::new(ErrorCode::InvalidValue, error.body_text()))?;
+    let carriage = Carriage::of(&accounts.options, &headers);
+    let kept = carriage.read(Cookie::Pending, &headers).and_then(|kept| app.authority.kept::<Pending>(kept));
+    let pending = kept.ok_or_else(|| {
+        let detail = "expected a browser whose sign-in began here within the last ten minutes; begin again";
+        Failure::new(ErrorCode::Forbidden, detail)
+    })?;
+    if let Some(error) = error {
+        let detail = format!("the sign-in did not succeed: the provider says {error:.100?}; begin again");
+        return Err(Failure::new(ErrorCode::Unauthorized, detail));
+    }
+    let (Some(code), Some(state)) = (code, state) else {
+        return Err(Failure::new(
+            ErrorCode::InvalidValue,
+            "expected \"code\" and \"state\" from the provider",
+        ));
+    };
+    let found = provider.finish(redirect(accounts, &headers)?, &state, code, &pending).await?;
+    let tenant = match app.manifest().tenant_claim() {
+        None => Tenant::none(),
+        Some(claim) => app.authority.tenant_in(&found.claims, claim)?,
+    };
+    let identity = Identity { issuer: found.issuer, subject: found.subject };
+    let account = accounts.by_identity(&tenant, identity).await?;
+    let signed_in = accounts.begin(&app, account, label(&headers)).await?;
+    let done = carriage.write(Cookie::Pending, "", Duration::ZERO);
+    to(&pending.then, carriage.keep(&accounts.options, &signed_in).into_iter().chain([done]))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn nobody_is_sent_to_another_site() {
+        let place = |text: &str| super::place(Some(text.to_owned())).ok();
+        assert_eq!(place("/board?x=1#y").as_deref(), Some("/board?x=1#y"));
+        assert_eq!(super::place(None).ok().as_deref(), Some("/"));
+        for elsewhere in ["https://evil.example", "//evil.example", "/\\evil.example", "/a\nb", "board", ""] {
+            assert_eq!(place(elsewhere), None, "{elsewhere}");
+        }
+    }
+}
