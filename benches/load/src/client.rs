@@ -59,11 +59,11 @@ pub(crate) async fn try_enter(
     url: &str,
     speech: &mut dyn Speech,
 ) -> Result<(Sender, Receiver, Heard), Refused> {
-    let connection = connect(url).await.map_err(|error| match error {
-        tungstenite::Error::Http(response) => Refused::by(&response),
-        _ => Refused { retry_after: None },
+    const SILENTLY: Refused = Refused { retry_after: None };
+    let connection = connect(url).await.map_err(|error| {
+        if let tungstenite::Error::Http(response) = error { Refused::by(&response) } else { SILENTLY }
     })?;
-    introduce(connection, speech).await.ok_or(Refused { retry_after: None })
+    introduce(connection, speech).await.ok_or(SILENTLY)
 }
 
 async fn introduce(
