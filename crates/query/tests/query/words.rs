@@ -41,7 +41,7 @@ fn what_is_wrong_is_told() {
     malformed_query | match: expected words to look for in one place of a query, found several
     unknown_operator | where.$or[0].$match: expected $match where every row has to have the words: at the top of a query's where, or in $and there, found `$match` within another condition, or of rows that a relation leads to
     unknown_operator | where.$not.$match: expected $match where every row has to have the words: at the top of a query's where, or in $and there, found `$match` within another condition, or of rows that a relation leads to
-    unknown_operator | where.title.$match: expected one of $eq $ne $gt $gte $lt $lte $in $nin $like $ilike $contains $exists, found `$match`
+    unknown_operator | where.title.$match: expected $match where every row has to have the words: at the top of a query's where, or in $and there, found `$match` of one column
     query_too_large | match: expected a text of at most 1000 bytes, found 1001
     query_too_large | match: expected at most 32 words, found 33
     unknown_column | orderBy: expected a column of Note, found `corella_rank`
