@@ -82,6 +82,7 @@ async fn a_document_that_makes_a_row_needs_what_is_required(database: Database) 
     }
     let peer = stage.connect().await;
     peer.join("Project/p1").await;
+    peer.until("Project/p1", "the name", |doc| read(doc, "name") == "one").await;
     let removed = peer.change("Project/p1", |doc| doc.get_map("row").delete("name").unwrap()).await;
     assert_eq!(removed, AckStatus::App);
     assert_eq!(stage.seq().await, 1);
