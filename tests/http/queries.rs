@@ -111,3 +111,60 @@ async fn the_examples_of_the_manual_are_answered() {
     let words = "where.plan.ower: expected a column of Plan, found `ower`; did you mean `owner`?";
     assert!(wrong.text().contains(words) && page.contains(words), "{}", wrong.text());
 }
+
+/// Notes that can be searched; what they say in `secret` only their author may read.
+const SEARCHED: &str = r#"{"manifest_version": 1, "name": "searched", "version": "1", "entities": [
+  {"name": "Note", "fields": [
+    {"name": "title", "type": "string"},
+    {"name": "body", "type": "richtext", "optional": true},
+    {"name": "author", "type": "string", "default": "auth.userId"}],
+   "search": {"text": ["title", "body"]}},
+  {"name": "Diary", "fields": [
+    {"name": "title", "type": "string"},
+    {"name": "secret", "type": "string", "optional": true, "allowRead": "data.author == auth.userId"},
+    {"name": "author", "type": "string"}],
+   "search": {"text": ["title", "secret"]}},
+  {"name": "Plain", "fields": [{"name": "title", "type": "string"}]}],
+ "policies": [
+  {"name": "notes", "entity": "Note", "allow": "data.author == auth.userId"},
+  {"name": "diaries", "entity": "Diary", "allow": "true"},
+  {"name": "plain", "entity": "Plain", "allow": "true"}]}"#;
+
+on_both!(words_find_what_their_caller_may_read);
+
+#[cfg(test)]
+async fn words_find_what_their_caller_may_read(database: Database) {
+    let stage = Stage::on(database, SEARCHED).await;
+    let ada = stage.ada();
+    let bob = stage.server.http(&stage.installation.token("bob").await);
+    ada.post(NOTES, json!({"id": "a", "title": "Paint", "body": "the blue house"})).await.expect(201);
+    // Long enough for its line to be written late.
+    let long = "words that say nothing ".repeat(2_000) + "blue";
+    ada.post(NOTES, json!({"id": "b", "title": "Later", "body": long})).await.expect(201);
+    bob.post(NOTES, json!({"id": "c", "title": "Blue"})).await.expect(201);
+    let found = async |who: &Http, query: Json| ids_of(&who.post("/api/query", query).await.expect(200));
+    assert_eq!(found(&ada, json!({"from": "Note", "match": "BLUE"})).await, ["a", "b"]);
+    assert_eq!(found(&bob, json!({"from": "Note", "match": "blue"})).await, ["c"]);
+    assert_eq!(ids(&ada, &[("match", "blue house"), ("limit", "1")]).await, ["a"]);
+    let counted =
+        json!({"from": "Note", "where": {"$match": "blue"}, "aggregate": {"rows": {"$count": true}}});
+    assert_eq!(ada.post("/api/query", counted).await.expect(200)["rows"][0]["rows"], 2);
+
+    for (id, author) in [("mine", "ada"), ("yours", "bob")] {
+        let diary = json!({"id": id, "title": "day", "secret": "blue", "author": author});
+        ada.post("/api/entities/Diary", diary).await.expect(201);
+    }
+    assert_eq!(found(&ada, json!({"from": "Diary", "match": "blue"})).await, ["mine"]);
+    assert_eq!(
+        found(&ada, json!({"from": "Diary", "match": "day"})).await,
+        ["mine"],
+        "by what it may read whole"
+    );
+
+    let wrong = ada.post("/api/query", json!({"from": "Plain", "match": "blue"})).await;
+    assert_eq!(wrong.problem(), "400 invalid_query");
+    assert!(wrong.text().contains("Plain, which declares none; add"), "{}", wrong.text());
+    let explained =
+        ada.post("/api/query/explain", json!({"from": "Note", "match": "blue"})).await.expect(200);
+    assert!(explained["sql"].as_str().is_some_and(|sql| sql.contains("corella_")), "{explained}");
+}

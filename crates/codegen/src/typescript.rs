@@ -157,9 +157,10 @@ fn types(entity: &Entity) -> String {
         .collect();
     let plain = if plain.is_empty() { "{}".into() } else { format!("{{ {} }}", plain.join("; ")) };
     let order: String = ordered.iter().map(|field| format!(" | {field}")).collect();
+    let words = if entity.search.is_some() { "string" } else { "never" };
     format!(
         "readonly {name}: {{\n  readonly row: {name};\n  readonly insert: New{name};\n  readonly patch: {name}Patch;\n  \
-         readonly where: Filter<{name}Columns>;\n  readonly orderBy: \"id\"{order};\n  readonly plain: {plain};\n  \
+         readonly where: Filter<{name}Columns>;\n  readonly orderBy: \"id\"{order};\n  readonly match: {words};\n  readonly plain: {plain};\n  \
          readonly text: {};\n  readonly map: {};\n  readonly list: {};\n  readonly movableList: {};\n  \
          readonly tree: {};\n  readonly counter: {};\n}};",
         of(&[Kind::Text, Kind::Richtext]),

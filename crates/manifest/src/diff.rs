@@ -111,6 +111,7 @@ fn former<'a>(entity: &Entity, new: &Manifest, old: &'a Manifest) -> Option<&'a 
 
 fn of_the_entity(old: &Entity, new: &Entity) -> Vec<SchemaChange> {
     let mut changes = indexes(old, new);
+    changes.extend(search(old, new));
     match (old.open, new.open) {
         (false, true) => changes.push(SchemaChange::Open),
         (true, false) => changes.push(SchemaChange::Close),
@@ -141,10 +142,26 @@ fn of_the_entity(old: &Entity, new: &Entity) -> Vec<SchemaChange> {
 
 /// An index over the keys of fields, which a rename leaves alone.
 fn index_keys(entity: &Entity, index: &crate::Index) -> (Vec<String>, bool) {
+    (keys(entity, &index.fields), index.unique)
+}
+
+/// What is searched, by the keys of its fields, which a rename leaves alone.
+fn search(old: &Entity, new: &Entity) -> Option<SchemaChange> {
+    let keys =
+        |entity: &Entity| entity.search.as_ref().map(|search| (keys(entity, &search.text), search.language));
+    match (keys(old), keys(new), &new.search) {
+        (before, after, _) if before == after => None,
+        (_, _, None) => Some(SchemaChange::RemoveSearch),
+        (None, _, Some(search)) => Some(SchemaChange::AddSearch { search: search.clone() }),
+        (Some(_), _, Some(search)) => Some(SchemaChange::ChangeSearch { search: search.clone() }),
+    }
+}
+
+fn keys(entity: &Entity, fields: &[crate::FieldName]) -> Vec<String> {
     let key = |name: &crate::FieldName| {
         entity.field(name.as_str()).map_or_else(|| name.to_string(), |field| field.key().to_string())
     };
-    (index.fields.iter().map(key).collect(), index.unique)
+    fields.iter().map(key).collect()
 }
 
 fn indexes(old: &Entity, new: &Entity) -> Vec<SchemaChange> {

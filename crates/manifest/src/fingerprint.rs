@@ -16,7 +16,7 @@ impl Manifest {
     ///
     /// Two manifests have the same fingerprint when they declare the same entities with the same fields (name,
     /// type, merge rule, optional, unique, and the
-    /// key in documents of one that was renamed), the same indexes, and the same `open` and `crdt`. The order of
+    /// key in documents of one that was renamed), the same indexes, the same search, and the same `open` and `crdt`. The order of
     /// declarations does not matter, nor do policies, relations, defaults, history or the app's own version.
     #[must_use]
     pub fn fingerprint(&self) -> String {
@@ -31,8 +31,13 @@ fn entity(entity: &Entity) -> (String, Json) {
     let fields = sorted(&entity.fields, field);
     let indexes = sorted(&entity.indexes, index);
     let name = entity.name.to_string();
-    let shape = json!([name, entity.open, entity.crdt, fields, indexes]);
-    (name, shape)
+    let mut shape = vec![json!(name), json!(entity.open), json!(entity.crdt), json!(fields), json!(indexes)];
+    // Nothing is added where nothing can be searched, so that fingerprints hold that were told before anything could.
+    if let Some(search) = &entity.search {
+        let text: Vec<&str> = search.text.iter().map(AsRef::as_ref).collect();
+        shape.push(json!([text, search.language.word()]));
+    }
+    (name, Json::Array(shape))
 }
 
 fn field(field: &Field) -> (String, Json) {

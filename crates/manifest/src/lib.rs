@@ -30,6 +30,7 @@ mod validate;
 mod diff;
 mod fingerprint;
 mod record;
+mod search;
 
 pub use convert::Conversion;
 pub use diff::{Reading, SchemaChange, Step, StepClass};
@@ -39,5 +40,6 @@ pub use model::{
 pub use name::{EntityName, FieldName, NameError};
 pub use problem::{ManifestErrors, Parsed, Problem, Warning};
 pub use schema::json_schema;
+pub use search::{Language, Search};
 pub use time::{parse_time, time_text};
 pub use value::{TypeMismatch, Value, has_nul, is_row_id, whole_float};

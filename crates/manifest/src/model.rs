@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::{Conversion, EntityName, FieldName, Value};
+use crate::{Conversion, EntityName, FieldName, Search, Value};
 
 /// What an app declares, after validation.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +32,8 @@ pub struct Entity {
     pub indexes: Vec<Index>,
     /// The declared relations.
     pub relations: Vec<Relation>,
+    /// What of its rows can be searched for words; nothing when it is not declared.
+    pub search: Option<Search>,
     /// Whether documents may have containers of any shape beside the declared fields.
     pub open: bool,
     /// Whether rows are Loro documents (the default) or plain rows.

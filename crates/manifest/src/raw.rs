@@ -69,6 +69,9 @@ pub(crate) struct RawEntity {
     /// Named ways from a row to the rows that belong to it.
     #[schemars(with = "Vec<RawRelation>", default)]
     pub(crate) relations: Vec<At<RawRelation>>,
+    /// What of the rows can be searched for words, with `$match` in a query.
+    #[schemars(with = "RawSearch", default)]
+    pub(crate) search: Option<At<RawSearch>>,
     /// Whether rows are Loro documents, which merge concurrent writes. `false` makes them plain rows.
     #[schemars(default = "yes")]
     pub(crate) crdt: bool,
@@ -178,6 +181,19 @@ pub(crate) struct RawRelation {
     /// Whether it leads to many rows.
     #[schemars(default)]
     pub(crate) many: bool,
+}
+
+/// What of an entity's rows can be searched for words.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename = "Search", rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct RawSearch {
+    /// The fields whose texts are searched: of type `string`, `richtext` or `document`.
+    #[schemars(schema_with = "shape::names")]
+    pub(crate) text: Vec<At<String>>,
+    /// The language of the texts, in which forms of a word find each other, as `plans` finds `plan`. `simple` takes words
+    /// as they are.
+    #[schemars(schema_with = "shape::language", default)]
+    pub(crate) language: Option<At<String>>,
 }
 
 /// How much of each document's history is kept.

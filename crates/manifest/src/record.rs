@@ -38,6 +38,10 @@ fn entity(entity: &Entity) -> Json {
         };
         object.insert("relations".into(), entity.relations.iter().map(relation).collect());
     }
+    if let Some(search) = &entity.search {
+        let text: Vec<&str> = search.text.iter().map(AsRef::as_ref).collect();
+        object.insert("search".into(), json!({ "text": text, "language": search.language.word() }));
+    }
     if entity.open {
         object.insert("open".into(), true.into());
     }

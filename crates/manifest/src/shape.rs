@@ -2,7 +2,7 @@
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
-use crate::{Crdt, OnDelete, history, name, type_text};
+use crate::{Crdt, Language, OnDelete, history, name, type_text};
 
 pub(crate) fn manifest_version(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "integer", "const": crate::parse::MANIFEST_VERSION })
@@ -31,6 +31,14 @@ pub(crate) fn crdt(_: &mut SchemaGenerator) -> Schema {
 
 pub(crate) fn on_delete(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "enum": OnDelete::ALL.map(OnDelete::word), "default": OnDelete::Restrict.word() })
+}
+
+pub(crate) fn language(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "enum": Language::ALL.map(Language::word),
+        "default": Language::default().word(),
+    })
 }
 
 pub(crate) fn keep(_: &mut SchemaGenerator) -> Schema {

@@ -284,3 +284,31 @@ fn a_field_is_remembered_from_before_its_entity_was_renamed() {
     let earlier = [without.clone(), task];
     assert_snapshot!(told(&with, &without, &earlier), @"[rebuild] add the field Todo.place (string): its column is filled from the documents");
 }
+
+#[test]
+fn what_is_searched_comes_changes_and_goes() {
+    let note = |title: &str, search: &Json| {
+        let before = if title == "title" { Json::Null } else { json!("title") };
+        manifest(&json!([{
+            "name": "Note",
+            "fields": [
+                { "name": title, "type": "string", "renamedFrom": before },
+                { "name": "body", "type": "richtext", "optional": true },
+            ],
+            "search": search,
+        }]))
+    };
+    let none = note("title", &Json::Null);
+    let simple = note("title", &json!({ "text": ["title"] }));
+    let english = note("title", &json!({ "text": ["title", "body"], "language": "english" }));
+    let renamed = note("heading", &json!({ "text": ["heading"] }));
+    assert_snapshot!(told(&simple, &none, &[]), @"[safe] let the rows of Note be searched for words in title (simple)");
+    assert_snapshot!(told(&english, &simple, &[]), @"[safe] search the rows of Note for words in title, body (english): the index of words is built anew");
+    assert_snapshot!(told(&none, &english, &[]), @"[safe] search the rows of Note for words no more: the index of words goes");
+    assert_snapshot!(told(&renamed, &simple, &[]), @"[safe, older clients end] rename the field Note.title to heading: its column takes the new name, documents keep the key that they have");
+    let read = Manifest::parse(&english.record()).expect("what is kept is a manifest").manifest;
+    assert_eq!(told(&english, &read, &[]), "");
+    assert_eq!(read.fingerprint(), english.fingerprint());
+    let all = [&none, &simple, &english].map(Manifest::fingerprint);
+    assert!(all[0] != all[1] && all[1] != all[2], "{all:?}");
+}

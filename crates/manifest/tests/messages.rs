@@ -324,14 +324,14 @@ fn what_other_servers_read_is_passed_over_with_a_warning() {
         "entities": [{
             "name": "Note",
             "fields": [{ "name": "title", "type": "string", "searchable": true }],
-            "search": { "text": ["title"] },
+            "find": { "text": ["title"] },
         }],
         "policies": [{ "name": "own", "entity": "Note", "allow": "auth.userId != null", "description": "ours" }],
         "queries": [{ "name": "mine" }],
     })), @"
     auth: unknown key, ignored
     entities[0].fields[0].searchable: unknown key, ignored
-    entities[0].search: unknown key, ignored
+    entities[0].find: unknown key, ignored
     jobs: unknown key, ignored
     policies[0].description: unknown key, ignored
     queries: accepted, but not served yet
@@ -398,4 +398,39 @@ fn former_names_and_types_that_cannot_be() {
     entities[2].fields[8].convert: expected an object with the key `from`, found "string"
     entities[2].renamedFrom: expected a former name that is used once, letter case aside, found "old", which entities[1] has already
     "#);
+}
+
+#[test]
+fn searches_that_cannot_be() {
+    let note = |search: Json| {
+        with_entities(json!([{
+            "name": "Note",
+            "fields": [
+                { "name": "title", "type": "string" },
+                { "name": "page", "type": "document" },
+                { "name": "stars", "type": "int" },
+                { "name": "kind", "type": "enum(a,b)" },
+            ],
+            "search": search,
+        }]))
+    };
+    Manifest::parse(&note(json!({ "text": ["title", "page"], "language": "german" })).to_string())
+        .expect("a manifest");
+    assert_snapshot!(errors(&note(json!({
+        "text": ["titel", "stars", "kind", "title", "title"],
+        "language": "englisch",
+    }))), @r#"
+    entities[0].search.language: expected one of simple, arabic, danish, dutch, english, finnish, french, german, hungarian, indonesian, irish, italian, lithuanian, nepali, norwegian, portuguese, romanian, russian, spanish, swedish, tamil, turkish, found "englisch"; did you mean "english"?
+    entities[0].search.text[0]: expected the name of a declared field of Note, found "titel"; did you mean "title"?
+    entities[0].search.text[1]: expected a field of type string, richtext or document, found "stars", which is of type int
+    entities[0].search.text[2]: expected a field of type string, richtext or document, found "kind", which is of type enum(a,b)
+    entities[0].search.text[4]: expected a field name that is used once, letter case aside, found "title", which entities[0].search.text has already
+    "#);
+    assert_snapshot!(errors(&note(json!({ "text": [] }))), @"entities[0].search.text: expected a list of at least one field name, found an empty list");
+    assert_snapshot!(errors(&note(json!({ "language": 7 }))), @r#"
+    entities[0].search.language: expected the name of a language, such as "english", found 7
+    entities[0].search.text: expected a list of at least one field name, found nothing
+    "#);
+    assert_snapshot!(errors(&note(json!("title"))), @r#"entities[0].search: expected an object with the key `text`, found "title""#);
+    assert_snapshot!(warnings(&note(json!({ "text": ["title"], "lang": "english" }))), @"entities[0].search.lang: unknown key, ignored");
 }

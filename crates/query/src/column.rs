@@ -2,7 +2,8 @@
 
 use corella_manifest::{Entity, FieldName, FieldType, Value};
 
-/// A column of one entity's table: the row's id, a declared field, or the whole value of an open entity's row.
+/// A column of one entity's table: the row's id, a declared field, or the whole value of an open entity's row; or how
+/// well a row fits the words that are looked for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Column {
     place: Place,
@@ -18,6 +19,10 @@ enum Place {
     },
     /// The whole value of an open entity's row, which can be selected but not tested.
     Whole {
+        position: usize,
+    },
+    /// How well the row fits the words that are looked for: behind all that the table has.
+    Rank {
         position: usize,
     },
 }
@@ -69,6 +74,8 @@ impl Column {
     pub const ID: &'static str = "id";
     /// The name of the column that an open entity's table has behind its declared fields.
     pub const WHOLE: &'static str = "value";
+    /// The name under which a statement has how well a row fits.
+    pub(crate) const RANK: &'static str = "corella_rank";
 
     /// The row's id.
     #[must_use]
@@ -93,6 +100,18 @@ impl Column {
         entity.open.then_some(Self { place, ty: ColumnType::Json })
     }
 
+    /// How well a row fits the words that are looked for, a whole number that is the greater the better.
+    pub(crate) fn rank(entity: &Entity) -> Self {
+        let position = entity.fields.len() + 1 + usize::from(entity.open);
+        Self { place: Place::Rank { position }, ty: ColumnType::Int }
+    }
+
+    /// Whether it says how well a row fits the words that are looked for.
+    #[must_use]
+    pub fn is_rank(&self) -> bool {
+        matches!(self.place, Place::Rank { .. })
+    }
+
     /// The columns of `entity`'s table, the id first, then each declared field in its order.
     #[must_use]
     pub fn all(entity: &Entity) -> Vec<Self> {
@@ -113,6 +132,7 @@ impl Column {
             Place::Id => Self::ID,
             Place::Field { name, .. } => name.as_str(),
             Place::Whole { .. } => Self::WHOLE,
+            Place::Rank { .. } => Self::RANK,
         }
     }
 
@@ -120,7 +140,7 @@ impl Column {
     #[must_use]
     pub fn field(&self) -> Option<&FieldName> {
         match &self.place {
-            Place::Id | Place::Whole { .. } => None,
+            Place::Id | Place::Whole { .. } | Place::Rank { .. } => None,
             Place::Field { name, .. } => Some(name),
         }
     }
@@ -130,7 +150,7 @@ impl Column {
     pub fn position(&self) -> usize {
         match &self.place {
             Place::Id => 0,
-            Place::Field { position, .. } | Place::Whole { position } => *position,
+            Place::Field { position, .. } | Place::Whole { position } | Place::Rank { position } => *position,
         }
     }
 

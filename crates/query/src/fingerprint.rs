@@ -2,11 +2,16 @@
 
 use corella_manifest::{EntityName, Value};
 
-use crate::{Case, Column, Comparison, Direction, Filter, OrderTerm, Test};
+use crate::{Case, Column, Comparison, Direction, Filter, OrderTerm, Search, Test};
 
-/// The fingerprint of a query: the same for the same entity, order and filter, in whatever sequence the
-/// filter's parts were written.
-pub(crate) fn of_query(entity: &EntityName, filter: &Filter, order: &[OrderTerm]) -> u64 {
+/// The fingerprint of a query: the same for the same entity, order, words and filter, in whatever sequence
+/// the filter's parts were written.
+pub(crate) fn of_query(
+    entity: &EntityName,
+    filter: &Filter,
+    search: Option<&Search>,
+    order: &[OrderTerm],
+) -> u64 {
     let mut hash = Fnv::default();
     hash.text(entity.as_str());
     hash.number(of_filter(filter));
@@ -16,6 +21,11 @@ pub(crate) fn of_query(entity: &EntityName, filter: &Filter, order: &[OrderTerm]
             Direction::Ascending => "asc",
             Direction::Descending => "desc",
         });
+    }
+    // Nothing is added where no words are looked for, so that cursors hold that were given before any could be.
+    if let Some(search) = search {
+        hash.text("$match");
+        hash.text(&search.spelled());
     }
     hash.0
 }

@@ -31,6 +31,11 @@
 //! those to which none does. A test behind a relation is of rows that are there: `{"project.owner": {"$ne": "ada"}}` is
 //! false where there is no project.
 //!
+//! # Words
+//!
+//! A query may look for words in the texts of rows ([`Search`]). Which rows have them, and how well, only a database
+//! knows: such a query is asked of rows in memory without its words.
+//!
 //! # Answers that stay true
 //!
 //! [`maintain`] keeps an answer as rows change: which queries a changed row concerns, and what becomes of their rows.
@@ -54,6 +59,7 @@ mod pattern;
 mod query;
 mod read;
 mod related;
+mod search;
 mod sql;
 
 pub use query::{Limit, Query};
@@ -68,8 +74,9 @@ pub use mask::ColumnMask;
 pub use order::{Direction, OrderTerm};
 pub use pattern::{Case, Pattern, PatternError};
 pub use related::{Related, Tie, Truth};
+pub use search::Search;
 
 pub use cursor::Cursor;
-pub use sql::{Dialect, Identifier, PartOf, Statement};
+pub use sql::{Dialect, Identifier, PartOf, SearchDesign, Statement};
 
 pub use error::{QueryError, QueryErrorKind};

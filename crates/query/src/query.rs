@@ -6,9 +6,9 @@ use corella_manifest::{Entity, EntityName, Manifest};
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    Aggregation, Column, ColumnMask, Cursor, Dialect, Filter, Include, OrderTerm, PartOf, QueryError,
-    QueryErrorKind, QueryParts, Related, RowView, Statement, Truth, error::shown, fingerprint, order, read,
-    sql,
+    Aggregation, Column, ColumnMask, Cursor, Dialect, Direction, Filter, Include, OrderTerm, PartOf,
+    QueryError, QueryErrorKind, QueryParts, Related, RowView, Search, Statement, Truth, error::shown,
+    fingerprint, order, read, sql,
 };
 
 /// What a caller asks of one entity.
@@ -16,6 +16,7 @@ use crate::{
 pub struct Query {
     entity: EntityName,
     filter: Filter,
+    search: Option<Arc<Search>>,
     order: Arc<[OrderTerm]>,
     limit: Limit,
     after: Option<Cursor>,
@@ -73,22 +74,30 @@ impl Query {
         parts: QueryParts<'_>,
         depth: usize,
     ) -> Result<Self, QueryError> {
-        let filter = match &parts.where_ {
+        let (search, rest) = read::search(entity, parts.match_.as_ref(), parts.where_.as_ref(), depth)?;
+        let filter = match &rest {
             Some(json) => read::filter(manifest, entity, json, read::Path::new("where"))?,
             None => Filter::everything(),
         };
-        let order: Arc<[OrderTerm]> = read::order(entity, parts.order_by.as_ref())?.into();
+        let order_by = parts.order_by.as_ref().filter(|json| !json.is_null());
+        let mut order = read::order(entity, order_by)?;
+        if search.is_some() && order_by.is_none() && parts.aggregate.is_none() {
+            let column = Column::rank(entity);
+            order.insert(0, OrderTerm { column, direction: Direction::Descending });
+        }
+        let order: Arc<[OrderTerm]> = order.into();
         let limited = parts.limit.is_some();
         let limit = parts.limit.map_or(Ok(Limit::DEFAULT), Limit::new)?;
         let selected = read::select(entity, parts.select.as_ref())?.into();
         let aggregation =
             read::aggregate(entity, parts.aggregate.as_ref(), parts.group_by.as_ref())?.map(Arc::new);
         let includes = read::include(manifest, entity, parts.include.as_ref(), depth)?.into();
-        let fingerprint = fingerprint::of_query(&entity.name, &filter, &order);
+        let fingerprint = fingerprint::of_query(&entity.name, &filter, search.as_ref(), &order);
         let after = parts.cursor.map(|text| Cursor::read(text, &order, fingerprint)).transpose()?;
         Ok(Self {
             entity: entity.name.clone(),
             filter,
+            search: search.map(Arc::new),
             order,
             limit,
             after,
@@ -112,6 +121,29 @@ impl Query {
     #[must_use]
     pub fn filter(&self) -> &Filter {
         &self.filter
+    }
+
+    /// The words that they have in their texts.
+    #[must_use]
+    pub fn search(&self) -> Option<&Arc<Search>> {
+        self.search.as_ref()
+    }
+
+    /// Whether its rows come in the order of how well they fit the words that are looked for.
+    #[must_use]
+    pub fn is_ranked(&self) -> bool {
+        self.order.iter().any(|term| term.column.is_rank())
+    }
+
+    /// The columns whose texts are searched.
+    fn searched(&self) -> ColumnMask {
+        self.search.iter().flat_map(|search| search.columns()).collect()
+    }
+
+    /// The columns by which its rows are found: of the condition, and those whose texts are searched.
+    #[must_use]
+    pub fn finding(&self) -> ColumnMask {
+        self.filter.mask().union(self.searched())
     }
 
     /// The order in which they come; the id is always in it, so that no two rows share a place.
@@ -175,6 +207,7 @@ impl Query {
         let Self {
             entity,
             filter,
+            search,
             order,
             limit,
             after,
@@ -187,7 +220,7 @@ impl Query {
         } = self;
         let selected: Vec<usize> = selected.iter().map(Column::position).collect();
         format!(
-            "{entity:?} {filter:?} {order:?} {limit:?} {limited} {after:?} {selected:?} {aggregation:?} {includes:?} {fingerprint:x}"
+            "{entity:?} {filter:?} {search:?} {order:?} {limit:?} {limited} {after:?} {selected:?} {aggregation:?} {includes:?} {fingerprint:x}"
         )
     }
 
@@ -212,11 +245,11 @@ impl Query {
     #[must_use]
     pub fn mask(&self) -> ColumnMask {
         if let Some(aggregation) = &self.aggregation {
-            return self.filter.mask().union(aggregation.mask());
+            return self.finding().union(aggregation.mask());
         }
         let order = self.order.iter().map(|term| &term.column);
         let tied = self.includes.iter().map(|include| &include.tie.own);
-        self.filter.mask().union(order.chain(&*self.selected).chain(tied).collect())
+        self.finding().union(order.chain(&*self.selected).chain(tied).collect())
     }
 
     /// The place behind which they start.
@@ -238,15 +271,17 @@ impl Query {
         self
     }
 
-    /// Whether `row` belongs to the answer, the limit aside.
+    /// Whether `row` belongs to the answer, the limit and the words that are looked for aside.
     pub fn matches<R: RowView + ?Sized>(&self, row: &R) -> bool {
-        self.filter.matches(row)
-            && self.after.as_ref().is_none_or(|cursor| cursor.is_before(row, &self.order))
+        self.judge(row, &|_, _| Truth::Unknown) == Truth::Yes
     }
 
-    /// Whether `row` belongs to the answer, the limit aside, as far as `known` tells of rows of other entities.
+    /// Whether `row` belongs to the answer, the limit and the words that are looked for aside, as far as `known` tells of
+    /// rows of other entities.
     pub fn judge<R: RowView + ?Sized>(&self, row: &R, known: &dyn Fn(&Arc<Related>, &R) -> Truth) -> Truth {
-        if self.after.as_ref().is_some_and(|cursor| !cursor.is_before(row, &self.order)) {
+        // How well a row fits is not known here, so that where it stands cannot be said.
+        let is_placed = !self.is_ranked();
+        if is_placed && self.after.as_ref().is_some_and(|cursor| !cursor.is_before(row, &self.order)) {
             return Truth::No;
         }
         self.filter.judge(row, known)
@@ -282,7 +317,8 @@ impl Query {
 
     /// The query as one SQL statement over the rows of `tenant`.
     ///
-    /// It selects [`Query::columns`], and after them `value` when the entity is open. It asks for one row more
+    /// It selects [`Query::columns`], after them `value` when the entity is open, and at last how well the row fits where
+    /// the order is by that. It asks for one row more
     /// than the limit: when that row comes, there is another page, and the row is not part of this one.
     #[must_use]
     pub fn to_statement(&self, dialect: Dialect, tenant: &str) -> Statement {

@@ -6,6 +6,7 @@ mod include;
 mod order;
 mod path;
 mod reader;
+mod search;
 mod select;
 mod way;
 mod whole;
@@ -19,6 +20,7 @@ pub(crate) use filter::filter;
 pub(crate) use include::include;
 pub(crate) use order::order;
 pub(crate) use path::Path;
+pub(crate) use search::search;
 pub(crate) use select::select;
 pub(crate) use whole::whole;
 
@@ -27,6 +29,8 @@ pub(crate) use whole::whole;
 pub struct QueryParts<'a> {
     /// The condition, such as `{"pinned": true, "position": {"$gt": 1}}`; all rows without one.
     pub where_: Option<Json>,
+    /// The words that the rows have in their texts, such as `"blue plan"`.
+    pub match_: Option<Json>,
     /// The order: `"created"`, `{"created": "desc"}`, or a list of such; by id without one.
     pub order_by: Option<Json>,
     /// How many rows at most; [`Limit::DEFAULT`] without one.
@@ -48,6 +52,8 @@ pub struct QueryParts<'a> {
 pub struct QueryTexts<'a> {
     /// The condition as JSON text.
     pub where_: Option<&'a str>,
+    /// The words that the rows have in their texts.
+    pub match_: Option<&'a str>,
     /// The order as JSON text.
     pub order_by: Option<&'a str>,
     /// The limit in decimal digits.
@@ -68,6 +74,7 @@ impl<'a> QueryTexts<'a> {
             self.limit.map(|text| text.parse().map_err(|_| Limit::refused(shown(text)))).transpose()?;
         Ok(QueryParts {
             where_: json("where", self.where_, r#"JSON such as {"title": "Plan"}"#)?,
+            match_: self.match_.map(Json::from),
             order_by: json("orderBy", self.order_by, r#"JSON such as "title" or {"title": "desc"}"#)?,
             limit,
             cursor: self.cursor,

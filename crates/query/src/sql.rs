@@ -5,14 +5,16 @@ mod identifier;
 mod keyset;
 mod parts;
 mod related;
+mod search;
 mod writer;
 
 use corella_manifest::Value;
 
-use crate::{Column, Direction, Filter, Include, Query};
+use crate::{Column, Direction, Include, Query};
 
 pub use identifier::Identifier;
 pub use parts::PartOf;
+pub use search::SearchDesign;
 use writer::Writer;
 
 /// The flavours of SQL.
@@ -31,6 +33,8 @@ pub struct Statement {
     pub text: String,
     /// The first is for `?1` or `$1`, and names the tenant. A placeholder may stand in the text more than once.
     pub parameters: Vec<Value>,
+    /// Whether each row ends with how well it fits the words that are looked for, behind all that its table has.
+    pub is_ranked: bool,
 }
 
 impl Statement {
@@ -56,16 +60,14 @@ impl Statement {
 /// The statement that selects `query`'s rows of `tenant`, and one more than its limit.
 pub(crate) fn select(query: &Query, dialect: Dialect, tenant: &str) -> Statement {
     let mut writer = Writer::new(dialect, tenant);
+    writer.look_for_words(query);
     writer.push("SELECT ");
     columns(&mut writer, query);
-    writer.push(" FROM ");
-    writer.push(&Identifier::from(query.entity()).to_string());
-    writer.push(" AS r WHERE ");
-    writer.of_tenant();
-    if *query.filter() != Filter::everything() {
-        writer.push(" AND ");
-        writer.filter(query.filter());
+    if query.is_ranked() {
+        writer.push(", ");
+        writer.rank();
     }
+    writer.rows_of(query);
     if let Some(cursor) = query.after() {
         writer.push(" AND ");
         writer.keyset(query.order(), cursor.values());
@@ -74,7 +76,7 @@ pub(crate) fn select(query: &Query, dialect: Dialect, tenant: &str) -> Statement
     let limit = writer.bind(Value::Int(i64::from(query.limit().get()) + 1));
     writer.push(" LIMIT ");
     writer.placeholder(limit);
-    writer.finish()
+    Statement { is_ranked: query.is_ranked(), ..writer.finish() }
 }
 
 /// The statement that selects the last part of `chain`, and one row more than `most`.
@@ -111,8 +113,8 @@ fn order_by(writer: &mut Writer, query: &Query) {
             writer.push(", ");
         }
         writer.ordered_column(&term.column);
-        writer.push(match (term.direction, term.column == Column::id()) {
-            // An id is never null, and without the addition any index on it will do.
+        writer.push(match (term.direction, term.column == Column::id() || term.column.is_rank()) {
+            // An id is never null, and without the addition any index on it will do; neither is a rank.
             (Direction::Ascending, true) => " ASC",
             (Direction::Descending, true) => " DESC",
             (Direction::Ascending, false) => " ASC NULLS FIRST",

@@ -304,8 +304,10 @@ impl Inner {
                 continue;
             }
             let (_, projection, _) = RowGuard::lock(self, &key).await.columns().await?;
+            // What stands behind the columns is of the query, not of the row.
+            let behind = row.cells.split_off(row.cells.len().min(1 + projection.values.len()));
             row.cells.truncate(1);
-            row.cells.extend(projection.values.iter().cloned());
+            row.cells.extend(projection.values.iter().cloned().chain(behind));
         }
         Ok(rows)
     }

@@ -276,7 +276,8 @@ pub struct ChangeEntry {
 /// A row of an app's table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableRow {
-    /// The row's id, then its columns in the order of the entity's fields, then `value` when the entity is open.
+    /// The row's id, then its columns in the order of the entity's fields, then `value` when the entity is open; behind them
+    /// how well the row fits the words that a query looks for, where that is in its order.
     pub cells: Vec<Value>,
 }
 

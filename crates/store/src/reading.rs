@@ -272,15 +272,20 @@ impl Restriction<'_> {
     }
 }
 
-/// The declared fields by which a query finds, orders, groups and adds up, by their place.
+/// The declared fields by which a query finds, searches, orders, groups and adds up, by their place.
 fn named_fields(query: &Query) -> BTreeSet<usize> {
     let ordered = query.order().iter().map(|term| &term.column);
     let aggregated = query.aggregation().into_iter().flat_map(|aggregation| aggregation.columns());
     let tied = query.includes().iter().map(|include| &include.tie.own);
-    places(ordered.chain(aggregated).chain(tied).chain(query.filter().columns()))
+    let searched = query.search().into_iter().flat_map(|search| search.columns());
+    places(ordered.chain(aggregated).chain(tied).chain(query.filter().columns()).chain(searched))
 }
 
 /// The declared fields among `columns`, by their place.
 fn places<'c>(columns: impl IntoIterator<Item = &'c Column>) -> BTreeSet<usize> {
-    columns.into_iter().filter_map(|column| column.position().checked_sub(1)).collect()
+    columns
+        .into_iter()
+        .filter(|column| !column.is_rank())
+        .filter_map(|column| column.position().checked_sub(1))
+        .collect()
 }

@@ -290,7 +290,7 @@ impl Store {
         others: &BTreeMap<EntityName, ColumnMask>,
     ) -> Result<(Page, Waited), ReadError> {
         let order: ColumnMask = query.order().iter().map(|term| &term.column).collect();
-        let found_by = query.filter().mask().union(order);
+        let found_by = query.finding().union(order);
         let (_serving, standing) = loop {
             self.0.filling.wait(query.entity(), found_by).await?;
             for (other, found_by) in others {

@@ -18,6 +18,7 @@ mod related;
 mod rows;
 mod shapes;
 mod uniqueness;
+mod words;
 
 use std::{any::Any, future::Future, sync::Arc};
 
@@ -55,6 +56,11 @@ pub async fn run<F: Future<Output = Subject>>(open: impl Fn() -> F) {
     uniqueness::a_clash_of_several_fields_names_them_all(open().await).await;
 
     related::rows_are_found_by_others_and_bring_them_along(open().await).await;
+
+    words::rows_are_found_by_their_words(open().await).await;
+    words::what_is_found_follows_the_lines(open().await).await;
+    words::the_best_come_first(open().await).await;
+    words::what_is_searched_comes_and_goes(open().await).await;
 
     references::a_row_names_one_that_is_there(open().await).await;
     references::a_row_that_is_named_stays(open().await).await;

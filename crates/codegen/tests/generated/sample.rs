@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 /// The schema's fingerprint: send it as the header `corella-schema`.
-pub const FINGERPRINT: &str = "328985355b74d869";
+pub const FINGERPRINT: &str = "5abbe5f017bfde51";
 
 /// What `Task.state` holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -44,6 +44,15 @@ impl Image {
         self.0.seq
     }
 
+    /// The same row, which fits the words of a query as well as `other` does.
+    pub(super) fn ranked_as(&self, other: &Self) -> Self {
+        let mut columns = Projection::clone(&self.0.columns);
+        // Behind what the row has itself.
+        let rank = other.0.columns.values.iter().skip(columns.values.len()).cloned();
+        columns.values.extend(rank);
+        Self::new(&self.0.id, &Arc::new(columns), self.0.seq)
+    }
+
     /// About how many bytes it takes.
     pub(super) fn weight(&self) -> usize {
         const FIXED: usize = 160;

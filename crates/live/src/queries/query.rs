@@ -48,6 +48,10 @@ pub(super) struct LiveQuery {
     /// What has to be looked up before its answer is known to be right.
     pub(super) doubt: Doubt,
     pub(super) mask: ColumnMask,
+    /// The columns whose texts are searched.
+    pub(super) words: ColumnMask,
+    /// The columns that decide whether a row is in the answer, and where.
+    pub(super) placing: ColumnMask,
     pub(super) extent: Extent,
     /// The answer; `None` until its rows are read for the first time.
     pub(super) answer: Option<Answer>,
@@ -128,6 +132,7 @@ impl LiveQuery {
             return Held::default();
         }
         match change.row.as_ref().map_or(Truth::No, |row| self.judge(row)) {
+            Truth::Yes if self.query.search().is_some() => self.apply_worded(change),
             Truth::Yes => self.put(&change.id, change.row.clone()),
             Truth::No => self.put(&change.id, None),
             Truth::Unknown => {
@@ -135,6 +140,28 @@ impl LiveQuery {
                 Held::default()
             }
         }
+    }
+
+    /// Takes in a changed row that meets the condition, the words that are looked for aside.
+    ///
+    /// Which words a row has, and how well it fits, only the database knows: the row is put in doubt, unless what was
+    /// known of it still holds.
+    fn apply_worded(&mut self, change: &RowChange) -> Held {
+        let (Some(answer), Some(row)) = (&self.answer, &change.row) else { return Held::default() };
+        let in_doubt = self.doubt.rows.contains_key(&change.id);
+        if !in_doubt && answer.holds(&change.id) && !change.mask.meets(self.words) {
+            let row = match answer {
+                Answer::Rows(window) => window.get(&change.id).map(|held| row.ranked_as(held)),
+                Answer::Groups(_) => Some(row.clone()),
+            };
+            return self.put(&change.id, row);
+        }
+        if !in_doubt && !answer.holds(&change.id) && !change.mask.meets(self.placing) {
+            // It was left out before, and nothing has changed in what that was for.
+            return Held::default();
+        }
+        self.doubt.rows.insert(Arc::clone(&change.id), change.clone());
+        Held::default()
     }
 
     /// Whether a row meets the condition, as far as is known.

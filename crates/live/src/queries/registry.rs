@@ -328,6 +328,9 @@ impl Registry {
         usage.queries += 1;
         let id = next();
         let mask = query.mask();
+        let words = query.search().into_iter().flat_map(|search| search.columns()).collect();
+        let order: ColumnMask = query.order().iter().map(|term| &term.column).collect();
+        let placing = query.finding().union(order);
         entity.queries += 1;
         entity.needs = entity.needs.union(mask);
         entity.index.insert(id, &lookup);
@@ -354,6 +357,8 @@ impl Registry {
             parts,
             doubt: Doubt::default(),
             mask,
+            words,
+            placing,
             extent,
             answer: None,
             reading: None,

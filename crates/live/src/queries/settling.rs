@@ -11,7 +11,7 @@ use std::{
 
 use corella_manifest::{EntityName, Value};
 use corella_query::{
-    Column, Filter, Related, Truth,
+    Column, Filter, Related, Test, Truth,
     maintain::{Held, Lookup, QueryId, key_bytes},
 };
 use corella_rowdoc::Tenant;
@@ -35,6 +35,8 @@ const MOST_ROWS: u32 = 1_000;
 /// What is to be looked at again among the rows of a query.
 #[derive(Default)]
 struct Again {
+    /// Rows whose words only the database knows.
+    rows: Vec<Arc<str>>,
     filters: Vec<Filter>,
     /// By step: the values of these rows.
     keys: Vec<(usize, HashSet<Box<[u8]>>)>,
@@ -303,8 +305,19 @@ impl Registry {
             self.end(id, &refused);
             return Ok(());
         }
-        let mut changes: Vec<RowChange> = doubt.rows.into_values().collect();
-        changes.sort_by_key(|change| change.seq);
+        let looks_for_words = self.queries.get(&id).is_some_and(|query| query.query.search().is_some());
+        let mut changes: Vec<RowChange> = Vec::new();
+        if !looks_for_words {
+            changes.extend(doubt.rows.into_values());
+            changes.sort_by_key(|change| change.seq);
+        } else if doubt.rows.len() > MOST_KEYS {
+            self.read_anew(id);
+            return Ok(());
+        } else if !doubt.rows.is_empty() {
+            again.rows = doubt.rows.into_keys().collect();
+            let ids = again.rows.iter().map(|id| Value::Text(Arc::clone(id))).collect();
+            again.filters.push(Filter::term(Column::id(), Test::OneOf(ids)));
+        }
         for change in changes {
             let Some(query) = self.queries.get_mut(&id) else { return Ok(()) };
             let held = query.apply(&change);
@@ -390,7 +403,11 @@ impl Registry {
         let (tenant, entity) = (query.tenant.clone(), query.query.entity().clone());
         let concerned = Filter::any(again.filters);
         let mut before: HashSet<Arc<str>> = HashSet::new();
+        if let Some(answer) = &query.answer {
+            before.extend(again.rows.iter().filter(|row| answer.holds(row)).cloned());
+        }
         match &query.answer {
+            Some(Answer::Groups(_)) if again.keys.is_empty() => {}
             Some(Answer::Rows(window)) => {
                 let has_one = |row: &&Image| {
                     again.keys.iter().any(|(at, keys)| {
@@ -414,7 +431,8 @@ impl Registry {
             }
             None => return Ok(()),
         }
-        let most = u32::try_from(query.extent.to_read()).unwrap_or(u32::MAX - 1);
+        let most = query.extent.to_read().max(again.rows.len());
+        let most = u32::try_from(most).unwrap_or(u32::MAX - 1);
         let asked = query.query.clone().restricted_to(concerned).with_rows(most);
         self.counters.add(Count::Loads, 1);
         let page = self.store.select(&tenant, &asked).await?;

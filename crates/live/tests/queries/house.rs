@@ -39,6 +39,7 @@ pub(crate) const MANIFEST: &str = r#"{"manifest_version":1,"name":"live","versio
         {"name":"team","type":"id(Team)","optional":true,"onDelete":"setNull"}],
      "relations":[{"name":"group","target":"Team","field":"team"},
         {"name":"notes","target":"Note","field":"item","many":true}],
+     "search":{"text":["title","body"],"language":"english"},
      "indexes":[{"name":"by_state","fields":["state","stars"]}]},
     {"name":"Team","fields":[
         {"name":"name","type":"string","optional":true},

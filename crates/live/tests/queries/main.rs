@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod follower;
+mod histories;
 mod house;
 mod limits;
 mod matching;
 mod oracle;
 mod related;
 mod servers;
+mod words;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Crdt, EntityName, Field, FieldName, FieldType, History, Index, history};
+use crate::{Crdt, EntityName, Field, FieldName, FieldType, History, Index, Search, history};
 
 /// One step.
 #[derive(Debug, Clone, PartialEq)]
@@ -149,6 +149,18 @@ pub enum SchemaChange {
         /// Its name.
         name: String,
     },
+    /// Rows can be searched for words.
+    AddSearch {
+        /// What of them.
+        search: Search,
+    },
+    /// Something else of rows can be searched for words, or in another language.
+    ChangeSearch {
+        /// What can be from now on.
+        search: Search,
+    },
+    /// Rows cannot be searched for words any more.
+    RemoveSearch,
     /// Documents may hold what is not declared.
     Open,
     /// Documents may hold only what is declared.
@@ -209,6 +221,7 @@ impl Step {
             C::RenameEntity { .. } | C::RenameField { .. } | C::KeepHistory { .. } => StepClass::Safe,
             C::AddUnique { .. } | C::RemoveUnique { .. } => StepClass::Safe,
             C::AddIndex { .. } | C::RemoveIndex { .. } => StepClass::Safe,
+            C::AddSearch { .. } | C::ChangeSearch { .. } | C::RemoveSearch => StepClass::Safe,
             C::AddRelation { .. } | C::ChangeRelation { .. } | C::RemoveRelation { .. } => StepClass::Safe,
         }
     }
@@ -228,7 +241,7 @@ impl Step {
             C::RenameField { .. } | C::AddUnique { .. } | C::RemoveUnique { .. } | C::AddIndex { .. } => None,
             C::RemoveIndex { .. } | C::Open | C::Close | C::BecomePlainRows | C::BecomeDocuments => None,
             C::KeepHistory { .. } | C::AddRelation { .. } | C::ChangeRelation { .. } => None,
-            C::RemoveRelation { .. } => None,
+            C::RemoveRelation { .. } | C::AddSearch { .. } | C::ChangeSearch { .. } | C::RemoveSearch => None,
         }
     }
 
@@ -249,6 +262,7 @@ impl Step {
                 C::AddUnique { .. } | C::RemoveUnique { .. } | C::AddIndex { .. } => false,
                 C::RemoveIndex { .. } | C::Open | C::KeepHistory { .. } => false,
                 C::AddRelation { .. } | C::ChangeRelation { .. } | C::RemoveRelation { .. } => false,
+                C::AddSearch { .. } | C::ChangeSearch { .. } | C::RemoveSearch => false,
             },
         }
     }
@@ -269,6 +283,7 @@ impl Step {
             C::Relax { .. } | C::AddUnique { .. } | C::RemoveUnique { .. } => false,
             C::AddIndex { .. } | C::RemoveIndex { .. } | C::Open | C::KeepHistory { .. } => false,
             C::AddRelation { .. } | C::ChangeRelation { .. } | C::RemoveRelation { .. } => false,
+            C::AddSearch { .. } | C::ChangeSearch { .. } | C::RemoveSearch => false,
         }
     }
 }
@@ -369,6 +384,17 @@ impl fmt::Display for Step {
                 if index.unique { f.write_str(": refused while two rows agree in them") } else { Ok(()) }
             }
             C::RemoveIndex { name } => write!(f, "remove the index {entity}.{name}"),
+            C::AddSearch { search } => {
+                write!(f, "let the rows of {entity} be searched for words in {}", searched(search))
+            }
+            C::ChangeSearch { search } => write!(
+                f,
+                "search the rows of {entity} for words in {}: the index of words is built anew",
+                searched(search)
+            ),
+            C::RemoveSearch => {
+                write!(f, "search the rows of {entity} for words no more: the index of words goes")
+            }
             C::Open => write!(f, "open the entity {entity}: its table gets a column with the whole document"),
             C::Close => write!(
                 f,
@@ -388,6 +414,11 @@ impl fmt::Display for Step {
             C::RemoveRelation { name } => write!(f, "remove the relation {entity}.{name}"),
         }
     }
+}
+
+fn searched(search: &Search) -> String {
+    let text: Vec<&str> = search.text.iter().map(AsRef::as_ref).collect();
+    format!("{} ({})", text.join(", "), search.language.word())
 }
 
 fn kept(history: History) -> String {

@@ -1,7 +1,7 @@
 //! Reads each object of a manifest, key by key.
 
 use super::{
-    RawConversion, RawEntity, RawField, RawHistory, RawIndex, RawManifest, RawPolicy, RawRelation,
+    RawConversion, RawEntity, RawField, RawHistory, RawIndex, RawManifest, RawPolicy, RawRelation, RawSearch,
     RawTenancy, yes,
 };
 use crate::reader::{At, ObjectReader, ReadObject};
@@ -47,6 +47,7 @@ impl ReadObject for RawEntity {
             fields: object.objects("fields", "a field"),
             indexes: object.objects("indexes", "an index"),
             relations: object.objects("relations", "a relation"),
+            search: object.object("search", "an object with the key `text`"),
             crdt: object.flag("crdt", yes()),
             open: object.flag("open", false),
             history: object.object("history", "an object with the key `keep`"),
@@ -103,6 +104,16 @@ impl ReadObject for RawRelation {
             target: object.required_text("target", ENTITY),
             field: object.required_text("field", "the name of a field"),
             many: object.flag("many", false),
+        }
+    }
+}
+
+impl ReadObject for RawSearch {
+    fn read(object: &mut ObjectReader<'_>) -> Self {
+        object.require_items("text", "a list of at least one field name");
+        Self {
+            text: object.texts("text", "the name of a field"),
+            language: object.text("language", "the name of a language, such as \"english\""),
         }
     }
 }

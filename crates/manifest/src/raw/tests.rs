@@ -41,6 +41,7 @@ fn the_readers_know_the_keys_of_the_schema() {
     check::<RawConversion>("/definitions/Conversion");
     check::<RawIndex>("/definitions/Index");
     check::<RawRelation>("/definitions/Relation");
+    check::<RawSearch>("/definitions/Search");
     check::<RawHistory>("/definitions/History");
     check::<RawPolicy>("/definitions/Policy");
     check::<RawTenancy>("/definitions/Tenancy");
@@ -51,7 +52,8 @@ fn the_schema_defines_nothing_that_no_reader_reads() {
     let schema: Json = serde_json::from_str(&json_schema()).expect("JSON");
     let definitions: BTreeSet<&str> =
         schema["definitions"].as_object().expect("definitions").keys().map(String::as_str).collect();
-    let read = ["Conversion", "Entity", "Field", "History", "Index", "Policy", "Relation", "Tenancy"];
+    let read =
+        ["Conversion", "Entity", "Field", "History", "Index", "Policy", "Relation", "Search", "Tenancy"];
     assert_eq!(definitions, BTreeSet::from(read));
 }
 

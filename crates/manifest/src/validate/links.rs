@@ -5,9 +5,9 @@ use super::{
     names::{Names, checked_name, quoted},
 };
 use crate::{
-    Entity, Field, FieldName, FieldType, Index, Relation,
+    Entity, Field, FieldName, FieldType, Index, Language, Relation, Search,
     problem::{Report, nearest},
-    raw::{RawIndex, RawRelation},
+    raw::{RawIndex, RawRelation, RawSearch},
     reader::At,
 };
 
@@ -30,11 +30,13 @@ pub(crate) fn complete(draft: &Draft<'_>, drafts: &[Draft<'_>], report: &mut Rep
         .iter()
         .filter_map(|raw| relation(&raw.value, draft, drafts, &mut names, report))
         .collect();
+    let search = raw.search.as_ref().and_then(|raw| search(raw, draft, report));
     Some(Entity {
         name: draft.name.clone()?,
         fields: draft.fields.iter().map(|field| field.value.clone()).collect(),
         indexes,
         relations,
+        search,
         open: raw.open,
         crdt: raw.crdt,
         history: draft.history,
@@ -118,6 +120,31 @@ fn index(raw: &RawIndex, draft: &Draft<'_>, names: &mut Names, report: &mut Repo
         }
     }
     Some(Index { name: name?.to_string(), fields, unique: raw.unique })
+}
+
+fn search(raw: &At<RawSearch>, draft: &Draft<'_>, report: &mut Report) -> Option<Search> {
+    let RawSearch { text, language } = &raw.value;
+    let mut fields_seen = Names::default();
+    let mut fields = Vec::with_capacity(text.len());
+    for text in text {
+        let once = fields_seen.claim(text, "a field name", report);
+        let Some(field) = field_named(text, draft, report).filter(|_| once) else { continue };
+        if field.ty.is_searchable() {
+            fields.push(field.name.clone());
+        } else {
+            let found = format!("{}, which is of type {}", quoted(&text.value), field.ty.spelling());
+            report.problem(&text.path, "a field of type string, richtext or document", found, None);
+        }
+    }
+    let language = language.as_ref().map_or(Some(Language::default()), |At { path, value }| {
+        Language::of_word(value).or_else(|| {
+            let words = Language::ALL.map(Language::word);
+            let near = nearest(&value.to_ascii_lowercase(), words);
+            report.problem(path, format!("one of {}", words.join(", ")), quoted(value), near);
+            None
+        })
+    });
+    (!fields.is_empty()).then_some(Search { text: fields, language: language? })
 }
 
 fn relation(

@@ -103,6 +103,12 @@ impl<R: WindowRow> Window<R> {
         self.by_id.contains_key(id)
     }
 
+    /// The row of this id, if it is held.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&R> {
+        self.by_id.get(id)
+    }
+
     /// Whether rows that belong to the answer may be missing, so that they have to be read from the database.
     #[must_use]
     pub fn is_short(&self) -> bool {

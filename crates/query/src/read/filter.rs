@@ -65,6 +65,11 @@ impl<'a> Reader<'a> {
                 self.count_term()?;
                 Ok(Filter::negated(self.filter(value, depth + 1)?))
             }
+            super::search::KEY => Err(self.error(
+                QueryErrorKind::UnknownOperator,
+                "$match where every row has to have the words: at the top of a query's where, or in $and there",
+                "`$match` within another condition, or of rows that a relation leads to",
+            )),
             operator if OPERATORS.contains(&operator) => Err(self.error(
                 QueryErrorKind::UnknownOperator,
                 format!(r#"a column around the operator, as in {{"column": {{"{operator}": …}}}}"#),

@@ -6,8 +6,8 @@ use serde_json::Value as Json;
 use super::QueryParts;
 use crate::{Limit, QueryError, QueryErrorKind, error::shown};
 
-const KEYS: [&str; 9] =
-    ["from", "where", "orderBy", "limit", "cursor", "select", "include", "aggregate", "groupBy"];
+const KEYS: [&str; 10] =
+    ["from", "where", "match", "orderBy", "limit", "cursor", "select", "include", "aggregate", "groupBy"];
 
 /// The entity and the other parts of a query.
 pub(crate) fn whole(json: &Json) -> Result<(&str, QueryParts<'_>), QueryError> {
@@ -51,6 +51,7 @@ pub(crate) fn whole(json: &Json) -> Result<(&str, QueryParts<'_>), QueryError> {
     };
     let parts = QueryParts {
         where_: present("where").cloned(),
+        match_: present("match").cloned(),
         order_by: present("orderBy").cloned(),
         limit,
         cursor,

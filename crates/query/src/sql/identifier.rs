@@ -75,7 +75,11 @@ impl From<&FieldName> for Identifier {
 
 impl From<&Column> for Identifier {
     fn from(column: &Column) -> Self {
-        let fixed = if *column == Column::id() { Column::ID } else { Column::WHOLE };
+        let fixed = match column {
+            rank if rank.is_rank() => Column::RANK,
+            id if *id == Column::id() => Column::ID,
+            _ => Column::WHOLE,
+        };
         column.field().map_or(Self::fixed(fixed), Self::from)
     }
 }

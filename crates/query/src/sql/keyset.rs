@@ -72,7 +72,7 @@ impl Writer {
                 self.push(" IS NOT NULL");
             }
             // An id is never null.
-            (Direction::Descending, Some(value)) if *step.column == Column::id() => {
+            (Direction::Descending, Some(value)) if *step.column == Column::id() || step.column.is_rank() => {
                 self.beyond(step.column, " < ", value);
             }
             (Direction::Descending, Some(value)) => {

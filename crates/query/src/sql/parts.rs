@@ -2,8 +2,8 @@
 
 use corella_manifest::Value;
 
-use super::{Identifier, order_by, writer::Writer};
-use crate::{Column, Filter, Include, Query};
+use super::{order_by, writer::Writer};
+use crate::{Column, Include, Query};
 
 /// To which rows a part belongs.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +57,7 @@ fn rows(writer: &mut Writer, shown: Shown<'_>, of: PartOf<'_>, include: &Include
 
 /// The rows that belong to those of `of`, from the table on.
 fn condition(writer: &mut Writer, of: PartOf<'_>, include: &Include, before: &[&Include]) {
-    from(writer, &include.query);
+    writer.rows_of(&include.query);
     writer.push(" AND ");
     writer.column(&include.tie.theirs);
     writer.push(" IN (");
@@ -66,8 +66,9 @@ fn condition(writer: &mut Writer, of: PartOf<'_>, include: &Include, before: &[&
             writer.nested(|writer| rows(writer, Shown::One(&include.tie.own), of, last, before));
         }
         (None, PartOf::Page(query)) => writer.nested(|writer| {
+            writer.look_for_words(query);
             show(writer, Shown::One(&include.tie.own));
-            from(writer, query);
+            writer.rows_of(query);
             if let Some(cursor) = query.after() {
                 writer.push(" AND ");
                 writer.keyset(query.order(), cursor.values());
@@ -94,19 +95,5 @@ fn show(writer: &mut Writer, shown: Shown<'_>) {
     match shown {
         Shown::One(column) => writer.column(column),
         Shown::Row(query) => super::columns(writer, query),
-    }
-}
-
-/// The tenant's rows that meet the query's condition, from the table on.
-fn from(writer: &mut Writer, query: &Query) {
-    writer.push(" FROM ");
-    writer.push(&Identifier::from(query.entity()).to_string());
-    writer.push(" AS ");
-    writer.alias(writer.depth());
-    writer.push(" WHERE ");
-    writer.of_tenant();
-    if *query.filter() != Filter::everything() {
-        writer.push(" AND ");
-        writer.filter(query.filter());
     }
 }

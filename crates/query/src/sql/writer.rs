@@ -2,7 +2,7 @@
 
 use corella_manifest::Value;
 
-use super::{Dialect, Identifier, Statement};
+use super::{Dialect, Identifier, Statement, search::Words};
 use crate::{Column, ColumnType};
 
 /// A statement in the making.
@@ -14,6 +14,8 @@ pub(super) struct Writer {
     depth: usize,
     /// The tenant of all rows.
     tenant: Parameter,
+    /// The words that are looked for.
+    words: Option<Words>,
 }
 
 /// A bound value, by its place among the parameters.
@@ -24,7 +26,7 @@ impl Writer {
     /// A statement over the rows of one tenant.
     pub(super) fn new(dialect: Dialect, tenant: &str) -> Self {
         let parameters = vec![Value::Text(tenant.into())];
-        Self { dialect, text: String::new(), parameters, depth: 0, tenant: Parameter(1) }
+        Self { dialect, text: String::new(), parameters, depth: 0, tenant: Parameter(1), words: None }
     }
 
     pub(super) fn depth(&self) -> usize {
@@ -42,10 +44,22 @@ impl Writer {
     ///
     /// Every column is written with it: SQLite takes a lone `"name"` that is no column for a text.
     pub(super) fn alias(&mut self, depth: usize) {
-        self.push("r");
-        if depth > 0 {
-            self.push(&depth.to_string());
-        }
+        let alias = self.alias_at(depth);
+        self.push(&alias);
+    }
+
+    /// The same as a text.
+    pub(super) fn alias_at(&self, depth: usize) -> String {
+        if depth > 0 { format!("r{depth}") } else { "r".into() }
+    }
+
+    /// The words that are looked for from here on.
+    pub(super) fn set_words(&mut self, words: Words) {
+        self.words = Some(words);
+    }
+
+    pub(super) fn words(&self) -> Option<Words> {
+        self.words.clone()
     }
 
     /// That a row is the tenant's.
@@ -70,12 +84,17 @@ impl Writer {
         Parameter(self.parameters.len())
     }
 
-    pub(super) fn placeholder(&mut self, Parameter(number): Parameter) {
-        self.push(match self.dialect {
-            Dialect::Sqlite => "?",
-            Dialect::Postgres => "$",
-        });
-        self.push(&number.to_string());
+    pub(super) fn placeholder(&mut self, parameter: Parameter) {
+        let placeholder = self.spelled(parameter);
+        self.push(&placeholder);
+    }
+
+    /// A placeholder as a text.
+    pub(super) fn spelled(&self, Parameter(number): Parameter) -> String {
+        match self.dialect {
+            Dialect::Sqlite => format!("?{number}"),
+            Dialect::Postgres => format!("${number}"),
+        }
     }
 
     /// Binds a value and writes its placeholder.
@@ -86,6 +105,9 @@ impl Writer {
 
     /// A column of the table.
     pub(super) fn column(&mut self, column: &Column) {
+        if column.is_rank() {
+            return self.rank();
+        }
         self.column_at(column, self.depth);
     }
 
@@ -114,6 +136,6 @@ impl Writer {
     }
 
     pub(super) fn finish(self) -> Statement {
-        Statement { text: self.text, parameters: self.parameters }
+        Statement { text: self.text, parameters: self.parameters, is_ranked: false }
     }
 }

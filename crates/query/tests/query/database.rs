@@ -1,7 +1,7 @@
 //! A real SQLite database with the fixture's table.
 
 use corella_manifest::{Value, parse_time, time_text};
-use corella_query::{Column, ColumnType, Dialect, Identifier, Query, Statement};
+use corella_query::{Column, ColumnType, Dialect, Identifier, Query, SearchDesign, Statement};
 use rusqlite::{Connection, ToSql, params_from_iter, types::Value as Sql};
 
 use crate::fixture::manifest;
@@ -26,6 +26,9 @@ impl Database {
              CREATE INDEX by_title ON \"Note\" (corella_tenant, title);"
         );
         connection.execute_batch(&tables).expect("the fixture's table is valid");
+        for statement in SearchDesign::of(&note.name).make(Dialect::Sqlite, note) {
+            connection.execute_batch(&statement).expect("the index of words is valid");
+        }
         Self(connection)
     }
 

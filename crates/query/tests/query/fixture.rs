@@ -1,6 +1,8 @@
 //! A manifest with one field of every type.
 
-use corella_manifest::{Entity, EntityName, Field, FieldName, FieldType, History, Manifest, Value};
+use corella_manifest::{
+    Entity, EntityName, Field, FieldName, FieldType, History, Language, Manifest, Search, Value,
+};
 use corella_query::{Query, QueryError, QueryParts, QueryTexts};
 use serde_json::Value as Json;
 
@@ -8,9 +10,13 @@ pub(crate) fn entity_name(name: &str) -> EntityName {
     EntityName::new(name).expect("the fixture's names are valid")
 }
 
-fn field(name: &str, ty: FieldType) -> Field {
+fn name(name: &str) -> FieldName {
+    FieldName::new(name).expect("the fixture's names are valid")
+}
+
+fn field(field: &str, ty: FieldType) -> Field {
     Field {
-        name: FieldName::new(name).expect("the fixture's names are valid"),
+        name: name(field),
         crdt: ty.default_crdt(),
         ty,
         optional: true,
@@ -30,6 +36,7 @@ fn entity(name: &str, open: bool, fields: Vec<Field>) -> Entity {
         fields,
         indexes: Vec::new(),
         relations: Vec::new(),
+        search: None,
         open,
         crdt: true,
         history: History::All,
@@ -57,7 +64,10 @@ pub(crate) fn manifest() -> Manifest {
         name: "fixture".into(),
         version: "1".into(),
         entities: vec![
-            entity("Note", false, note),
+            Entity {
+                search: Some(Search { text: vec![name("title"), name("body")], language: Language::English }),
+                ..entity("Note", false, note)
+            },
             entity("Board", true, vec![field("title", FieldType::String)]),
         ],
         default_entity: None,

@@ -13,3 +13,4 @@ mod related;
 mod semantics;
 mod statements;
 mod windows;
+mod words;

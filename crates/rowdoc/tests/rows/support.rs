@@ -30,6 +30,7 @@ pub(crate) fn entity(fields: Vec<Field>, open: bool) -> Entity {
         fields,
         indexes: Vec::new(),
         relations: Vec::new(),
+        search: None,
         open,
         crdt: true,
         history: History::All,

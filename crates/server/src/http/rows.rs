@@ -28,6 +28,8 @@ use crate::{App, Failure, Principal};
 pub(super) struct ListParameters {
     #[serde(rename = "where")]
     filter: Option<String>,
+    #[serde(rename = "match")]
+    words: Option<String>,
     order_by: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
@@ -55,6 +57,7 @@ pub(super) async fn list(
     app.entity_name(&entity)?;
     let texts = QueryTexts {
         where_: parameters.filter.as_deref(),
+        match_: parameters.words.as_deref(),
         order_by: parameters.order_by.as_deref(),
         limit: parameters.limit.as_deref(),
         cursor: parameters.cursor.as_deref(),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
-use corella_manifest::{Entity, EntityName};
+use corella_manifest::{Entity, EntityName, Value};
 use corella_query::{Identifier, Statement};
 use corella_rowdoc::RowKey;
 use jiff::Timestamp;
@@ -138,8 +138,15 @@ pub(super) async fn select(
         let text: Arc<str> = statement.text.as_str().into();
         let found =
             query_with::<Postgres, _>(AssertSqlSafe(text), arguments).fetch_all(&mut *transaction).await?;
-        let rows = found.iter().filter_map(|row| table_row(row, entity, 0).transpose());
-        parts.push(rows.collect::<Result<_, _>>()?);
+        let mut rows = Vec::with_capacity(found.len());
+        for row in &found {
+            let Some(mut line) = table_row(row, entity, 0)? else { continue };
+            if statement.is_ranked {
+                line.cells.push(Value::Int(row.try_get(line.cells.len())?));
+            }
+            rows.push(line);
+        }
+        parts.push(rows);
     }
     transaction.commit().await?;
     Ok(SelectedParts { parts, seq })

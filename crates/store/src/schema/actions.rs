@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use corella_manifest::{Entity, EntityName, FieldName, SchemaChange, Step};
-use corella_query::Identifier;
+use corella_query::{Dialect, Identifier};
 
-use super::sql;
+use super::{search, sql};
 use crate::port::{KeptSchema, SchemaAction, TableDesign, TableRecord};
 
 /// The sidecar tables that name an entity.
@@ -20,6 +20,8 @@ const OF_ENTITIES: [&str; 6] = [
 
 /// What a database has.
 pub(super) struct Standing {
+    /// Its flavour of SQL.
+    pub(super) dialect: Dialect,
     /// Its tables.
     pub(super) tables: Vec<TableRecord>,
     /// The entities that have documents.
@@ -74,15 +76,18 @@ pub(super) fn actions(
     steps: &[Step],
     schema: Option<&KeptSchema>,
 ) -> Actions {
-    let Standing { tables, mut documents, is_known } = standing;
+    let Standing { dialect, tables, mut documents, is_known } = standing;
     let mut tables: HashMap<String, TableRecord> =
         tables.into_iter().map(|table| (table.entity.clone(), table)).collect();
     let mut actions = Actions::default();
     for step in steps {
         if let SchemaChange::RenameEntity { from } = &step.change {
-            rename_entity(&mut actions, &mut tables, &mut documents, from, &step.entity);
+            rename_entity(&mut actions, dialect, &mut tables, &mut documents, (from, &step.entity));
         }
-        if step.change == SchemaChange::RemoveEntity && tables.remove(step.entity.as_str()).is_some() {
+        if step.change == SchemaChange::RemoveEntity
+            && let Some(mut record) = tables.remove(step.entity.as_str())
+        {
+            search::remove(&mut actions.actions, dialect, &step.entity, &mut record);
             actions.run(format!("DROP TABLE {}", Identifier::from(&step.entity)));
             let entity = sql::quoted(step.entity.as_str());
             actions.keep(format!("DELETE FROM corella_tables WHERE entity = {entity}"));
@@ -92,6 +97,7 @@ pub(super) fn actions(
         if let SchemaChange::RenameField { from, to } = &step.change
             && let Some(table) = tables.get_mut(step.entity.as_str())
         {
+            search::remove(&mut actions.actions, dialect, &step.entity, table);
             let (from, to) = (Identifier::from(from), Identifier::from(to));
             let before = format!("{from} ");
             for line in &mut table.columns {
@@ -111,7 +117,7 @@ pub(super) fn actions(
         let has_documents = documents.contains(entity.name.as_str());
         let record = tables.remove(entity.name.as_str());
         let was_stale = record.as_ref().is_some_and(|record| record.stale);
-        let asked = Asked { fills: !filling.is_empty(), has_documents, is_known };
+        let asked = Asked { dialect, fills: !filling.is_empty(), has_documents, is_known };
         let Some(missing) = reconcile(&mut actions, entity, design, record, asked) else { continue };
         let behind = match fields {
             _ if missing => Behind::Lines,
@@ -128,10 +134,10 @@ pub(super) fn actions(
 
 fn rename_entity(
     actions: &mut Actions,
+    dialect: Dialect,
     tables: &mut HashMap<String, TableRecord>,
     documents: &mut HashSet<String>,
-    from: &EntityName,
-    to: &EntityName,
+    (from, to): (&EntityName, &EntityName),
 ) {
     if documents.contains(to.as_str()) {
         actions.refused.push(format!(
@@ -142,12 +148,14 @@ fn rename_entity(
     if documents.remove(from.as_str()) {
         documents.insert(to.to_string());
     }
-    if tables.remove(to.as_str()).is_some() {
+    if let Some(mut record) = tables.remove(to.as_str()) {
+        search::remove(&mut actions.actions, dialect, to, &mut record);
         actions.run(format!("DROP TABLE {}", Identifier::from(to)));
         actions.keep(format!("DELETE FROM corella_tables WHERE entity = {}", sql::quoted(to.as_str())));
     }
     let (old, new) = (sql::quoted(from.as_str()), sql::quoted(to.as_str()));
-    if let Some(table) = tables.remove(from.as_str()) {
+    if let Some(mut table) = tables.remove(from.as_str()) {
+        search::remove(&mut actions.actions, dialect, from, &mut table);
         actions.run(format!("ALTER TABLE {} RENAME TO {}", Identifier::from(from), Identifier::from(to)));
         actions.keep(format!("UPDATE corella_tables SET entity = {new} WHERE entity = {old}"));
         tables.insert(to.to_string(), TableRecord { entity: to.to_string(), ..table });
@@ -160,6 +168,7 @@ fn rename_entity(
 /// What is known of an entity besides its table.
 #[derive(Debug, Clone, Copy)]
 struct Asked {
+    dialect: Dialect,
     /// Whether a step asks for its table to be filled.
     fills: bool,
     /// Whether it has documents to fill it from.
@@ -192,7 +201,12 @@ fn reconcile(
         }
     };
     let goes: Vec<String> = next.columns.iter().filter(|line| !wanted.contains(line)).cloned().collect();
+    let going: Vec<&str> = goes.iter().map(|line| column_name(line)).collect();
+    search::remove_unwanted(&mut actions.actions, asked.dialect, entity, &mut next, &going);
     let is_kept = |line: &String| {
+        if search::is_about_words(line) {
+            return true;
+        }
         let touches = |column: &String| line.contains(&format!(", {}", column_name(column)));
         design.indexes.iter().any(|index| index.sql == *line) && !goes.iter().any(touches)
     };
@@ -210,6 +224,7 @@ fn reconcile(
         actions.run(format!("ALTER TABLE {table} ADD COLUMN {line}"));
     }
     next.columns = wanted;
+    search::make(&mut actions.actions, asked.dialect, entity, &mut next);
     next.stale |= asked.has_documents && (asked.fills || (changed && !asked.is_known));
     for index in &design.indexes {
         // Filling a table is quicker without; and what it is filled with may clash until all of it is there.

@@ -85,7 +85,9 @@ pub async fn plan(backend: &dyn Backend, manifest: &Manifest) -> Result<Migratio
     }
     let wanted: Vec<(&Entity, TableDesign)> =
         manifest.entities.iter().map(|entity| (entity, backend.design(entity))).collect();
-    let standing = Standing { tables: backend.tables().await?, documents, is_known: !schemas.is_empty() };
+    let dialect = backend.dialect();
+    let standing =
+        Standing { dialect, tables: backend.tables().await?, documents, is_known: !schemas.is_empty() };
     let Actions { actions, fill, refused } =
         actions(standing, &wanted, &steps, (!is_present).then_some(&present));
     let shown = |action: &SchemaAction| match action {

@@ -9,6 +9,7 @@ mod clients;
 mod fill;
 mod filling;
 mod migration;
+mod search;
 mod sql;
 
 pub(crate) use self::{

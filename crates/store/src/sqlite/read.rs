@@ -1,7 +1,7 @@
 //! Everything that is read, each answer from one moment.
 
 use bytes::Bytes;
-use corella_manifest::Entity;
+use corella_manifest::{Entity, Value};
 use corella_query::{Identifier, Statement};
 use corella_rowdoc::{RowId, RowKey, Tenant};
 use jiff::Timestamp;
@@ -127,7 +127,13 @@ pub(super) fn select(
     for (entity, statement) in queries {
         let mut prepared = transaction.prepare_cached(&statement.text)?;
         let parameters = params_from_iter(statement.parameters.iter().map(Bound));
-        let rows = prepared.query_map(parameters, |row| table_row(row, entity, 0))?;
+        let rows = prepared.query_map(parameters, |row| {
+            let mut line = table_row(row, entity, 0)?;
+            if statement.is_ranked {
+                line.cells.push(Value::Int(row.get(line.cells.len())?));
+            }
+            Ok(line)
+        })?;
         parts.push(rows.collect::<Result<_, _>>()?);
     }
     Ok(SelectedParts { parts, seq })

@@ -32,6 +32,9 @@ export class EntityApi {
     if (query.where !== undefined) {
       parameters.set("where", JSON.stringify(query.where));
     }
+    if (query.match !== undefined) {
+      parameters.set("match", query.match);
+    }
     if (query.orderBy !== undefined) {
       parameters.set("orderBy", JSON.stringify(query.orderBy));
     }

@@ -7,6 +7,8 @@ export interface Query {
   /** The entity. */
   readonly from: string;
   readonly where?: JsonValue;
+  /** Words that the rows have in the texts that the manifest lets be searched; `docs/queries.md` says what they mean. */
+  readonly match?: string;
   readonly orderBy?: string | OrderBy | readonly OrderBy[];
   readonly limit?: number;
   /** From the answer to the page before. */

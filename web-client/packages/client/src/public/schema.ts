@@ -21,6 +21,8 @@ export interface EntityTypes {
   readonly patch: object;
   readonly where: object;
   readonly orderBy: string;
+  /** `string` where rows can be searched for words. */
+  readonly match?: string;
   /** Plain fields with their values; those of other kinds by their names. */
   readonly plain: object;
   readonly text: string;
@@ -69,8 +71,9 @@ export type Filter<Columns> = { readonly [Name in keyof Columns]?: Test<Columns[
   readonly $not?: Filter<Columns>;
 };
 
-export interface TypedQuery<E extends EntityTypes> extends Omit<ListQuery, "where" | "orderBy"> {
+export interface TypedQuery<E extends EntityTypes> extends Omit<ListQuery, "where" | "match" | "orderBy"> {
   readonly where?: E["where"];
+  readonly match?: E["match"];
   readonly orderBy?: OrderOf<E> | readonly OrderOf<E>[];
 }
 type OrderOf<E extends EntityTypes> = { readonly [Name in E["orderBy"]]?: "asc" | "desc" };

@@ -234,6 +234,8 @@ export type OrderBy = Readonly<Record<string, "asc" | "desc">>;
 
 export interface ListQuery {
   readonly where?: JsonValue;
+  /** Words that the rows have in the texts that the manifest lets be searched. The best come first, unless `orderBy` says otherwise. */
+  readonly match?: string;
   readonly orderBy?: OrderBy | readonly OrderBy[];
   readonly limit?: number;
   readonly cursor?: string;

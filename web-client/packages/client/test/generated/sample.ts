@@ -165,6 +165,7 @@ export interface Entities {
     readonly patch: TaskPatch;
     readonly where: Filter<TaskColumns>;
     readonly orderBy: "id" | "heading" | "state" | "type" | "owner" | "dueAt" | "effort" | "weight" | "pinned" | "votes" | "score" | "summary" | "body";
+    readonly match: string;
     readonly plain: { readonly heading: string; readonly state: "open" | "in progress" | "done"; readonly type: string | null; readonly owner: string | null; readonly dueAt: string | null; readonly effort: number | string; readonly weight: number | null; readonly pinned: boolean; readonly blob: Uint8Array | null; readonly data: JsonValue | null };
     readonly text: "summary" | "body";
     readonly map: "settings" | "page";
@@ -179,6 +180,7 @@ export interface Entities {
     readonly patch: UserPatch;
     readonly where: Filter<UserColumns>;
     readonly orderBy: "id" | "name";
+    readonly match: never;
     readonly plain: { readonly name: string };
     readonly text: never;
     readonly map: never;
@@ -193,6 +195,7 @@ export interface Entities {
     readonly patch: BoardPatch;
     readonly where: Filter<BoardColumns>;
     readonly orderBy: "id" | "title";
+    readonly match: never;
     readonly plain: { readonly title: string | null };
     readonly text: never;
     readonly map: never;
@@ -205,7 +208,7 @@ export interface Entities {
 
 /** What the client is told of the schema: hand it to `new CorellaClient`, and to `typed` of `@corella/client/typed`. */
 export const schema: Schema<Entities> = {
-  fingerprint: "328985355b74d869",
+  fingerprint: "5abbe5f017bfde51",
   keys: {
     Task: { heading: "title" },
   },
