@@ -105,6 +105,8 @@ pub(super) fn actions(
                     *line = format!("{to} {rest}");
                 }
             }
+            // What becomes of the table besides may be nothing.
+            actions.keep(sql::record(table));
             actions
                 .run(format!("ALTER TABLE {} RENAME COLUMN {from} TO {to}", Identifier::from(&step.entity)));
         }
@@ -158,7 +160,9 @@ fn rename_entity(
         search::remove(&mut actions.actions, dialect, from, &mut table);
         actions.run(format!("ALTER TABLE {} RENAME TO {}", Identifier::from(from), Identifier::from(to)));
         actions.keep(format!("UPDATE corella_tables SET entity = {new} WHERE entity = {old}"));
-        tables.insert(to.to_string(), TableRecord { entity: to.to_string(), ..table });
+        let table = TableRecord { entity: to.to_string(), ..table };
+        actions.keep(sql::record(&table));
+        tables.insert(to.to_string(), table);
     }
     for table in OF_ENTITIES {
         actions.keep(format!("UPDATE {table} SET entity = {new} WHERE entity = {old}"));

@@ -94,8 +94,11 @@ pub(super) async fn names_change_and_lines_stay(Subject { backend, keep: _keep, 
     let heading = r#"{ "name": "heading", "type": "string", "renamedFrom": "title" }"#;
     let indexes =
         r#","renamedFrom":"Note","indexes":[{"name":"by_heading","fields":["heading"],"unique":true}]"#;
+    let plain = manifest(&[("Memo", &format!("[{heading},{STARS}]"), r#","renamedFrom":"Note""#)]);
     let renamed = manifest(&[("Memo", &format!("[{heading},{STARS}]"), indexes)]);
-    assert!(shape(&*backend, &renamed).await.is_empty());
+    for manifest in [&plain, &plain, &renamed, &renamed] {
+        assert!(shape(&*backend, manifest).await.is_empty());
+    }
     let found = select(&*backend, &renamed, "Memo", "", QueryTexts::default()).await;
     assert_eq!(found.rows[0].cells, [text("n1"), text("t"), Value::Int(7)]);
     let memo = key_of("", "Memo", "n1");
