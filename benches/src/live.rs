@@ -179,8 +179,6 @@ fn subscription(store: &Store, outbox: &Arc<Outbox>, follower: usize) -> NewSubs
         reference: format!("q{follower}"),
         tenant: Tenant::none(),
         query: Query::read(&store.manifest(), &query(follower)).unwrap(),
-        memberships: Vec::new(),
-        looked_up_at: Seq::ZERO,
         since: None,
     }
 }

@@ -5,18 +5,18 @@
 //! cannot be said as a filter stays open: then both filters have every row, and the rows that come have to be asked
 //! one by one.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use cel::{
     IdedExpr, Value as Cel,
     common::ast::{EntryExpr, Expr, operators},
 };
-use corella_manifest::{Entity, EntityName, Value};
+use corella_manifest::{Entity, Value};
 use corella_query::{Case, Column, ColumnType, Comparison, Filter, Pattern, Related, Test, Tie};
 
 use crate::{
     check::key,
-    evaluate::{Frame, Memberships, Truth, has_memberships, names},
+    evaluate::{Frame, Truth, has_memberships, names},
     values::{Literal, literal},
 };
 
@@ -74,53 +74,47 @@ impl Lowered {
 }
 
 /// Lowers expressions about `data` for one caller.
-pub(crate) struct Lowering<'a, M: ?Sized> {
+pub(crate) struct Lowering<'a> {
     pub(crate) entity: &'a Entity,
     /// Without a row: what does not speak of one is worked out at once.
     pub(crate) frame: &'a Frame<'a>,
-    pub(crate) memberships: &'a M,
-    /// What was looked up.
-    pub(crate) looked_up: &'a Mutex<Vec<(EntityName, Filter)>>,
 }
 
-impl<M: Memberships + ?Sized> Lowering<'_, M> {
-    pub(crate) async fn lower(&self, node: &IdedExpr) -> Result<Lowered, M::Error> {
+impl Lowering<'_> {
+    pub(crate) fn lower(&self, node: &IdedExpr) -> Lowered {
         if !names(node, "data") && !has_memberships(node) {
-            return Ok(Lowered::known(self.frame.truth(node)));
+            return Lowered::known(self.frame.truth(node));
         }
-        let Expr::Call(call) = &node.expr else { return Ok(self.flag(node)) };
+        let Expr::Call(call) = &node.expr else { return self.flag(node) };
         match (call.func_name.as_str(), call.args.as_slice()) {
-            (operators::LOGICAL_AND, [left, right]) => {
-                let left = Box::pin(self.lower(left)).await?;
-                Ok(left.and(Box::pin(self.lower(right)).await?))
-            }
+            (operators::LOGICAL_AND, [left, right]) => self.lower(left).and(self.lower(right)),
             (operators::LOGICAL_OR, [left, right]) => {
-                let left = Box::pin(self.lower(left)).await?.not();
-                Ok(left.and(Box::pin(self.lower(right)).await?.not()).not())
+                self.lower(left).not().and(self.lower(right).not()).not()
             }
-            (operators::LOGICAL_NOT, [inner]) => Ok(Box::pin(self.lower(inner)).await?.not()),
+            (operators::LOGICAL_NOT, [inner]) => self.lower(inner).not(),
             (operators::CONDITIONAL, [test, yes, no]) => {
-                let test = Box::pin(self.lower(test)).await?;
-                let yes = Box::pin(self.lower(yes)).await?;
-                let no = Box::pin(self.lower(no)).await?;
+                let test = self.lower(test);
+                let yes = self.lower(yes);
+                let no = self.lower(no);
                 let either = |then: &Filter, other: &Filter| {
                     Filter::any([
                         Filter::all([test.holds.clone(), then.clone()]),
                         Filter::all([test.fails.clone(), other.clone()]),
                     ])
                 };
-                Ok(Lowered {
+                Lowered {
                     holds: either(&yes.holds, &no.holds),
                     fails: either(&yes.fails, &no.fails),
                     exact: test.exact && yes.exact && no.exact,
-                })
+                }
             }
             (operators::EXISTS, [of, fields]) => match self.membership(of, fields) {
-                Some(related) => Ok(Lowered::of_any(Filter::Related(Arc::new(related)))),
-                None => self.looked_up(node).await,
+                Some(related) => Lowered::of_any(Filter::Related(Arc::new(related))),
+                None if names(node, "data") => Lowered::open(),
+                // A value that does not speak of the row ends in an error, and `exists` with it.
+                None => Lowered::known(Truth::Unknown),
             },
-            (_, _) if has_memberships(node) => self.looked_up(node).await,
-            (name, args) => Ok(self.test(name, call.target.as_deref(), args).unwrap_or_else(Lowered::open)),
+            (name, args) => self.test(name, call.target.as_deref(), args).unwrap_or_else(Lowered::open),
         }
     }
 
@@ -147,16 +141,6 @@ impl<M: Memberships + ?Sized> Lowering<'_, M> {
             });
         }
         Some(Related { entity: entity.name.clone(), ties, filter: Filter::all(filters) })
-    }
-
-    /// What a condition with `exists` that cannot be said as a filter comes to now, unless it speaks of the row.
-    async fn looked_up(&self, node: &IdedExpr) -> Result<Lowered, M::Error> {
-        if names(node, "data") {
-            return Ok(Lowered::open());
-        }
-        let outline = self.frame.outline(node);
-        outline.memberships(&mut self.looked_up.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(Lowered::known(outline.settle(self.memberships).await?))
     }
 
     /// A bool field by itself.

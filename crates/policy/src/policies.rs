@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{Arc, LazyLock},
 };
 
 use corella_manifest::{Entity, FieldName, Manifest};
@@ -162,38 +162,29 @@ impl Policies {
 
     /// The rows of `entity` that `caller` may read, and in which it may read each of `fields`, by their place.
     ///
-    /// # Errors
-    /// When memberships cannot be looked up.
-    pub async fn reach<M: Memberships + ?Sized>(
-        &self,
-        caller: &Caller,
-        entity: &Entity,
-        fields: &BTreeSet<usize>,
-        now: Timestamp,
-        memberships: &M,
-    ) -> Result<Reach, M::Error> {
+    /// Memberships are a part of the filter, and nothing is looked up.
+    #[must_use]
+    pub fn reach(&self, caller: &Caller, entity: &Entity, fields: &BTreeSet<usize>, now: Timestamp) -> Reach {
         if caller.is_admin {
-            return Ok(Reach { filter: Filter::everything(), is_exact: true, memberships: Vec::new() });
+            return Reach { filter: Filter::everything(), is_exact: true };
         }
         let rules = self.of(entity);
-        let looked_up = Mutex::default();
         let frame = Frame::new(&self.manifest, entity, caller, None, None, now);
-        let lowering = Lowering { entity, frame: &frame, memberships, looked_up: &looked_up };
+        let lowering = Lowering { entity, frame: &frame };
         let mut is_exact = true;
         let mut readable = Vec::new();
         for rule in rules.of(Action::Read) {
-            let lowered = lowering.lower(&rule.expression).await?;
+            let lowered = lowering.lower(&rule.expression);
             is_exact &= lowered.exact;
             readable.push(lowered.holds);
         }
         let mut filters = vec![Filter::any(readable)];
         for (_, rule) in rules.read_fields.iter().filter(|(field, _)| fields.contains(field)) {
-            let lowered = lowering.lower(&rule.expression).await?;
+            let lowered = lowering.lower(&rule.expression);
             is_exact &= lowered.exact;
             filters.push(lowered.holds);
         }
-        let memberships = looked_up.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ok(Reach { filter: Filter::all(filters), is_exact, memberships })
+        Reach { filter: Filter::all(filters), is_exact }
     }
 }
 

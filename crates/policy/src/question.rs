@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use corella_manifest::{EntityName, Policy};
+use corella_manifest::Policy;
 use corella_query::{Filter, RowView};
 
 /// What somebody wants to do with a row.
@@ -93,6 +93,4 @@ pub struct Reach {
     pub filter: Filter,
     /// Whether they are exactly those; else each row has to be asked of ([`crate::Policies::reading`]).
     pub is_exact: bool,
-    /// The rows on whose being there the filter depends: any of those entities that meets the condition.
-    pub memberships: Vec<(EntityName, Filter)>,
 }

@@ -13,7 +13,7 @@ use crate::{App, Failure, Principal};
 ///
 /// # Errors
 /// When the policies cannot be said as a condition, by which live queries are kept true.
-pub(crate) async fn follow(
+pub(crate) fn follow(
     app: &App,
     principal: &Principal,
     outbox: &Arc<Outbox>,
@@ -21,17 +21,12 @@ pub(crate) async fn follow(
     query: Query,
     since: Option<Since>,
 ) -> Result<(), Failure> {
-    let looked_up_at = app.store.last_seq().await?;
-    let Restricted { query, memberships, .. } = restricted(app, principal, query).await?;
-    // Rows that went out of sight meanwhile are in no log: the answer is sent whole.
-    let since = since.filter(|_| memberships.is_empty());
+    let Restricted { query, .. } = restricted(app, principal, query)?;
     app.hub.queries().subscribe(NewSubscription {
         outbox: Arc::clone(outbox),
         reference,
         tenant: principal.tenant.clone(),
         query,
-        memberships,
-        looked_up_at,
         since,
     });
     Ok(())
@@ -41,15 +36,11 @@ pub(crate) async fn follow(
 ///
 /// # Errors
 /// When the policies cannot be said as a condition.
-pub(crate) async fn restricted(
-    app: &App,
-    principal: &Principal,
-    query: Query,
-) -> Result<Restricted, Failure> {
+pub(crate) fn restricted(app: &App, principal: &Principal, query: Query) -> Result<Restricted, Failure> {
     let access = principal.access();
     // Whether a field may be seen can differ from row to row, and change without the row.
     let guarded = app.store.guarded_fields(query.entity(), &access)?;
-    let restricted = app.store.restrict(&principal.tenant, &access, query.without_fields(&guarded)).await?;
+    let restricted = app.store.restrict(&access, query.without_fields(&guarded))?;
     if restricted.asks_rows {
         let detail = format!(
             "the policies of {} cannot be said as a condition for you, as live queries and aggregates need: ask for a list \

@@ -70,8 +70,6 @@ pub struct Restricted {
     pub query: Query,
     /// Whether each row that it finds has to be asked about besides, because not everything could be said as a filter.
     pub asks_rows: bool,
-    /// The rows on whose being there the restriction depends: any of those entities that meets the condition.
-    pub memberships: Vec<(EntityName, Filter)>,
 }
 
 impl Store {
@@ -82,8 +80,7 @@ impl Store {
     /// # Errors
     /// [`ReadError`] when the database fails.
     pub async fn list(&self, tenant: &Tenant, access: &Access, query: &Query) -> Result<SeenPage, ReadError> {
-        let Restricted { mut query, asks_rows, memberships: _ } =
-            self.restrict(tenant, access, query.clone()).await?;
+        let Restricted { mut query, asks_rows } = self.restrict(access, query.clone())?;
         let model = self.0.entity(query.entity().as_str())?;
         let mut page = self.select(tenant, &query).await?;
         let hides = asks_rows || model.policies.guarded_fields(&model.entity).next().is_some();
@@ -142,28 +139,21 @@ impl Store {
 
     /// The query as somebody may ask it: its condition and its order find only rows whose fields they may read.
     ///
-    /// Memberships are looked up as they are now.
+    /// Memberships are a part of the condition: who gains or loses one finds other rows from then on.
     ///
     /// # Errors
-    /// [`ReadError`] when the database fails.
-    pub async fn restrict(
-        &self,
-        tenant: &Tenant,
-        access: &Access,
-        query: Query,
-    ) -> Result<Restricted, ReadError> {
+    /// [`ReadError`] when an entity is unknown, or policies cannot be said as a condition where they have to be.
+    pub fn restrict(&self, access: &Access, query: Query) -> Result<Restricted, ReadError> {
         let Some(caller) = access.caller() else {
-            return Ok(Restricted { query, asks_rows: false, memberships: Vec::new() });
+            return Ok(Restricted { query, asks_rows: false });
         };
-        let mut restriction =
-            Restriction { store: &self.0, tenant, caller, now: Timestamp::now(), memberships: Vec::new() };
-        let reach = restriction.reach(query.entity(), &named_fields(&query)).await?;
-        let filter = restriction.filter(query.filter()).await?;
-        let includes = restriction.includes(query.includes()).await?;
+        let restriction = Restriction { store: &self.0, caller, now: Timestamp::now() };
+        let reach = restriction.reach(query.entity(), &named_fields(&query))?;
+        let filter = restriction.filter(query.filter())?;
+        let includes = restriction.includes(query.includes())?;
         let query = query.with_includes(includes);
-        let memberships = restriction.memberships;
         let query = query.with_filter(filter).restricted_to(reach.filter);
-        Ok(Restricted { query, asks_rows: !reach.is_exact, memberships })
+        Ok(Restricted { query, asks_rows: !reach.is_exact })
     }
 }
 
@@ -203,58 +193,52 @@ impl Inner {
 /// Takes out of conditions what somebody may not read.
 struct Restriction<'a> {
     store: &'a Inner,
-    tenant: &'a Tenant,
     caller: &'a Caller,
     now: Timestamp,
-    /// The rows on whose being there it depends.
-    memberships: Vec<(EntityName, Filter)>,
 }
 
 impl Restriction<'_> {
     /// The rows of an entity that may be read, and in which each of `fields` may.
-    async fn reach(&mut self, entity: &EntityName, fields: &BTreeSet<usize>) -> Result<Reach, ReadError> {
+    fn reach(&self, entity: &EntityName, fields: &BTreeSet<usize>) -> Result<Reach, ReadError> {
         let model = self.store.entity(entity.as_str())?;
-        let lookup = Lookup { store: self.store, tenant: self.tenant };
-        let mut reach = model.policies.reach(self.caller, &model.entity, fields, self.now, &lookup).await?;
-        self.memberships.append(&mut reach.memberships);
-        Ok(reach)
+        Ok(model.policies.reach(self.caller, &model.entity, fields, self.now))
     }
 
     /// The same condition which finds rows of other entities only where they may be read.
-    async fn filter(&mut self, filter: &Filter) -> Result<Filter, ReadError> {
+    fn filter(&self, filter: &Filter) -> Result<Filter, ReadError> {
         Ok(match filter {
-            Filter::All(filters) => Filter::all(Box::pin(self.filters(filters)).await?),
-            Filter::Any(filters) => Filter::any(Box::pin(self.filters(filters)).await?),
-            Filter::Not(inner) => Filter::negated(Box::pin(self.filter(inner)).await?),
+            Filter::All(filters) => Filter::all(self.filters(filters)?),
+            Filter::Any(filters) => Filter::any(self.filters(filters)?),
+            Filter::Not(inner) => Filter::negated(self.filter(inner)?),
             Filter::Term(_) => filter.clone(),
             Filter::Related(related) => {
                 let Related { entity, ties, filter } = &**related;
                 let theirs = ties.iter().map(|tie| &tie.theirs);
-                let reach = self.reach(entity, &places(filter.columns().into_iter().chain(theirs))).await?;
+                let reach = self.reach(entity, &places(filter.columns().into_iter().chain(theirs)))?;
                 if !reach.is_exact {
                     return Err(ReadError::OpenPolicies(entity.clone()));
                 }
-                let filter = Filter::all([Box::pin(self.filter(filter)).await?, reach.filter]);
+                let filter = Filter::all([self.filter(filter)?, reach.filter]);
                 Filter::Related(Arc::new(Related { entity: entity.clone(), ties: ties.clone(), filter }))
             }
         })
     }
 
     /// The same parts without what may not be read of them.
-    async fn includes(&mut self, includes: &[Include]) -> Result<Vec<Include>, ReadError> {
+    fn includes(&self, includes: &[Include]) -> Result<Vec<Include>, ReadError> {
         let mut restricted = Vec::with_capacity(includes.len());
         for Include { name, many, tie, query } in includes {
             let entity = query.entity();
             let model = self.store.entity(entity.as_str())?;
             let mut fields = named_fields(query);
             fields.extend(places([&tie.theirs]));
-            let reach = self.reach(entity, &fields).await?;
+            let reach = self.reach(entity, &fields)?;
             if !reach.is_exact {
                 return Err(ReadError::OpenPolicies(entity.clone()));
             }
             let guarded = model.policies.guarded_fields(&model.entity).collect();
-            let filter = self.filter(query.filter()).await?;
-            let inner = Box::pin(self.includes(query.includes())).await?;
+            let filter = self.filter(query.filter())?;
+            let inner = self.includes(query.includes())?;
             let query =
                 query.clone().without_fields(&guarded).with_filter(filter).restricted_to(reach.filter);
             let query = query.with_includes(inner);
@@ -263,10 +247,10 @@ impl Restriction<'_> {
         Ok(restricted)
     }
 
-    async fn filters(&mut self, filters: &[Filter]) -> Result<Vec<Filter>, ReadError> {
+    fn filters(&self, filters: &[Filter]) -> Result<Vec<Filter>, ReadError> {
         let mut restricted = Vec::with_capacity(filters.len());
         for filter in filters {
-            restricted.push(self.filter(filter).await?);
+            restricted.push(self.filter(filter)?);
         }
         Ok(restricted)
     }

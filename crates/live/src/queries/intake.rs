@@ -21,7 +21,6 @@ impl Registry {
     /// Takes in one commit.
     pub(super) async fn take_in_commit(&mut self, changes: Vec<Landed>) {
         let Some(last) = changes.last().map(|change| change.seq) else { return };
-        self.end_in_doubt(&changes);
         let mut taken = Vec::with_capacity(changes.len());
         for change in changes {
             let place = (change.key.tenant.clone(), change.key.entity.clone());
@@ -63,9 +62,6 @@ impl Registry {
     /// Takes in what other servers have changed: which rows are known, what they are now is read.
     pub(super) async fn take_in_elsewhere(&mut self, changes: Vec<(Seq, RowKey)>) {
         let Some((last, _)) = changes.last().cloned() else { return };
-        for (seq, key) in &changes {
-            self.end_in_doubt_about(&key.tenant, &key.entity, *seq);
-        }
         let mut rows: HashMap<(Tenant, EntityName), HashMap<Arc<str>, Seq>> = HashMap::new();
         for (seq, key) in changes {
             let place = (key.tenant, key.entity);
@@ -173,7 +169,6 @@ impl Registry {
 
     /// Reads every answer again.
     pub(super) async fn read_all_again(&mut self) {
-        self.end_all_in_doubt();
         match self.store.last_seq().await {
             Ok(seq) => self.position = self.position.max(seq),
             Err(error) => {

@@ -22,7 +22,9 @@
 
 mod access;
 mod answer;
+mod bringing;
 mod counters;
+mod entity;
 mod image;
 mod intake;
 mod limits;
@@ -33,6 +35,7 @@ mod reading;
 mod registry;
 mod settling;
 mod steps;
+mod subscribing;
 mod telling;
 
 use std::sync::{
@@ -40,8 +43,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use corella_manifest::EntityName;
-use corella_query::{ColumnMask, Filter, Query};
+use corella_query::{ColumnMask, Query};
 use corella_rowdoc::{Change, Projection, RowKey, Tenant};
 use corella_store::{
     Committed, SourceId, Store,
@@ -70,10 +72,6 @@ pub struct NewSubscription {
     pub tenant: Tenant,
     /// The query, restricted to what the caller may see.
     pub query: Query,
-    /// The rows on whose being there that depends: any of those entities that meets the condition.
-    pub memberships: Vec<(EntityName, Filter)>,
-    /// A change which is in what was looked up to find that out.
-    pub looked_up_at: Seq,
     /// The answer that the client has already.
     pub since: Option<Since>,
 }

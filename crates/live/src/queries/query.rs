@@ -2,9 +2,8 @@
 
 use std::{collections::HashSet, sync::Arc, time::Instant};
 
-use corella_manifest::EntityName;
 use corella_query::{
-    ColumnMask, Filter, Query, Truth,
+    ColumnMask, Query, Truth,
     maintain::{Held, Lookup, QueryId},
 };
 use corella_rowdoc::Tenant;
@@ -38,8 +37,6 @@ pub(super) struct LiveQuery {
     pub(super) tenant: Tenant,
     pub(super) identity: Identity,
     pub(super) query: Query,
-    /// The rows on whose being there the query's restriction depends.
-    pub(super) memberships: Vec<(EntityName, Filter)>,
     pub(super) lookup: Lookup,
     /// Its conditions on rows of other entities.
     pub(super) steps: Vec<Step>,

@@ -11,27 +11,25 @@ use std::{
 
 use corella_manifest::EntityName;
 use corella_query::{
-    ColumnMask, Filter, Query,
-    maintain::{Lookup, MatchIndex, QueryId, WindowSize},
+    ColumnMask, Query,
+    maintain::{Lookup, QueryId, WindowSize},
 };
 use corella_rowdoc::Tenant;
 use corella_store::{ReadError, SourceId, Store, port::Seq};
-use corella_wire::{
-    ErrorCode,
-    control::{ErrorReply, ServerMessage, Since},
-};
-use sha2::{Digest as _, Sha256};
+use corella_wire::ErrorCode;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{
-    Event, NewSubscription,
+    Event,
     answer::{Answer, Extent},
     counters::{Count, LiveCounters},
+    entity::Entity,
     limits::LiveLimits,
     parts::Parts,
-    query::{Identity, Kept, LiveQuery, Subscription, Waiting},
+    query::{Identity, LiveQuery, Subscription},
     reading::Read,
     steps::{Doubt, StepOwner, steps_of},
+    subscribing::refuse,
 };
 use crate::outbox::Outbox;
 
@@ -65,13 +63,11 @@ pub(super) struct Registry {
     pub(super) queries: HashMap<QueryId, LiveQuery>,
     pub(super) entities: HashMap<(Tenant, EntityName), Entity>,
     pub(super) connections: HashMap<SourceId, Connection>,
-    /// The queries whose restriction depends on rows of an entity.
-    pub(super) dependents: HashMap<(Tenant, EntityName), Vec<QueryId>>,
-    /// When rows of an entity changed last, as far as it was taken in.
-    pub(super) last_changes: HashMap<(Tenant, EntityName), Seq>,
-    by_identity: HashMap<(Tenant, Identity), QueryId>,
+    /// Which query is kept true for those who ask for the same.
+    pub(super) by_identity: HashMap<(Tenant, Identity), QueryId>,
     tenants: HashMap<Tenant, Usage>,
-    idle: VecDeque<(Instant, QueryId)>,
+    /// Queries that nobody follows, since when.
+    pub(super) idle: VecDeque<(Instant, QueryId)>,
     pub(super) next_query: u64,
     /// Which step of which query an index of another entity means.
     pub(super) step_owners: HashMap<QueryId, StepOwner>,
@@ -85,31 +81,6 @@ pub(super) struct Registry {
     pub(super) dirty: BTreeSet<QueryId>,
     /// Who wants to hear when a change is in all its answers.
     pub(super) awaiting: Vec<(Arc<Outbox>, String, Seq)>,
-}
-
-/// The queries of one entity of one tenant.
-#[derive(Default)]
-pub(super) struct Entity {
-    pub(super) index: MatchIndex,
-    /// Conditions on its rows that queries of other entities have in them.
-    pub(super) steps: MatchIndex,
-    /// All of these.
-    pub(super) all_steps: BTreeSet<QueryId>,
-    /// Which queries hold a row.
-    pub(super) holders: HashMap<Arc<str>, Vec<QueryId>>,
-    /// Parts of queries that have its rows in them, by the values that bring them.
-    pub(super) parts: MatchIndex,
-    /// All of these.
-    pub(super) all_parts: BTreeSet<QueryId>,
-    /// Those of queries whose rows are being read.
-    pub(super) reading_parts: Vec<QueryId>,
-    /// Queries whose rows are being read.
-    pub(super) reading: Vec<QueryId>,
-    /// One of them, with which the others have their lists of columns in common.
-    alike: Option<Query>,
-    /// The columns that any of them depends on, or did.
-    pub(super) needs: ColumnMask,
-    queries: usize,
 }
 
 /// A connection that follows something.
@@ -150,8 +121,6 @@ impl Registry {
             queries: HashMap::new(),
             entities: HashMap::new(),
             connections: HashMap::new(),
-            dependents: HashMap::new(),
-            last_changes: HashMap::new(),
             by_identity: HashMap::new(),
             tenants: HashMap::new(),
             idle: VecDeque::new(),
@@ -228,76 +197,12 @@ impl Registry {
         self.tell();
     }
 
-    fn subscribe(&mut self, new: NewSubscription) {
-        let outbox = Arc::clone(&new.outbox);
-        let reference = new.reference.clone();
-        if let Err(refused) = self.try_subscribe(new) {
-            refuse(&outbox, &reference, &refused);
-        }
-    }
-
-    fn try_subscribe(&mut self, new: NewSubscription) -> Result<(), Refused> {
-        let NewSubscription { outbox, reference, tenant, query, memberships, looked_up_at, since } = new;
-        if self.has_changed_since(&tenant, &memberships, looked_up_at) {
-            return Err(Refused::rights_changed());
-        }
-        let reference: Arc<str> = reference.into();
-        let source = outbox.source();
-        let most = self.limits.subscriptions;
-        let connection = self.connections.entry(source).or_insert_with(|| Connection {
-            outbox,
-            subscriptions: HashMap::new(),
-            pending: HashSet::new(),
-        });
-        if connection.subscriptions.contains_key(&reference) {
-            let detail =
-                format!("expected a ref of its own for each query, found {reference:?} a second time");
-            return Err(Refused(ErrorCode::InvalidValue, detail));
-        }
-        if connection.subscriptions.len() >= most {
-            let detail = format!("expected at most {most} live queries on one connection; end some first");
-            return Err(Refused(ErrorCode::TooManyQueries, detail));
-        }
-        // Two callers may see the same rows now, and not after a change of what that depends on.
-        let identity = match memberships.as_slice() {
-            [] => query.identity(),
-            some => format!("{} {some:?}", query.identity()),
-        };
-        let identity: Identity = Sha256::digest(identity).into();
-        let place = (tenant.clone(), identity);
-        let id = match self.by_identity.get(&place) {
-            Some(id) => *id,
-            None => {
-                let id = self.add(tenant, identity, query, memberships)?;
-                self.by_identity.insert(place, id);
-                id
-            }
-        };
-        if let Some(connection) = self.connections.get_mut(&source) {
-            connection.subscriptions.insert(Arc::clone(&reference), id);
-            connection.pending.insert(Arc::clone(&reference));
-        }
-        let has_no_parts = self.queries.get(&id).is_some_and(|query| query.parts.is_empty());
-        let kept = match since {
-            // What its rows bring with them is in no log of its entity.
-            Some(since) if since.epoch == self.store.epoch() && has_no_parts => Kept::Unsure(since),
-            Some(Since { .. }) | None => Kept::Nothing,
-        };
-        if let Some(query) = self.queries.get_mut(&id) {
-            query.idle_since = None;
-            query.waiting.push(Waiting { subscription: Subscription { source, reference }, kept });
-        }
-        self.dirty.insert(id);
-        Ok(())
-    }
-
     /// Keeps another query true from now on.
-    fn add(
+    pub(super) fn add(
         &mut self,
         tenant: Tenant,
         identity: Identity,
         query: Query,
-        memberships: Vec<(EntityName, Filter)>,
     ) -> Result<QueryId, Refused> {
         self.make_room(&tenant);
         let usage = self.tenants.entry(tenant.clone()).or_default();
@@ -342,13 +247,8 @@ impl Registry {
                 Extent::Window(WindowSize::of(shown))
             }
         };
-        for (entity, _) in &memberships {
-            let place = (tenant.clone(), entity.clone());
-            self.dependents.entry(place).or_default().push(id);
-        }
         let live = LiveQuery {
             id,
-            memberships,
             tenant,
             identity,
             query,
@@ -378,28 +278,6 @@ impl Registry {
         Ok(id)
     }
 
-    pub(super) fn unsubscribe(&mut self, source: SourceId, reference: &str) {
-        let Some(connection) = self.connections.get_mut(&source) else { return };
-        let Some((reference, query)) = connection.subscriptions.remove_entry(reference) else { return };
-        connection.pending.remove(&reference);
-        if connection.subscriptions.is_empty() {
-            self.connections.remove(&source);
-        }
-        self.part(query, &Subscription { source, reference });
-    }
-
-    /// Takes a subscription out of its query, which is idle when that was the last one.
-    fn part(&mut self, id: QueryId, subscription: &Subscription) {
-        let Some(query) = self.queries.get_mut(&id) else { return };
-        query.followers.retain(|follower| follower.subscription != *subscription);
-        query.waiting.retain(|waiting| waiting.subscription != *subscription);
-        if query.followers.is_empty() && query.waiting.is_empty() {
-            let now = Instant::now();
-            query.idle_since = Some(now);
-            self.idle.push_back((now, id));
-        }
-    }
-
     /// Ends a query for all who follow it.
     pub(super) fn end(&mut self, id: QueryId, refused: &Refused) {
         let Some(query) = self.queries.get_mut(&id) else { return };
@@ -424,15 +302,6 @@ impl Registry {
         self.dirty.remove(&id);
         self.doubted.remove(&id);
         self.leave_steps(&query);
-        for (entity, _) in &query.memberships {
-            let place = (query.tenant.clone(), entity.clone());
-            if let Some(dependents) = self.dependents.get_mut(&place) {
-                dependents.retain(|dependent| *dependent != id);
-                if dependents.is_empty() {
-                    self.dependents.remove(&place);
-                }
-            }
-        }
         self.by_identity.remove(&(query.tenant.clone(), query.identity));
         if let Some(usage) = self.tenants.get_mut(&query.tenant) {
             usage.queries -= 1;
@@ -506,31 +375,4 @@ impl Registry {
             metrics::gauge!(name).set(number as f64);
         }
     }
-}
-
-impl Entity {
-    /// Whether nobody asks about its rows.
-    pub(super) fn is_idle(&self) -> bool {
-        self.queries == 0 && self.all_steps.is_empty() && self.all_parts.is_empty()
-    }
-
-    pub(super) fn holds(&mut self, row: &Arc<str>, query: QueryId) {
-        self.holders.entry(Arc::clone(row)).or_default().push(query);
-    }
-
-    pub(super) fn lets_go(&mut self, row: &Arc<str>, query: QueryId) {
-        if let Some(holders) = self.holders.get_mut(row) {
-            holders.retain(|holder| *holder != query);
-            if holders.is_empty() {
-                self.holders.remove(row);
-            }
-        }
-    }
-}
-
-/// Tells a connection that it does not follow a query, or no longer.
-pub(super) fn refuse(outbox: &Outbox, reference: &str, Refused(code, detail): &Refused) {
-    let mut reply = ErrorReply::new(*code, detail.clone());
-    reply.reference = Some(reference.to_owned());
-    outbox.push_text(ServerMessage::Error(reply).encode());
 }

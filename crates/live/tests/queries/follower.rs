@@ -73,15 +73,13 @@ impl Follower {
     }
 
     async fn subscribe_since(&self, reference: &str, query: &Json, since: Option<Since>) {
-        let Restricted { query, asks_rows, memberships } = self.restricted(query).await;
-        assert!(!asks_rows && memberships.is_empty(), "all policies can be said as conditions");
+        let Restricted { query, asks_rows } = self.restricted(query);
+        assert!(!asks_rows, "all policies can be said as conditions");
         self.hub.queries().subscribe(NewSubscription {
             outbox: Arc::clone(&self.outbox),
             reference: reference.to_owned(),
             tenant: self.tenant.clone(),
             query,
-            memberships,
-            looked_up_at: Seq::ZERO,
             since,
         });
     }
@@ -99,10 +97,10 @@ impl Follower {
     }
 
     /// The query as this caller may ask it.
-    async fn restricted(&self, query: &Json) -> Restricted {
+    fn restricted(&self, query: &Json) -> Restricted {
         let parsed = Query::read(&self.store.manifest(), query)
             .unwrap_or_else(|error| unreachable!("{query}: {error}"));
-        self.store.restrict(&self.tenant, &self.access, parsed).await.unwrap()
+        self.store.restrict(&self.access, parsed).unwrap()
     }
 
     pub(crate) fn unsubscribe(&mut self, reference: &str) {
@@ -176,7 +174,7 @@ impl Follower {
     }
 
     async fn fresh(&self, query: &Json) -> Vec<Row> {
-        let mut parsed = self.restricted(query).await.query;
+        let mut parsed = self.restricted(query).query;
         if !parsed.is_limited() {
             parsed = parsed.with_rows(10_000);
         }

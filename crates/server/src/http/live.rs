@@ -47,7 +47,7 @@ pub(super) async fn follow(
         .map_err(|error| Failure::new(ErrorCode::InvalidQuery, format!("{expected}: {error}")))?;
     let query = Query::read(&app.manifest(), &json)?;
     let outbox = Arc::new(Outbox::new(app.next_source(), app.options.outbox));
-    following::follow(&app, &caller, &outbox, REFERENCE.to_owned(), query, None).await?;
+    following::follow(&app, &caller, &outbox, REFERENCE.to_owned(), query, None)?;
     let expires = caller.expires;
     let wake = Arc::new(Notify::new());
     let vigil = app.accounts.as_ref().and_then(|accounts| accounts.standings.watch(&caller, &wake));

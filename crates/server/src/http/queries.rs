@@ -20,7 +20,7 @@ pub(super) async fn query(
     let query = Query::read(&app.manifest(), &Json::Object(query))?;
     let epoch = app.store.epoch();
     if query.aggregation().is_some() || !query.includes().is_empty() {
-        let query = following::restricted(&app, &caller, query).await?.query;
+        let query = following::restricted(&app, &caller, query)?.query;
         let OneAnswer { rows, cursor, seq } = answer_once(&app.store, &caller.tenant, &query).await?;
         return Ok(JsonBody(json!({ "rows": rows, "cursor": cursor, "seq": seq.0, "epoch": epoch })));
     }

@@ -57,7 +57,7 @@ pub(super) async fn text(inbound: &mut Inbound, text: &str) -> Option<End> {
         }
         Ok(TextFrame::Message(ClientMessage::Subscribe(subscribe))) => {
             let reference = subscribe.reference.clone();
-            if let Err(failure) = self::subscribe(inbound, subscribe).await {
+            if let Err(failure) = self::subscribe(inbound, subscribe) {
                 outbox.push_text(error(failure, Some(reference)).encode());
             }
         }
@@ -106,7 +106,7 @@ async fn authenticate(inbound: &mut Inbound, auth: Auth) -> ServerMessage {
 }
 
 /// Lets the connection follow the answer to a query.
-async fn subscribe(inbound: &Inbound, subscribe: Subscribe) -> Result<(), Failure> {
+fn subscribe(inbound: &Inbound, subscribe: Subscribe) -> Result<(), Failure> {
     let Subscribe { reference, query, since } = subscribe;
     let app = &inbound.connection.app;
     let principal = match &inbound.principal {
@@ -114,7 +114,7 @@ async fn subscribe(inbound: &Inbound, subscribe: Subscribe) -> Result<(), Failur
         None => stranger(app)?,
     };
     let query = Query::read(&app.manifest(), &query)?;
-    follow(app, &principal, &inbound.connection.outbox, reference, query, since).await
+    follow(app, &principal, &inbound.connection.outbox, reference, query, since)
 }
 
 /// Starts a mutation; it is answered once it is durable.
