@@ -65,11 +65,9 @@ impl<'a> Reader<'a> {
                 self.count_term()?;
                 Ok(Filter::negated(self.filter(value, depth + 1)?))
             }
-            super::search::KEY => Err(self.error(
-                QueryErrorKind::UnknownOperator,
-                "$match where every row has to have the words: at the top of a query's where, or in $and there",
-                "`$match` within another condition, or of rows that a relation leads to",
-            )),
+            super::search::KEY => {
+                Err(self.misplaced_words("within another condition, or of rows that a relation leads to"))
+            }
             operator if OPERATORS.contains(&operator) => Err(self.error(
                 QueryErrorKind::UnknownOperator,
                 format!(r#"a column around the operator, as in {{"column": {{"{operator}": …}}}}"#),
@@ -89,6 +87,14 @@ impl<'a> Reader<'a> {
                 None => Err(unknown_column(self.entity, name, &self.path)),
             },
         }
+    }
+
+    fn misplaced_words(&self, found: &str) -> QueryError {
+        self.error(
+            QueryErrorKind::UnknownOperator,
+            "$match where every row has to have the words: at the top of a query's where, or in $and there",
+            format!("`$match` {found}"),
+        )
     }
 
     fn list(&mut self, json: &'a Json, depth: usize) -> Result<Vec<Filter>, QueryError> {
@@ -151,6 +157,7 @@ impl<'a> Reader<'a> {
                     Err(QueryError::mismatch(self.path.to_string(), TypeMismatch::new("true or false", json)))
                 }
             },
+            super::search::KEY => Err(self.misplaced_words("of one column")),
             unknown => {
                 let error = self.unknown_operator(format!("one of {}", OPERATORS.join(" ")), unknown);
                 Err(error.nearest(unknown, OPERATORS))

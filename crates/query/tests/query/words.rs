@@ -1,5 +1,6 @@
 //! Words that rows have in their texts.
 
+use corella_manifest::Value;
 use corella_query::{Dialect, Query, QueryError};
 use serde_json::{Value as Json, json};
 
@@ -41,7 +42,7 @@ fn what_is_wrong_is_told() {
     malformed_query | match: expected words to look for in one place of a query, found several
     unknown_operator | where.$or[0].$match: expected $match where every row has to have the words: at the top of a query's where, or in $and there, found `$match` within another condition, or of rows that a relation leads to
     unknown_operator | where.$not.$match: expected $match where every row has to have the words: at the top of a query's where, or in $and there, found `$match` within another condition, or of rows that a relation leads to
-    unknown_operator | where.title.$match: expected one of $eq $ne $gt $gte $lt $lte $in $nin $like $ilike $contains $exists, found `$match`
+    unknown_operator | where.title.$match: expected $match where every row has to have the words: at the top of a query's where, or in $and there, found `$match` of one column
     query_too_large | match: expected a text of at most 1000 bytes, found 1001
     query_too_large | match: expected at most 32 words, found 33
     unknown_column | orderBy: expected a column of Note, found `corella_rank`
@@ -52,22 +53,15 @@ fn what_is_wrong_is_told() {
 fn a_cursor_is_of_its_words() {
     let query = read(&json!({"from": "Note", "match": "plan"})).expect("the query is valid");
     let place = row("r1", &json!({"title": "plan"}));
-    let ranked = [place, vec![corella_manifest::Value::Int(7)]].concat();
+    let ranked = [place, vec![Value::Int(7)]].concat();
     let cursor = query.cursor_after(&ranked).to_string();
     read(&json!({"from": "Note", "match": "PLAN", "cursor": cursor})).expect_err("other words");
     read(&json!({"from": "Note", "cursor": cursor})).expect_err("no words");
     let next = read(&json!({"from": "Note", "where": {"$and": [{"$match": "plan"}]}, "cursor": cursor}));
     assert_eq!(
         next.expect("the same query").after().expect("it has a place").values(),
-        [7.into(), "r1".into()].map(value)
+        [Value::Int(7), Value::Text("r1".into())]
     );
-}
-
-fn value(json: Json) -> corella_manifest::Value {
-    match json {
-        Json::Number(number) => corella_manifest::Value::Int(number.as_i64().unwrap_or_default()),
-        other => corella_manifest::Value::Text(other.as_str().unwrap_or_default().into()),
-    }
 }
 
 #[test]

@@ -137,11 +137,11 @@ pub(super) async fn what_is_found_follows_the_lines(Subject { backend, keep: _ke
     assert_eq!(having(backend, &manifest, "violet").await, ["a"]);
     assert!(having(backend, &manifest, "blue").await.is_empty());
     // More words than an index of PostgreSQL takes.
-    let many: Vec<String> = (0..200_000).map(|word| format!("w{word}")).collect();
+    let many: Vec<String> = (0..40_000).map(|word| format!("w{word}")).collect();
     put(backend, note("acme", "b", Seq::ZERO, "long", Some(&many.join(" ")), 0)).await;
     assert_eq!(having(backend, &manifest, "long w7").await, ["b"]);
     assert!(
-        having(backend, &manifest, "w199999").await.is_empty(),
+        having(backend, &manifest, "w39999").await.is_empty(),
         "the end of a very long text is not searched"
     );
 }
@@ -223,7 +223,7 @@ pub(super) async fn what_is_searched_comes_and_goes(Subject { backend, keep: _ke
         QueryTexts { where_: Some(r#"{"$match":"plan"}"#), ..QueryTexts::default() },
     )
     .await;
-    assert_eq!(found.rows.iter().map(|row| row.id()).collect::<Vec<_>>(), ["a"]);
+    assert_eq!((found.rows.len(), found.rows[0].id()), (1, "a"));
     // A field goes that was searched, and in the end all of it.
     let bodies = r#"[{ "name": "body", "type": "richtext", "optional": true }]"#;
     let narrow = manifest(&[("Memo", bodies, r#","search":{"text":["body"]}"#)]);
