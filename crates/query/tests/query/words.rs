@@ -1,5 +1,6 @@
 //! Words that rows have in their texts.
 
+use corella_manifest::Value;
 use corella_query::{Dialect, Query, QueryError};
 use serde_json::{Value as Json, json};
 
@@ -52,22 +53,15 @@ fn what_is_wrong_is_told() {
 fn a_cursor_is_of_its_words() {
     let query = read(&json!({"from": "Note", "match": "plan"})).expect("the query is valid");
     let place = row("r1", &json!({"title": "plan"}));
-    let ranked = [place, vec![corella_manifest::Value::Int(7)]].concat();
+    let ranked = [place, vec![Value::Int(7)]].concat();
     let cursor = query.cursor_after(&ranked).to_string();
     read(&json!({"from": "Note", "match": "PLAN", "cursor": cursor})).expect_err("other words");
     read(&json!({"from": "Note", "cursor": cursor})).expect_err("no words");
     let next = read(&json!({"from": "Note", "where": {"$and": [{"$match": "plan"}]}, "cursor": cursor}));
     assert_eq!(
         next.expect("the same query").after().expect("it has a place").values(),
-        [7.into(), "r1".into()].map(value)
+        [Value::Int(7), Value::Text("r1".into())]
     );
-}
-
-fn value(json: Json) -> corella_manifest::Value {
-    match json {
-        Json::Number(number) => corella_manifest::Value::Int(number.as_i64().unwrap_or_default()),
-        other => corella_manifest::Value::Text(other.as_str().unwrap_or_default().into()),
-    }
 }
 
 #[test]
