@@ -20,6 +20,10 @@ pub(crate) enum Program {
     Sqlite,
     /// The tracer by which tests let single system calls fail.
     Strace,
+    /// With which the examples in the docs ask the server.
+    Curl,
+    /// With which they read what it answers.
+    Jq,
 }
 
 impl Program {
@@ -31,6 +35,8 @@ impl Program {
             Self::Postgres => &["postgresql"],
             Self::Sqlite => &["sqlite3"],
             Self::Strace => &["strace"],
+            Self::Curl => &["curl"],
+            Self::Jq => &["jq"],
         }
     }
 
@@ -40,6 +46,8 @@ impl Program {
             Self::Postgres => find_program("initdb").is_some() || debian_has_postgres(),
             Self::Sqlite => find_program("sqlite3").is_some(),
             Self::Strace => find_program("strace").is_some(),
+            Self::Curl => find_program("curl").is_some(),
+            Self::Jq => find_program("jq").is_some(),
         }
     }
 }

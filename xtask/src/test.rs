@@ -38,7 +38,7 @@ impl Part {
 
     fn programs(self) -> &'static [Program] {
         match self {
-            Self::Rust => &[Program::Postgres, Program::Sqlite, Program::Strace],
+            Self::Rust => &[Program::Postgres, Program::Sqlite, Program::Strace, Program::Curl, Program::Jq],
             Self::Web => &[],
             Self::Conformance => &[Program::Sqlite],
             Self::Browser => &[Program::Chromium, Program::Sqlite],
