@@ -13,23 +13,36 @@ use crate::workspace;
 #[derive(Args)]
 pub(crate) struct Options {
     /// What to measure, such as `writes` or `cold`; everything when nothing is named. `peers` puts other servers under the
-    /// same load as Corella, `keep` kills them and counts what is left; both take options: `peers --help` lists them.
+    /// same load as Corella, `keep` kills them and counts what is left, `storm` cuts all their clients, `limit` finds how
+    /// fast writers may be; these take options: `peers --help` lists them.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     measurements: Vec<OsString>,
 }
 
+/// The measurements that put other servers under load as well.
+const LOADS: [&str; 4] = ["peers", "keep", "storm", "limit"];
 /// The folder with the servers that Corella is measured beside.
 const PEERS: &str = "benches/load/peers";
 
 /// Builds the binary and the benchmarks with the release profile, then measures.
 pub(crate) fn run(steps: &mut Steps, options: &Options) -> Result<(), Stop> {
     let root = workspace::root();
-    let is_load = options.measurements.first().is_some_and(|first| first == "peers" || first == "keep");
+    let is_load = options.measurements.first().and_then(|first| first.to_str());
+    let is_load = is_load.is_some_and(|first| LOADS.contains(&first));
     setup::install_npm_packages(steps, &root, "web-client")?;
     setup::build_notes_page(steps, &root)?;
-    if is_load {
+    let loro_server = if is_load {
         setup::install_npm_packages(steps, &root, PEERS)?;
-    }
+        let build = || {
+            let arguments = ["build", "--release", "--target-dir", "../../../../target/peers"];
+            Task::new("cargo", &root.join(PEERS).join("loro-server"))
+                .args(arguments)
+                .build_binary("loro-server")
+        };
+        Some(steps.must("loro-websocket-server, released", build)?)
+    } else {
+        None
+    };
     // All in one build, so that they share what they depend on.
     let build = |name: &'static str| {
         let arguments = ["build", "--release", "--workspace"].into_iter().chain(["--bin", "corella"]);
@@ -40,9 +53,11 @@ pub(crate) fn run(steps: &mut Steps, options: &Options) -> Result<(), Stop> {
     let benches = build(if is_load { "corella-load" } else { "corella-benches" });
     steps.must("the measurements", || {
         let mend = "see the first failure above; a benchmark that cannot go on has failed";
-        Task::new(benches?, &root)
-            .args(options.measurements.iter().cloned())
-            .env("CORELLA_BIN", corella)
-            .run(mend)
+        let mut task =
+            Task::new(benches?, &root).args(options.measurements.iter().cloned()).env("CORELLA_BIN", corella);
+        if let Some(loro_server) = loro_server {
+            task = task.env("LORO_SERVER_BIN", loro_server);
+        }
+        task.run(mend)
     })
 }

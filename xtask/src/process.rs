@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, ErrorKind, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use anstream::adapter::strip_str;
 use serde::Deserialize;
 
 use crate::report::{self, Failure};
@@ -199,6 +200,8 @@ impl FailedTests {
     const MESSAGE: usize = 2;
 
     fn read(&mut self, line: &str) {
+        // npm has the programs that it runs write in colours wherever their output goes.
+        let line = strip_str(line).to_string();
         let line = line.trim();
         let is_vitest = line.starts_with("FAIL ") && line.contains(".test.");
         let is_name = is_vitest
@@ -286,7 +289,7 @@ mod tests {
     fn tests_that_failed_are_named() {
         let said = "PASS [   0.005s] (1/3) corella-wire frame::fits
         FAIL [   0.007s] (2/3) corella-wire frame::too_long
- FAIL  browser/board.test.ts > a card is moved
+ \u{1b}[41m FAIL \u{1b}[49m browser/board.test.ts > a card is moved
 AssertionError: expected 'a' to be 'b'
 
 Expected: b

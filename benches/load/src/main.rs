@@ -85,7 +85,10 @@ enum Command {
     },
     /// Serves the bare relay.
     #[command(hide = true)]
-    Relay,
+    Relay {
+        /// Where other servers would store something.
+        folder: PathBuf,
+    },
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -97,7 +100,7 @@ async fn main() {
         Command::Keep { server } => keep(&chosen(server)).await,
         Command::Limit { scenario, server } => limit(&scenario, &chosen(server)).await,
         Command::Storm { clients, server } => storm(clients, &chosen(server)).await,
-        Command::Relay => relay::serve().await,
+        Command::Relay { .. } => relay::serve().await,
     }
 }
 

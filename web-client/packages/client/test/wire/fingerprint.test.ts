@@ -20,6 +20,7 @@ interface Entity {
   readonly open?: boolean;
   readonly crdt?: boolean;
   readonly fields?: readonly Field[];
+  readonly search?: { readonly text: readonly string[]; readonly language?: string };
   readonly indexes?: readonly { readonly name: string; readonly fields: readonly string[]; readonly unique?: boolean }[];
 }
 interface Golden {
@@ -48,9 +49,10 @@ function field(declared: Field): unknown[] {
   return [name, typeOf(type), crdt ?? usual, optional, unique, ...key];
 }
 
-function entity({ name, open = false, crdt = true, fields = [], indexes = [] }: Entity): unknown[] {
+function entity({ name, open = false, crdt = true, fields = [], indexes = [], search }: Entity): unknown[] {
   const listed = indexes.map((index) => [index.name, index.fields, index.unique ?? false]);
-  return [name, open, crdt, fields.map(field).sort(byName), listed.sort(byName)];
+  const searched = search === undefined ? [] : [[search.text, search.language ?? "simple"]];
+  return [name, open, crdt, fields.map(field).sort(byName), listed.sort(byName), ...searched];
 }
 
 test.each(golden.schemas)("the fingerprint $fingerprint", ({ manifest, canonical, fingerprint }) => {
