@@ -31,18 +31,9 @@ pub(crate) fn run(steps: &mut Steps, options: &Options) -> Result<(), Stop> {
     let is_load = is_load.is_some_and(|first| LOADS.contains(&first));
     setup::install_npm_packages(steps, &root, "web-client")?;
     setup::build_notes_page(steps, &root)?;
-    let loro_server = if is_load {
+    if is_load {
         setup::install_npm_packages(steps, &root, PEERS)?;
-        let build = || {
-            let arguments = ["build", "--release", "--target-dir", "../../../../target/peers"];
-            Task::new("cargo", &root.join(PEERS).join("loro-server"))
-                .args(arguments)
-                .build_binary("loro-server")
-        };
-        Some(steps.must("loro-websocket-server, released", build)?)
-    } else {
-        None
-    };
+    }
     // All in one build, so that they share what they depend on.
     let build = |name: &'static str| {
         let arguments = ["build", "--release", "--workspace"].into_iter().chain(["--bin", "corella"]);
@@ -53,11 +44,9 @@ pub(crate) fn run(steps: &mut Steps, options: &Options) -> Result<(), Stop> {
     let benches = build(if is_load { "corella-load" } else { "corella-benches" });
     steps.must("the measurements", || {
         let mend = "see the first failure above; a benchmark that cannot go on has failed";
-        let mut task =
-            Task::new(benches?, &root).args(options.measurements.iter().cloned()).env("CORELLA_BIN", corella);
-        if let Some(loro_server) = loro_server {
-            task = task.env("LORO_SERVER_BIN", loro_server);
-        }
-        task.run(mend)
+        Task::new(benches?, &root)
+            .args(options.measurements.iter().cloned())
+            .env("CORELLA_BIN", corella)
+            .run(mend)
     })
 }

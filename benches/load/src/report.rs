@@ -72,6 +72,10 @@ impl Line {
         Self { kind, rounds: Vec::new() }
     }
 
+    pub(crate) fn is_measured(&self) -> bool {
+        !self.rounds.is_empty()
+    }
+
     pub(crate) fn add(&mut self, measured: &Measured) {
         self.rounds.push(Figures::of(measured));
     }

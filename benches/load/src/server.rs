@@ -24,8 +24,6 @@ pub(crate) enum Kind {
     YWebsocket,
     /// The SimpleServer of `loro-websocket`.
     SimpleServer,
-    /// `loro-websocket-server`, in Rust, as its example runs it.
-    LoroServer,
 }
 
 impl Kind {
@@ -36,7 +34,6 @@ impl Kind {
             Self::Hocuspocus => "Hocuspocus + SQLite",
             Self::YWebsocket => "@y/websocket-server",
             Self::SimpleServer => "loro-websocket SimpleServer",
-            Self::LoroServer => "loro-websocket-server",
         }
     }
 
@@ -47,14 +44,13 @@ impl Kind {
             Self::Corella => "every edit is on disk before it is acknowledged or seen",
             Self::Hocuspocus => "stored 2 to 10 s later",
             Self::SimpleServer => "stored once a minute",
-            Self::LoroServer => "stored once a second",
         }
     }
 
     pub(crate) fn language(self) -> Language {
         match self {
             Self::Relay => Language::Relay,
-            Self::Corella | Self::SimpleServer | Self::LoroServer => Language::Loro,
+            Self::Corella | Self::SimpleServer => Language::Loro,
             Self::Hocuspocus => Language::Hocuspocus,
             Self::YWebsocket => Language::Yjs,
         }
@@ -64,33 +60,16 @@ impl Kind {
     pub(crate) fn document(self, number: usize) -> String {
         match self {
             Self::Corella => format!("Note/d{number}"),
-            Self::Relay | Self::Hocuspocus | Self::YWebsocket | Self::SimpleServer | Self::LoroServer => {
-                format!("d{number}")
-            }
+            Self::Relay | Self::Hocuspocus | Self::YWebsocket | Self::SimpleServer => format!("d{number}"),
         }
     }
 
-    /// The program, with the arguments that come before the folder.
-    fn command(self) -> Command {
-        let node = |script: &str| {
-            let mut command = Command::new("node");
-            command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script));
-            command
-        };
+    fn script(self) -> Option<&'static str> {
         match self {
-            // The one that is written into this program.
-            Self::Relay | Self::Corella => {
-                let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
-                command.arg("relay");
-                command
-            }
-            Self::Hocuspocus => node("hocuspocus.js"),
-            Self::YWebsocket => node("y-websocket.js"),
-            Self::SimpleServer => node("simple-server.js"),
-            Self::LoroServer => Command::new(
-                std::env::var_os("LORO_SERVER_BIN")
-                    .expect("`cargo xtask bench` builds it and says where it is"),
-            ),
+            Self::Relay | Self::Corella => None,
+            Self::Hocuspocus => Some("hocuspocus.js"),
+            Self::YWebsocket => Some("y-websocket.js"),
+            Self::SimpleServer => Some("simple-server.js"),
         }
     }
 }
@@ -122,7 +101,7 @@ impl Home {
           "policies": [{ "name": "whoever is signed in", "entity": "Note", "allow": "auth.userId != null" }] }"#;
         match kind {
             Kind::Corella => Self::Corella(Installation::new(MANIFEST)),
-            Kind::Relay | Kind::Hocuspocus | Kind::YWebsocket | Kind::SimpleServer | Kind::LoroServer => {
+            Kind::Relay | Kind::Hocuspocus | Kind::YWebsocket | Kind::SimpleServer => {
                 Self::Folder(TempDir::new().expect("a temporary folder can be made"))
             }
         }
@@ -147,8 +126,21 @@ impl Home {
                 Running { kind, process: Process::Corella(server), address, token: Some(token) }
             }
             Self::Folder(folder) => {
-                let mut command = kind.command();
-                command.arg(folder.path());
+                let mut command = match kind.script() {
+                    Some(script) => {
+                        let mut command = Command::new("node");
+                        command
+                            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script))
+                            .arg(folder.path());
+                        command
+                    }
+                    None => {
+                        let mut command =
+                            Command::new(std::env::current_exe().expect("this program has a path"));
+                        command.arg("relay");
+                        command
+                    }
+                };
                 let mut child = command
                     .stdout(Stdio::piped())
                     .stderr(Stdio::null())
