@@ -72,12 +72,18 @@ impl Admission {
 }
 
 /// Counts one that waits, until it is dropped.
-struct Waits<'a>(&'a AtomicUsize);
+pub(crate) struct Waits<'a>(&'a AtomicUsize);
 
 impl<'a> Waits<'a> {
     fn new(count: &'a AtomicUsize) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         Self(count)
+    }
+
+    /// One more, unless `most` wait already.
+    pub(crate) fn among(count: &'a AtomicUsize, most: usize) -> Option<Self> {
+        let waits = Self(count);
+        (count.fetch_add(1, Ordering::Relaxed) < most).then_some(waits)
     }
 }
 

@@ -2,10 +2,7 @@
 
 use std::{
     num::NonZeroUsize,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::AtomicUsize},
     thread,
 };
 
@@ -17,7 +14,7 @@ use corella_wire::ErrorCode;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use crate::Failure;
+use crate::{Failure, admission::Waits};
 
 /// Fewest characters of a password.
 const FEWEST: usize = 8;
@@ -112,7 +109,7 @@ impl Passwords {
             let detail = "too many sign in at once; try again in a few seconds";
             Failure::new(ErrorCode::Unavailable, detail).with("retryAfter", json!(3))
         };
-        let waits = Waits::new(&self.waiting).ok_or_else(busy)?;
+        let waits = Waits::among(&self.waiting, MOST_WAITING).ok_or_else(busy)?;
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| busy())?;
         drop(waits);
         let done = tokio::task::spawn_blocking(move || {
@@ -125,24 +122,10 @@ impl Passwords {
     }
 }
 
-/// One that waits for its turn, until it is dropped.
-struct Waits<'a>(&'a AtomicUsize);
-
-impl<'a> Waits<'a> {
-    fn new(count: &'a AtomicUsize) -> Option<Self> {
-        let waits = Self(count);
-        (count.fetch_add(1, Ordering::Relaxed) < MOST_WAITING).then_some(waits)
-    }
-}
-
-impl Drop for Waits<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use futures_util::future::join_all;
 
     use super::*;

@@ -55,6 +55,21 @@ fn no_such_account() -> Failure {
     Failure::new(ErrorCode::Unauthorized, detail)
 }
 
+/// A fresh account without roles that nobody can sign in to yet.
+fn nobodys(tenant: Tenant) -> Account {
+    Account {
+        tenant,
+        id: Uuid::now_v7().simple().to_string().into(),
+        email: None,
+        password: None,
+        identity: None,
+        roles: Vec::new(),
+        admin: false,
+        disabled: false,
+        created_at: Timestamp::now(),
+    }
+}
+
 impl Accounts {
     /// Makes an account with a password.
     pub(crate) async fn sign_up(
@@ -64,15 +79,9 @@ impl Accounts {
         password: String,
     ) -> Result<Account, Failure> {
         let account = Account {
-            tenant,
-            id: Uuid::now_v7().simple().to_string().into(),
             email: Some(email.as_str().to_owned()),
             password: Some(self.passwords.hash(password).await?),
-            identity: None,
-            roles: Vec::new(),
-            admin: false,
-            disabled: false,
-            created_at: Timestamp::now(),
+            ..nobodys(tenant)
         };
         match self.book.add_account(&account).await.map_err(|error| unavailable(&error))? {
             AddedAccount::Added => Ok(account),
@@ -113,17 +122,7 @@ impl Accounts {
         if let Some(account) = find().await? {
             return Ok(account);
         }
-        let account = Account {
-            tenant: tenant.clone(),
-            id: Uuid::now_v7().simple().to_string().into(),
-            email: None,
-            password: None,
-            identity: Some(identity),
-            roles: Vec::new(),
-            admin: false,
-            disabled: false,
-            created_at: Timestamp::now(),
-        };
+        let account = Account { identity: Some(identity), ..nobodys(tenant.clone()) };
         match self.book.add_account(&account).await.map_err(|error| unavailable(&error))? {
             AddedAccount::Added => Ok(account),
             // Another request was faster.

@@ -1,10 +1,10 @@
 //! Rows that are found by the words of their texts.
 
 use corella_manifest::{Manifest, Value};
-use corella_query::Query;
+use corella_query::{Query, QueryTexts};
 use corella_rowdoc::Projection;
 use corella_store::{
-    port::{Backend, ChangeKind, RowWrite, Seq},
+    port::{Backend, ChangeKind, RowWrite, Selected, Seq},
     schema,
 };
 use serde_json::{Value as Json, json};
@@ -13,7 +13,6 @@ use super::{
     Subject,
     rows::{key_of, manifest, put, select, shape, text, write_of},
 };
-use corella_query::QueryTexts;
 
 const NOTES: &str = r#"[
     { "name": "title", "type": "string" },
@@ -47,6 +46,13 @@ async fn page(backend: &dyn Backend, manifest: &Manifest, query: Json) -> (Vec<S
 /// The notes that have these words, by their ids.
 async fn having(backend: &dyn Backend, manifest: &Manifest, words: &str) -> Vec<String> {
     page(backend, manifest, json!({"from": "Note", "match": words, "orderBy": "id"})).await.0
+}
+
+/// The memos that have these words, asked for as a condition.
+async fn memos_with(backend: &dyn Backend, manifest: &Manifest, words: &str) -> Selected {
+    let condition = json!({"$match": words}).to_string();
+    let texts = QueryTexts { where_: Some(&condition), ..QueryTexts::default() };
+    select(backend, manifest, "Memo", "acme", texts).await
 }
 
 pub(super) async fn rows_are_found_by_their_words(Subject { backend, keep: _keep, .. }: Subject) {
@@ -215,27 +221,13 @@ pub(super) async fn what_is_searched_comes_and_goes(Subject { backend, keep: _ke
     )]);
     let fill = shape(backend, &renamed).await;
     assert!(fill.is_empty(), "{fill:?}");
-    let found = select(
-        backend,
-        &renamed,
-        "Memo",
-        "acme",
-        QueryTexts { where_: Some(r#"{"$match":"plan"}"#), ..QueryTexts::default() },
-    )
-    .await;
+    let found = memos_with(backend, &renamed, "plan").await;
     assert_eq!((found.rows.len(), found.rows[0].id()), (1, "a"));
     // A field goes that was searched, and in the end all of it.
     let bodies = r#"[{ "name": "body", "type": "richtext", "optional": true }]"#;
     let narrow = manifest(&[("Memo", bodies, r#","search":{"text":["body"]}"#)]);
     shape(backend, &narrow).await;
-    let found = select(
-        backend,
-        &narrow,
-        "Memo",
-        "acme",
-        QueryTexts { where_: Some(r#"{"$match":"house"}"#), ..QueryTexts::default() },
-    )
-    .await;
+    let found = memos_with(backend, &narrow, "house").await;
     assert_eq!(found.rows.len(), 1);
     let plain = manifest(&[("Memo", bodies, "")]);
     shape(backend, &plain).await;
@@ -249,14 +241,7 @@ pub(super) async fn what_is_searched_comes_and_goes(Subject { backend, keep: _ke
             .is_empty()
     );
     shape(backend, &narrow).await;
-    let found = select(
-        backend,
-        &narrow,
-        "Memo",
-        "acme",
-        QueryTexts { where_: Some(r#"{"$match":"more"}"#), ..QueryTexts::default() },
-    )
-    .await;
+    let found = memos_with(backend, &narrow, "more").await;
     assert_eq!(found.rows.len(), 1, "what was written meanwhile is found, too");
     shape(backend, &manifest(&[("Other", bodies, "")])).await;
     assert_eq!(shape(backend, &narrow).await, ["Memo"]);
