@@ -65,6 +65,7 @@ const write = (page: Page, own: number): Promise<readonly [number, number]> =>
           client.setOffline(true);
           setTimeout(() => client.setOffline(false), random() * 1_000);
         }
+        // Pages type at a pace of their own: the pause is a part of the load, nothing is waited for.
         await new Promise((resolve) => setTimeout(resolve, random() * 60));
       }
       client.setOffline(false);
