@@ -10,6 +10,7 @@ use crate::{
     apply::{Applied, Rejection},
     committer::{Commitment, RowEvent},
     error::WriteError,
+    gather::Haste,
     job::{Job, RowChange, Written},
     json::seen_json,
     model::EntityModel,
@@ -279,7 +280,7 @@ impl Batch<'_> {
             if unit.writes.iter().any(|write| write.late) {
                 self.store.note_late(&self.slot.key);
             }
-            match self.store.committer.commit(unit, events).await {
+            match self.store.committer.commit(unit, events, self.haste()).await {
                 Commitment::Durable(seqs) => return self.settle(&seqs, after),
                 Commitment::Failed(error) => {
                     // Without room nothing was written: a read must not wait for a line that is not behind.
@@ -303,6 +304,14 @@ impl Batch<'_> {
             }
         }
         self.fail(&WriteError::Busy)
+    }
+
+    /// Whether somebody waits for the commit before they go on.
+    fn haste(&self) -> Haste {
+        let is_pipelined = |Accepted { job, .. }: &Accepted| {
+            matches!(job.change, RowChange::Update(_)) && job.author.source.is_some()
+        };
+        if self.accepted.iter().all(is_pipelined) { Haste::Pipelined } else { Haste::Awaited }
     }
 
     /// The commit of what was accepted; nothing when it changed nothing and promised nothing.

@@ -15,6 +15,7 @@ use tokio::{
 use crate::{
     faults::{KillPoint, point},
     follow::{Follower, Heard},
+    gather::{Gathering, Haste},
     job::SourceId,
     port::{Backend, BackendError, ChangeKind, FollowedChange, Seq, Unit, UnitOutcome},
 };
@@ -90,6 +91,7 @@ pub(crate) enum Commitment {
 struct Submission {
     unit: Unit,
     events: Vec<RowEvent>,
+    haste: Haste,
     reply: oneshot::Sender<Commitment>,
 }
 
@@ -129,11 +131,11 @@ impl Committer {
     }
 
     /// Commits `unit`; resolves once it is durable and announced, or was not made.
-    pub(crate) async fn commit(&self, unit: Unit, events: Vec<RowEvent>) -> Commitment {
+    pub(crate) async fn commit(&self, unit: Unit, events: Vec<RowEvent>, haste: Haste) -> Commitment {
         let (reply, answer) = oneshot::channel();
         let gone =
             || Commitment::Failed(Arc::new(BackendError::Unknown("the commit thread has ended".into())));
-        if self.0.send(Order::Commit(Submission { unit, events, reply })).is_err() {
+        if self.0.send(Order::Commit(Submission { unit, events, haste, reply })).is_err() {
             return gone();
         }
         answer.await.unwrap_or_else(|_| gone())
@@ -148,6 +150,27 @@ impl Committer {
     }
 }
 
+/// What the commit thread has in hand.
+#[derive(Default)]
+struct Taken {
+    submissions: Vec<Submission>,
+    /// Whoever waits for the thread's end.
+    stopped: Option<oneshot::Sender<()>>,
+}
+
+impl Taken {
+    /// Takes orders until there are enough, or one of them is to stop.
+    fn take(&mut self, mut orders: impl Iterator<Item = Order>) {
+        while self.stopped.is_none() && self.submissions.len() < MOST_UNITS {
+            match orders.next() {
+                Some(Order::Commit(submission)) => self.submissions.push(submission),
+                Some(Order::Stop(ended)) => self.stopped = Some(ended),
+                None => return,
+            }
+        }
+    }
+}
+
 /// The commit thread: takes all that waits, commits it, hands the outcome on.
 fn commit_all(
     orders: &blocking::Receiver<Order>,
@@ -156,28 +179,28 @@ fn commit_all(
     land: &mpsc::UnboundedSender<Landed>,
     runtime: &Handle,
 ) {
+    let mut gathering = Gathering::default();
     loop {
         let first = match &follower {
             None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(follower) => orders.recv_timeout(follower.rest()),
         };
-        let mut stopped = None;
-        let mut submissions = Vec::new();
+        let mut taken = Taken::default();
         match first {
             Ok(first) => {
-                for order in std::iter::once(first).chain(orders.try_iter()) {
-                    match order {
-                        Order::Commit(submission) => submissions.push(submission),
-                        Order::Stop(ended) => stopped = Some(ended),
-                    }
-                    if stopped.is_some() || submissions.len() == MOST_UNITS {
-                        break;
-                    }
+                taken.take(std::iter::once(first).chain(orders.try_iter()));
+                if let Some(rest) =
+                    gathering.rest(taken.submissions.iter().map(|submission| submission.haste))
+                {
+                    std::thread::sleep(rest);
+                    taken.take(orders.try_iter());
                 }
+                gathering.begins();
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
+        let Taken { submissions, stopped } = taken;
         let handed_on = match &mut follower {
             _ if !submissions.is_empty() => commit(submissions, backend, follower.as_mut(), land, runtime),
             Some(follower) if stopped.is_none() => {
@@ -206,7 +229,7 @@ fn commit(
 ) -> Result<(), mpsc::error::SendError<Landed>> {
     let mut units = Vec::with_capacity(submissions.len());
     let mut waiting = Vec::with_capacity(submissions.len());
-    for Submission { unit, events, reply } in submissions {
+    for Submission { unit, events, reply, haste: _ } in submissions {
         units.push(unit);
         waiting.push((events, reply));
     }

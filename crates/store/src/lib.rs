@@ -23,6 +23,7 @@ mod explain;
 mod faults;
 mod fold;
 mod follow;
+mod gather;
 mod guard;
 mod history;
 mod import;

@@ -21,12 +21,12 @@ pub(super) fn commit(
     tables: &Tables,
     units: &[Unit],
 ) -> Result<Vec<UnitOutcome>, BackendError> {
-    let mut transaction =
+    let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(unavailable)?;
     let mut next = last_seq(&transaction).map_err(unavailable)?;
     let mut outcomes = Vec::with_capacity(units.len());
     for unit in units {
-        outcomes.push(apply(&mut transaction, tables, unit, &mut next).map_err(unavailable)?);
+        outcomes.push(apply(&transaction, tables, unit, &mut next).map_err(unavailable)?);
     }
     point(KillPoint::MidCommit);
     transaction.commit().map_err(|error| {
@@ -59,22 +59,26 @@ impl From<Error> for Halt {
 
 /// Writes one unit; what it had written is taken back when it cannot be written whole.
 fn apply(
-    transaction: &mut Transaction<'_>,
+    transaction: &Transaction<'_>,
     tables: &Tables,
     unit: &Unit,
     next: &mut Seq,
 ) -> Result<UnitOutcome, Error> {
-    let savepoint = transaction.savepoint()?;
-    match write_unit(&savepoint, tables, unit, *next) {
+    run(transaction, "SAVEPOINT unit", ())?;
+    let outcome = match write_unit(transaction, tables, unit, *next) {
         Ok(seqs) => {
-            savepoint.commit()?;
             *next = seqs.last().copied().unwrap_or(*next);
-            Ok(UnitOutcome::Committed(seqs))
+            UnitOutcome::Committed(seqs)
         }
-        // Dropping the savepoint takes back what the unit wrote.
-        Err(Halt::Outcome(outcome)) => Ok(outcome),
-        Err(Halt::Error(error)) => Err(error),
-    }
+        Err(Halt::Outcome(outcome)) => {
+            run(transaction, "ROLLBACK TO unit", ())?;
+            outcome
+        }
+        // The whole transaction is taken back.
+        Err(Halt::Error(error)) => return Err(error),
+    };
+    run(transaction, "RELEASE unit", ())?;
+    Ok(outcome)
 }
 
 fn write_unit(connection: &Connection, tables: &Tables, unit: &Unit, last: Seq) -> Result<Vec<Seq>, Halt> {

@@ -19,6 +19,7 @@ use crate::{
     committer::Commitment,
     error::WriteError,
     fold,
+    gather::Haste,
     guard::RowGuard,
     job::{RowChange, Written},
     json::seen_json,
@@ -180,7 +181,7 @@ impl<'a> Attempt<'a> {
         let deleted = writes.iter().filter(|write| write.kind == ChangeKind::Delete);
         let deleted: BTreeSet<RowKey> = deleted.map(|write| write.key.clone()).collect();
         let unit = Unit { writes, references, outcomes, at: Timestamp::now() };
-        match self.store.committer.commit(unit, events).await {
+        match self.store.committer.commit(unit, events, Haste::Awaited).await {
             Commitment::Durable(seqs) => Ok(self.done(&seqs, afters, &answers)),
             Commitment::Failed(error) => Err(WriteError::Backend(error).into()),
             Commitment::Halted(outcome) => match outcome {
