@@ -40,17 +40,13 @@ impl CommitSink for Hub {
     fn committed(&self, changes: &[Committed]) {
         // Doubts come first: what is queued after them is not sent before they are settled.
         changes.iter().for_each(|change| self.admissions.committed(change));
-        for change in changes {
-            self.rooms.publish(change);
-        }
+        self.rooms.publish(changes);
         self.queries.committed(changes);
     }
 
     fn changed_elsewhere(&self, changes: &[FollowedChange]) {
         changes.iter().for_each(|change| self.admissions.changed_elsewhere(change));
-        for change in changes {
-            self.rooms.publish_elsewhere(change);
-        }
+        self.rooms.publish_elsewhere(changes);
         self.queries.changed_elsewhere(changes);
     }
 

@@ -23,7 +23,7 @@ mod rooms;
 
 pub use admissions::Pass;
 pub use hub::{Hub, JoinError, Joined};
-pub use outbox::{Outbox, OutboxLimits, Queued, Work};
+pub use outbox::{HandedOver, Outbox, OutboxLimits, Queued, Socket, Work};
 pub use presence::{Presence, PresenceError, PresenceLimits};
 pub use queries::{
     LiveCounters, LiveCounts, LiveLimits, LiveQueries, NewSubscription, OneAnswer, Refused, answer_once,

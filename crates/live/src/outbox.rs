@@ -1,5 +1,7 @@
 //! A connection's outgoing queue: bounded, and never waited for.
 
+mod shortcut;
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
@@ -11,6 +13,9 @@ use corella_store::{Access, SourceId};
 use corella_wire::{Magic, RoomName};
 use tokio::sync::Notify;
 
+use self::shortcut::Shortcut;
+pub(crate) use self::shortcut::flush_all;
+pub use self::shortcut::{HandedOver, Socket};
 use crate::admissions::Pass;
 
 /// How much may wait in an outbox.
@@ -32,8 +37,13 @@ impl Default for OutboxLimits {
 /// What a connection's writer is to do next.
 #[derive(Debug)]
 pub enum Work {
-    /// Send these frames, each with the room that it is about when that may be taken away from the connection.
-    Frames(Vec<Queued>),
+    /// Send these frames.
+    Frames {
+        /// In this order.
+        frames: Vec<Queued>,
+        /// How many bytes of the first are out already.
+        begun: usize,
+    },
     /// Let the connection join a row that it asked for.
     Join {
         /// The row.
@@ -73,7 +83,8 @@ pub struct Queued {
 pub struct Outbox {
     source: SourceId,
     limits: OutboxLimits,
-    /// A plain mutex, held to push or to take; nothing is awaited or locked meanwhile.
+    /// A plain mutex, held to push or to take, and while what was published is handed to a socket that takes it at once;
+    /// nothing is awaited or locked meanwhile.
     queue: Mutex<Queue>,
     /// Wakes the writer.
     filled: Notify,
@@ -95,6 +106,7 @@ struct Queue {
     joins: VecDeque<Work>,
     behind: VecDeque<(RowKey, RoomName)>,
     answers_behind: VecDeque<Arc<str>>,
+    shortcut: Shortcut,
     closed: bool,
 }
 
@@ -108,6 +120,48 @@ enum Text {
 impl Queue {
     fn take_reply(&mut self) -> Option<Bytes> {
         (!self.replies.is_empty()).then(|| std::mem::take(&mut self.replies).into())
+    }
+
+    fn take(&mut self, most_bytes: usize) -> Option<Work> {
+        // Nothing comes between the parts of a frame.
+        if self.shortcut.begun > 0 {
+            return Some(self.take_frames(most_bytes));
+        }
+        if let Some(reply) = self.take_reply() {
+            return Some(Work::Reply(reply));
+        }
+        match self.texts.pop_front() {
+            Some(Text::Answer(text)) => return Some(Work::Text(text)),
+            Some(Text::Live(text)) => {
+                self.live_bytes -= text.len();
+                return Some(Work::Text(text));
+            }
+            None => {}
+        }
+        if let Some(join) = self.joins.pop_front() {
+            return Some(join);
+        }
+        if let (true, Some(reference)) = (self.frames.is_empty(), self.answers_behind.pop_front()) {
+            return Some(Work::Answer(reference));
+        }
+        if self.frames.is_empty() {
+            return self.behind.pop_front().map(|(key, room)| Work::CatchUp { key, room });
+        }
+        Some(self.take_frames(most_bytes))
+    }
+
+    fn take_frames(&mut self, most_bytes: usize) -> Work {
+        let mut frames = Vec::new();
+        let mut bytes = 0;
+        while bytes < most_bytes
+            && let Some(queued) = self.frames.pop_front()
+        {
+            bytes += queued.frame.len();
+            frames.push(queued);
+        }
+        self.bytes -= bytes;
+        let begun = std::mem::take(&mut self.shortcut.begun);
+        Work::Frames { frames, begun }
     }
 }
 
@@ -135,7 +189,7 @@ impl Outbox {
             queue.bytes += frame.len();
             queue.frames.push_back(Queued { frame, about: None });
         });
-        self.filled.notify_one();
+        self.flush();
     }
 
     /// Queues an answer as [`Outbox::push_answer`] does, which is dropped if the room is taken away from the connection.
@@ -145,7 +199,7 @@ impl Outbox {
             queue.bytes += frame.len();
             queue.frames.push_back(Queued { frame, about });
         });
-        self.filled.notify_one();
+        self.flush();
     }
 
     /// Queues a text for the connection itself, as [`Outbox::push_answer`] does a frame.
@@ -195,10 +249,11 @@ impl Outbox {
     }
 
     /// Queues the frames of one change of a row's document, or none of them when they do not fit; says whether they did.
+    /// [`flush_all`] has them sent.
     pub(crate) fn push_change(&self, room: &RoomName, frames: &[Bytes]) -> bool {
         let about = (Magic::Document, room.clone());
         let bytes: usize = frames.iter().map(Bytes::len).sum();
-        let fits = self.with(|queue| {
+        self.with(|queue| {
             let is_full = queue.bytes + bytes > self.limits.bytes
                 || queue.frames.len() + frames.len() > self.limits.frames;
             if queue.closed || (is_full && !queue.frames.is_empty()) {
@@ -208,15 +263,12 @@ impl Outbox {
             let frames = frames.iter().cloned();
             queue.frames.extend(frames.map(|frame| Queued { frame, about: Some(about.clone()) }));
             true
-        });
-        if fits {
-            self.filled.notify_one();
-        }
-        fits
+        })
     }
 
-    /// Queues a presence frame of a room, unless the queue is half full: presence is the first to go.
-    pub(crate) fn push_presence(&self, room: &RoomName, frame: Bytes) {
+    /// Queues a presence frame of a room, unless the queue is half full: presence is the first to go. Says whether it did;
+    /// [`flush_all`] has it sent.
+    pub(crate) fn push_presence(&self, room: &RoomName, frame: Bytes) -> bool {
         let about = Some((Magic::Ephemeral, room.clone()));
         let fits = self.with(|queue| {
             let fits = !queue.closed && queue.bytes + frame.len() <= self.limits.bytes / 2;
@@ -226,11 +278,10 @@ impl Outbox {
             }
             fits
         });
-        if fits {
-            self.filled.notify_one();
-        } else {
+        if !fits {
             metrics::counter!("corella_presence_dropped_total").increment(1);
         }
+        fits
     }
 
     /// Queues the connection's wish to join a row.
@@ -253,7 +304,11 @@ impl Outbox {
     /// may be handed to the socket.
     #[must_use]
     pub fn take_doubt(&self) -> Option<Arc<Pass>> {
-        self.with(|queue| queue.doubts.pop_front())
+        self.with(|queue| {
+            let doubt = queue.doubts.pop_front();
+            queue.shortcut.rests &= doubt.is_none();
+            doubt
+        })
     }
 
     /// Whether [`Outbox::take_doubt`] has something.
@@ -266,9 +321,11 @@ impl Outbox {
     pub(crate) fn drop_all_about(&self, pass: &Pass) {
         let about = (pass.magic, pass.room.clone());
         self.with(|queue| {
-            let Queue { frames, bytes, behind, .. } = queue;
+            let Queue { frames, bytes, behind, shortcut, .. } = queue;
+            // A frame that has begun has to be sent to its end.
+            let mut has_begun = shortcut.begun > 0;
             frames.retain(|queued| {
-                let stays = queued.about.as_ref() != Some(&about);
+                let stays = std::mem::take(&mut has_begun) || queued.about.as_ref() != Some(&about);
                 if !stays {
                     *bytes -= queued.frame.len();
                 }
@@ -293,39 +350,15 @@ impl Outbox {
 
     /// What to do next, if anything: texts and joins first, then frames up to about `most_bytes`, then rows that
     /// are behind. No order between them is needed: an update that comes twice or late changes nothing.
+    ///
+    /// Whoever is told that there is nothing has handed over all that it took before, and rests until
+    /// [`Outbox::filled`].
     #[must_use]
     pub fn take(&self, most_bytes: usize) -> Option<Work> {
         let work = self.with(|queue| {
-            if let Some(reply) = queue.take_reply() {
-                return Some(Work::Reply(reply));
-            }
-            match queue.texts.pop_front() {
-                Some(Text::Answer(text)) => return Some(Work::Text(text)),
-                Some(Text::Live(text)) => {
-                    queue.live_bytes -= text.len();
-                    return Some(Work::Text(text));
-                }
-                None => {}
-            }
-            if let Some(join) = queue.joins.pop_front() {
-                return Some(join);
-            }
-            if let (true, Some(reference)) = (queue.frames.is_empty(), queue.answers_behind.pop_front()) {
-                return Some(Work::Answer(reference));
-            }
-            if queue.frames.is_empty() {
-                return queue.behind.pop_front().map(|(key, room)| Work::CatchUp { key, room });
-            }
-            let mut frames = Vec::new();
-            let mut bytes = 0;
-            while bytes < most_bytes
-                && let Some(queued) = queue.frames.pop_front()
-            {
-                bytes += queued.frame.len();
-                frames.push(queued);
-            }
-            queue.bytes -= bytes;
-            Some(Work::Frames(frames))
+            let work = queue.take(most_bytes);
+            queue.shortcut.rests = work.is_none();
+            work
         });
         if work.is_some() {
             self.drained.notify_waiters();

@@ -18,7 +18,7 @@ use corella_store::SourceId;
 use corella_wire::{BatchId, Magic, RoomName, encode_update};
 use dashmap::DashMap;
 
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, flush_all};
 
 /// How long receivers remember an entry that they are not told of again, in milliseconds.
 const REMEMBERED_MS: i64 = 30_000;
@@ -214,15 +214,18 @@ impl Presence {
         }
         let update = encode_presence(entries);
         let mut encoded: Option<(&RoomName, Vec<Bytes>)> = None;
+        let mut filled = Vec::new();
         for member in room.members.iter().filter(|member| to(member.outbox.source())) {
             let frames = match &encoded {
                 Some((name, frames)) if **name == member.room => frames,
                 Some(_) | None => &encoded.insert((&member.room, self.frames(&member.room, &update))).1,
             };
-            for frame in frames {
-                member.outbox.push_presence(&member.room, frame.clone());
+            let fits = |frame: &Bytes| member.outbox.push_presence(&member.room, frame.clone());
+            if frames.iter().filter(|frame| fits(frame)).count() > 0 {
+                filled.push(Arc::clone(&member.outbox));
             }
         }
+        flush_all(filled);
     }
 
     /// Takes a connection out of a row's presence, with everything that it said of itself.

@@ -11,7 +11,7 @@ use corella_store::{Committed, SourceId, port::FollowedChange};
 use corella_wire::{BatchId, Magic, RoomName, encode_update};
 use dashmap::DashMap;
 
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, flush_all};
 
 /// One connection that watches a row.
 struct Watcher {
@@ -85,8 +85,15 @@ impl Rooms {
         Some(Arc::clone(&watcher.sent))
     }
 
-    /// Hands a change to everybody who watches the row.
-    pub(crate) fn publish(&self, change: &Committed) {
+    /// Hands changes to everybody who watches their rows.
+    pub(crate) fn publish(&self, changes: &[Committed]) {
+        let mut filled = Vec::new();
+        changes.iter().for_each(|change| self.queue(change, &mut filled));
+        flush_all(filled);
+    }
+
+    /// Queues a change for everybody who watches the row, and notes whose outboxes it has filled.
+    fn queue(&self, change: &Committed, filled: &mut Vec<Arc<Outbox>>) {
         let event = &change.event;
         let Some(mut watchers) = self.rooms.get_mut(&event.key) else { return };
         let mut encoded: Option<(RoomName, Vec<Bytes>)> = None;
@@ -108,14 +115,21 @@ impl Rooms {
             };
             if watcher.outbox.push_change(&watcher.room, frames) {
                 watcher.sent = Arc::clone(&event.version);
+                filled.push(Arc::clone(&watcher.outbox));
             } else {
                 watcher.fall_behind(&event.key);
             }
         }
     }
 
-    /// Hands a change that another server made to everybody who watches the row and does not have it yet.
-    pub(crate) fn publish_elsewhere(&self, change: &FollowedChange) {
+    /// Hands changes that another server made to everybody who watches their rows and does not have them yet.
+    pub(crate) fn publish_elsewhere(&self, changes: &[FollowedChange]) {
+        let mut filled = Vec::new();
+        changes.iter().for_each(|change| self.queue_elsewhere(change, &mut filled));
+        flush_all(filled);
+    }
+
+    fn queue_elsewhere(&self, change: &FollowedChange, filled: &mut Vec<Arc<Outbox>>) {
         let key = &change.entry.key;
         let Some(mut watchers) = self.rooms.get_mut(key) else { return };
         let brought = change.delta.as_ref().and_then(|delta| Some((delta, Version::span_of(delta)?)));
@@ -133,6 +147,7 @@ impl Rooms {
                 let mut sent = Version::clone(&watcher.sent);
                 sent.merge(reached);
                 watcher.sent = Arc::new(sent);
+                filled.push(Arc::clone(&watcher.outbox));
             } else {
                 watcher.fall_behind(key);
             }

@@ -87,7 +87,7 @@ fn entries_of(frame: bytes::Bytes) -> Vec<PresenceEntry> {
 fn heard(outbox: &Outbox) -> Vec<PresenceEntry> {
     let works = std::iter::from_fn(|| outbox.take(usize::MAX));
     let frames = works.flat_map(|work| {
-        let Work::Frames(frames) = work else { panic!("expected frames, found {work:?}") };
+        let Work::Frames { frames, .. } = work else { panic!("expected frames, found {work:?}") };
         frames.into_iter().map(|queued| queued.frame)
     });
     frames.flat_map(entries_of).collect()

@@ -96,7 +96,7 @@ fn queued(outbox: &Outbox) -> Vec<String> {
 
 fn kinds(work: Work) -> Vec<String> {
     match work {
-        Work::Frames(frames) => frames.into_iter().map(|queued| kind(queued.frame)).collect(),
+        Work::Frames { frames, .. } => frames.into_iter().map(|queued| kind(queued.frame)).collect(),
         Work::Join { room, .. } => vec![format!("join {room}")],
         Work::CatchUp { room, .. } => vec![format!("catch up {room}")],
         Work::Text(text) => vec![text],

@@ -101,7 +101,7 @@ impl Follower {
                     self.app.hub.queries().catch_up(self.outbox.source(), reference);
                 }
                 // Nothing is joined on such a connection.
-                Some(Work::Frames(_) | Work::Join { .. } | Work::CatchUp { .. } | Work::Reply(_)) => {}
+                Some(Work::Frames { .. } | Work::Join { .. } | Work::CatchUp { .. } | Work::Reply(_)) => {}
                 None => {
                     tokio::select! {
                         () = self.outbox.filled() => {}

@@ -1,7 +1,7 @@
 //! A socket in two halves: what comes in goes through the WebSocket library, what goes out is written as it is.
 //!
-//! The same bytes go to every watcher of a row, so they are not copied into a buffer for each of them, and a connection's
-//! writer is a task of its own that nothing else wakes.
+//! The same bytes go to every watcher of a row, so they are not copied into a buffer for each of them. A connection's writer is
+//! a task of its own that nothing else wakes; while it rests, whoever publishes a change hands it over itself.
 
 use std::{
     io::{self, IoSlice},
@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use corella_live::Outbox;
+use corella_live::{HandedOver, Outbox, Socket};
 use corella_wire::MAX_FRAME_BYTES;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -45,7 +45,7 @@ pub(super) type Incoming = WebSocketStream<ReadingHalf>;
 pub(super) async fn take_over(
     upgrading: OnUpgrade,
     outbox: &Arc<Outbox>,
-) -> Result<(Incoming, OwnedWriteHalf), hyper::Error> {
+) -> Result<(Incoming, Arc<WritingHalf>), hyper::Error> {
     let upgraded = upgrading.await?;
     let parts = upgraded.downcast::<TokioIo<TcpStream>>().expect("connections are TCP streams");
     let (read, write) = parts.io.into_inner().into_split();
@@ -57,6 +57,8 @@ pub(super) async fn take_over(
         .max_frame_size(Some(MAX_FRAME_BYTES));
     let sent_early = parts.read_buf.to_vec();
     let incoming = WebSocketStream::from_partially_read(half, sent_early, Role::Server, Some(config)).await;
+    let write = Arc::new(WritingHalf(write));
+    outbox.open_shortcut(Arc::clone(&write) as Arc<dyn Socket>);
     Ok((incoming, write))
 }
 
@@ -145,22 +147,49 @@ impl Outgoing {
     }
 }
 
-/// Hands frames to the system, of the first of which so many bytes are out; says how many bytes it took.
-///
-/// # Errors
-/// As [`OwnedWriteHalf::try_write_vectored`]: `WouldBlock` when the other side has to read first.
-pub(super) fn hand_over<'a>(
-    half: &OwnedWriteHalf,
-    frames: impl Iterator<Item = &'a Outgoing>,
-    sent: usize,
-) -> io::Result<usize> {
-    let mut slices = [IoSlice::new(&[]); 2 * MOST_FRAMES];
-    let sent = std::iter::once(sent).chain(std::iter::repeat(0));
-    let rests = frames.zip(sent).flat_map(|(frame, sent)| frame.rest(sent)).filter(|rest| !rest.is_empty());
-    let mut count = 0;
-    for (slice, rest) in slices.iter_mut().zip(rests) {
-        *slice = IoSlice::new(rest);
-        count += 1;
+/// What is written to. Frames are handed over by one at a time: the connection's writer, or, while that rests, whoever holds the
+/// outbox's queue.
+pub(super) struct WritingHalf(OwnedWriteHalf);
+
+impl WritingHalf {
+    /// Hands frames to the system, of the first of which so many bytes are out; says how many bytes it took.
+    ///
+    /// # Errors
+    /// As [`OwnedWriteHalf::try_write_vectored`]: `WouldBlock` when the other side has to read first.
+    pub(super) fn hand_over<'a>(
+        &self,
+        frames: impl Iterator<Item = &'a Outgoing>,
+        sent: usize,
+    ) -> io::Result<usize> {
+        let mut slices = [IoSlice::new(&[]); 2 * MOST_FRAMES];
+        let sent = std::iter::once(sent).chain(std::iter::repeat(0));
+        let rests =
+            frames.zip(sent).flat_map(|(frame, sent)| frame.rest(sent)).filter(|rest| !rest.is_empty());
+        let mut count = 0;
+        for (slice, rest) in slices.iter_mut().zip(rests) {
+            *slice = IoSlice::new(rest);
+            count += 1;
+        }
+        self.0.try_write_vectored(slices.get(..count).unwrap_or_default())
     }
-    half.try_write_vectored(slices.get(..count).unwrap_or_default())
+
+    /// Resolves when the system may take more.
+    pub(super) async fn writable(&self) -> io::Result<()> {
+        self.0.writable().await
+    }
+}
+
+impl Socket for WritingHalf {
+    fn hand_over(&self, frames: &mut dyn Iterator<Item = Bytes>) -> io::Result<HandedOver> {
+        let frames: Vec<Outgoing> = frames.map(Outgoing::binary).collect();
+        let mut handed_over = HandedOver { whole: 0, begun: WritingHalf::hand_over(self, frames.iter(), 0)? };
+        for frame in &frames {
+            if frame.len() > handed_over.begun {
+                break;
+            }
+            handed_over.begun -= frame.len();
+            handed_over.whole += 1;
+        }
+        Ok(handed_over)
+    }
 }

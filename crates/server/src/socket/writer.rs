@@ -6,12 +6,12 @@ use bytes::Bytes;
 use corella_live::{Pass, Queued, Work};
 use corella_rowdoc::RowKey;
 use corella_wire::{Envelope, ErrorCode, Frame, Magic, RoomErrorCode, RoomName, encode};
-use tokio::{net::tcp::OwnedWriteHalf, task::coop::consume_budget};
+use tokio::task::coop::consume_budget;
 
 use super::{
     inbound::refused_join,
     session::{CloseFrame, Connection},
-    transport::{Outgoing, hand_over},
+    transport::{Outgoing, WritingHalf},
 };
 use crate::Failure;
 
@@ -21,7 +21,7 @@ const MOST_BYTES: usize = 128 * 1024;
 /// The sending half of a connection.
 pub(super) struct Writer {
     connection: Arc<Connection>,
-    half: OwnedWriteHalf,
+    half: Arc<WritingHalf>,
     /// Taken from the outbox, not yet handed to the socket; kept here so that nothing is lost when
     /// [`Writer::run`] is dropped half-way.
     taken: VecDeque<Taken>,
@@ -47,7 +47,7 @@ impl Taken {
 struct Broken;
 
 impl Writer {
-    pub(super) fn new(connection: Arc<Connection>, half: OwnedWriteHalf) -> Self {
+    pub(super) fn new(connection: Arc<Connection>, half: Arc<WritingHalf>) -> Self {
         Self { connection, half, taken: VecDeque::new(), sent: 0 }
     }
 
@@ -64,6 +64,7 @@ impl Writer {
 
     /// Sends what is still queued, and then that the connection is over.
     pub(super) async fn finish(&mut self, close: CloseFrame) {
+        self.close_shortcut();
         if self.send_waiting().await.is_ok() {
             self.taken.push_back(Taken::new(Outgoing::close(close.code, close.reason), None));
             self.drain().await.ok();
@@ -72,11 +73,20 @@ impl Writer {
 
     /// Answers the other side's goodbye, as the library has prepared it; whoever said it waits for nothing else.
     pub(super) async fn close(&mut self) {
+        self.close_shortcut();
         self.taken.truncate(usize::from(self.sent > 0));
         while let Some(reply) = self.connection.outbox.take_reply() {
             self.taken.push_back(Taken::new(Outgoing::framed(reply), None));
         }
         self.drain().await.ok();
+    }
+
+    /// From here on nobody else hands anything to the socket.
+    fn close_shortcut(&mut self) {
+        if let Some((Queued { frame, about }, begun)) = self.connection.outbox.close_shortcut() {
+            self.taken.push_front(Taken::new(Outgoing::binary(frame), about));
+            self.sent = begun;
+        }
     }
 
     async fn send_waiting(&mut self) -> Result<(), Broken> {
@@ -97,7 +107,7 @@ impl Writer {
             if self.taken.is_empty() {
                 return Ok(());
             }
-            match hand_over(&self.half, self.taken.iter().map(|taken| &taken.frame), self.sent) {
+            match self.half.hand_over(self.taken.iter().map(|taken| &taken.frame), self.sent) {
                 Ok(count) => self.advance(count),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.half.writable().await.map_err(|_| Broken)?;
@@ -151,9 +161,10 @@ impl Writer {
             Work::Text(text) => {
                 self.taken.push_back(Taken::new(Outgoing::text(text), None));
             }
-            Work::Frames(frames) => {
+            Work::Frames { frames, begun } => {
                 let taken = |Queued { frame, about }| Taken::new(Outgoing::binary(frame), about);
                 self.taken.extend(frames.into_iter().map(taken));
+                self.sent = begun;
             }
             Work::Join { key, room, since, access } => {
                 let Connection { app, outbox, .. } = &*self.connection;
