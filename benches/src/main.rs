@@ -1,7 +1,7 @@
 //! What Corella costs, measured beside what it could cost at least.
 //!
 //! Each figure is the median of several runs, taken in turn (A B A B …), because the machine is noisy; what counts is
-//! the ratio. Each module is one measurement: [`writes`], [`typing`], [`attack`], [`cold`], [`guard`], [`refill`], [`live`], [`memory`].
+//! the ratio. Each module is one measurement: [`writes`], [`typing`], [`attack`], [`cold`], [`guard`], [`stages`], [`refill`], [`live`], [`memory`].
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
@@ -15,6 +15,7 @@ mod live;
 mod memory;
 mod postgres;
 mod refill;
+mod stages;
 mod typing;
 mod writes;
 
@@ -28,6 +29,17 @@ struct Arguments {
     /// Serves blobs out of this database, as the bare server that `cold` is measured beside.
     #[arg(long, hide = true)]
     serve_blobs: Option<std::path::PathBuf>,
+    /// Makes one stage of an edit, as `import=100` so many times, for whoever counts instructions.
+    #[arg(long, hide = true, value_parser = stage_and_times)]
+    repeat: Option<(String, usize)>,
+    /// Names the stages of an edit.
+    #[arg(long, hide = true)]
+    stages: bool,
+}
+
+fn stage_and_times(text: &str) -> Result<(String, usize), String> {
+    let (stage, times) = text.split_once('=').ok_or("expected a stage and a number, such as import=100")?;
+    Ok((stage.to_owned(), times.parse().map_err(|error| format!("{times}: {error}"))?))
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -44,6 +56,8 @@ enum Measurement {
     Attack,
     /// What guards cost a small update, beside a pipe that only echoes it.
     Guard,
+    /// The stages that an edit goes through, each alone.
+    Stages,
     /// Filling a table again from its documents, beside inserting the same lines.
     Refill,
     /// Live queries: matching, ordered windows, memory, from a write to the difference.
@@ -61,6 +75,7 @@ impl Measurement {
             Self::Cold => cold::run(),
             Self::Attack => attack::run(),
             Self::Guard => guard::run(),
+            Self::Stages => stages::run(),
             Self::Refill => refill::run(),
             Self::Live => live::run(),
             Self::Memory => memory::run(),
@@ -72,6 +87,12 @@ fn main() {
     let arguments = Arguments::parse();
     if let Some(database) = arguments.serve_blobs {
         return cold::serve_blobs(&database);
+    }
+    if arguments.stages {
+        return stages::names().for_each(|name| println!("{name}"));
+    }
+    if let Some((stage, times)) = arguments.repeat {
+        return stages::repeat(&stage, times);
     }
     let chosen = match &arguments.measurements[..] {
         [] => Measurement::value_variants(),

@@ -10,7 +10,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::{Semaphore, SetOnce, watch},
     time::{MissedTickBehavior, interval, sleep, sleep_until, timeout},
 };
 
@@ -71,6 +71,8 @@ pub(crate) struct Document {
     beginning: Beginning,
     /// Of each writer, by its number; the first one has filled the document.
     tracks: Vec<Track>,
+    /// Set once the first reader is there: some servers make two of a document that two ask for first at once.
+    is_there: SetOnce<()>,
 }
 
 impl Document {
@@ -81,6 +83,7 @@ impl Document {
             url: server.url(&name),
             beginning,
             tracks: (0..=scenario.writers).map(|_| Track::default()).collect(),
+            is_there: SetOnce::new(),
         }
     }
 
@@ -93,12 +96,18 @@ impl Document {
     ///
     /// The first reader of all brings that text along.
     pub(crate) async fn read(self: Arc<Self>, is_first: bool, is_slow: bool, stage: Stage) -> Seen {
-        // The others wait for what the first one brings, with their permits in hand.
-        let permit = if is_first { None } else { Some(Arc::clone(&stage.opening).acquire_owned().await) };
+        let permit = if is_first {
+            None
+        } else {
+            self.is_there.wait().await;
+            // Waits for what the first one brings with the permit in hand.
+            Some(Arc::clone(&stage.opening).acquire_owned().await)
+        };
         let mut speech = self.beginning.reader();
         let (mut sender, mut receiver, heard) = client::enter(&self.url, &mut *speech).await;
         if is_first {
             sender.send(self.beginning.fill().0).await;
+            self.is_there.set(()).expect("there is one first reader");
         } else {
             self.await_beginning(heard, &mut *speech, &mut sender, &mut receiver).await;
         }
@@ -192,16 +201,19 @@ impl Document {
         sleep(offset).await;
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        let mut others = Vec::new();
         loop {
             tokio::select! {
                 _ = ticks.tick() => {
+                    pen.take_in(std::mem::take(&mut others));
                     let (frames, end) = pen.write();
                     self.tracks[writer].sends(end);
                     sender.send(frames).await;
                 }
                 frame = receiver.next() => {
-                    let frame = frame.expect("the server lives");
-                    sender.send(speech.hear(frame).answer).await;
+                    let heard = speech.hear(frame.expect("the server lives"));
+                    others.extend(heard.updates);
+                    sender.send(heard.answer).await;
                 }
                 () = stage.over() => break,
             }

@@ -7,6 +7,7 @@
 #![expect(clippy::panic, clippy::expect_used, reason = "a benchmark that cannot go on has failed")]
 
 mod client;
+mod cold;
 mod document;
 mod keep;
 mod limit;
@@ -75,6 +76,18 @@ enum Command {
         #[arg(long, value_enum)]
         server: Vec<Kind>,
     },
+    /// Starts servers again and opens all their documents, each once.
+    ColdOpens {
+        /// How many.
+        #[arg(long, default_value_t = 10_000)]
+        documents: usize,
+        /// How long each is, in characters.
+        #[arg(long, default_value_t = 2_000)]
+        characters: usize,
+        /// Which servers; all that store when none is named.
+        #[arg(long, value_enum)]
+        server: Vec<Kind>,
+    },
     /// Cuts all clients at once, who all come back at once.
     Storm {
         /// How many.
@@ -97,6 +110,9 @@ async fn main() {
         }
         Command::Keep { server } => keep(&chosen(server)).await,
         Command::Limit { scenario, server } => limit(&scenario, &chosen(server)).await,
+        Command::ColdOpens { documents, characters, server } => {
+            cold(documents, characters, &chosen(server)).await;
+        }
         Command::Storm { clients, server } => storm(clients, &chosen(server)).await,
         Command::Relay => relay::serve().await,
     }
@@ -172,6 +188,30 @@ async fn limit(name: &str, kinds: &[Kind]) {
         let pace = limit::highest(&scenario, *kind).await;
         let deliveries = pace * (scenario.documents * scenario.writers * scenario.readers) as f64;
         println!("| {} | {pace:.0} | {deliveries:.0} |", kind.title());
+    }
+}
+
+async fn cold(documents: usize, characters: usize, kinds: &[Kind]) {
+    println!("### {documents} documents of {characters} characters, each opened once after a restart\n");
+    println!(
+        "| server | documents/s | p50 ms | p99 ms | CPU ms per 1,000 | KiB for each | came whole |\n|---|---|---|---|---|---|---|"
+    );
+    for kind in kinds.iter().filter(|kind| cold::stores(**kind)) {
+        let opened = cold::open(*kind, documents, characters).await;
+        let at = |hundredths: usize| {
+            let place = (opened.each.len() * hundredths / 100).min(opened.each.len().saturating_sub(1));
+            opened.each.get(place).map_or(0.0, |took| took.as_secs_f64() * 1e3)
+        };
+        println!(
+            "| {} | {:.0} | {:.1} | {:.1} | {:.0} | {:.1} | {} |",
+            kind.title(),
+            opened.whole as f64 / opened.took.as_secs_f64(),
+            at(50),
+            at(99),
+            opened.processor.as_secs_f64() * 1e6 / opened.whole.max(1) as f64,
+            opened.memory as f64 / 1024.0 / opened.whole.max(1) as f64,
+            opened.whole
+        );
     }
 }
 

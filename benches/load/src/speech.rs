@@ -29,6 +29,8 @@ pub(crate) struct Heard {
     pub(crate) reached: Vec<(WriterNumber, u64)>,
     /// What is to be said in answer.
     pub(crate) answer: Vec<Bytes>,
+    /// The changes of the document that it brings.
+    pub(crate) updates: Vec<Bytes>,
 }
 
 /// One client of one document.
@@ -42,6 +44,9 @@ pub(crate) trait Speech: Send {
 
 /// A document that is written to.
 pub(crate) trait Pen: Send {
+    /// Takes in what others wrote; whoever types sees it, and what is typed comes after it.
+    fn take_in(&mut self, updates: Vec<Bytes>);
+
     /// Writes one character, as someone who types: the frames that carry it, and where it ends on the writer's clock.
     fn write(&mut self) -> (Vec<Bytes>, u64);
 }
@@ -77,6 +82,11 @@ impl Language {
 }
 
 impl Beginning {
+    /// The same text in another document.
+    pub(crate) fn in_document(&self, document: &str) -> Self {
+        Self { document: document.to_owned(), update: self.update.clone(), ..*self }
+    }
+
     /// The frames by which the first writer fills the document, and where they end on its clock.
     pub(crate) fn fill(&self) -> (Vec<Bytes>, u64) {
         let frames = match self.language {

@@ -15,17 +15,12 @@ mod secret;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use mimalloc::MiMalloc;
 
 use crate::commands::{
     backup::Backup, check::Check, codegen::Codegen, dev::Dev, explain::Explain, export::Export, guard::Guard,
     import::Import, migrate::Migrate, query::Query, repair::Repair, reproject::Reproject, restore::Restore,
     serve::Serve, token::Token, user::User,
 };
-
-/// Documents are many small pieces of memory, which come and go on several threads (`docs/decisions/0108-allocator.md`).
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Corella: a realtime backend in one binary.
 ///

@@ -94,12 +94,13 @@ impl Speech for Client {
 
     fn hear(&mut self, frame: Bytes) -> Heard {
         let mut reached = Vec::new();
-        for update in self.updates(frame) {
-            let meta = LoroDoc::decode_import_blob_meta(&update, false).expect("an update of Loro's");
+        let updates = self.updates(frame);
+        for update in &updates {
+            let meta = LoroDoc::decode_import_blob_meta(update, false).expect("an update of Loro's");
             let writers = meta.partial_end_vv.iter().filter(|(peer, _)| (PEERS..PEERS * 2).contains(peer));
             reached.extend(writers.map(|(peer, counter)| (peer - PEERS, u64::from(counter.unsigned_abs()))));
         }
-        Heard { reached, answer: Vec::new() }
+        Heard { reached, answer: Vec::new(), updates }
     }
 }
 
@@ -124,6 +125,12 @@ impl Pen {
 }
 
 impl super::Pen for Pen {
+    fn take_in(&mut self, updates: Vec<Bytes>) {
+        for update in updates {
+            self.doc.import(&update).expect("an update of Loro's");
+        }
+    }
+
     fn write(&mut self) -> (Vec<Bytes>, u64) {
         let before = self.doc.oplog_vv();
         self.text.insert(self.at, "x").expect("it is within the text");

@@ -20,7 +20,7 @@ impl Speech for Client {
                 .get(from..from + 8)
                 .map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().unwrap_or_default()))
         };
-        Heard { reached: vec![(number(0), number(8))], answer: Vec::new() }
+        Heard { reached: vec![(number(0), number(8))], ..Heard::default() }
     }
 }
 
@@ -36,6 +36,8 @@ impl Pen {
 }
 
 impl super::Pen for Pen {
+    fn take_in(&mut self, _updates: Vec<Bytes>) {}
+
     fn write(&mut self) -> (Vec<Bytes>, u64) {
         self.count += 1;
         let mut frame = BytesMut::with_capacity(FRAME);

@@ -87,10 +87,10 @@ impl Client {
                 // What the server lacks of what this client had before: nothing.
                 let nothing = Update::new().encode_v1();
                 let answer = vec![self::frame(document, SYNC, STEP_2, &nothing)];
-                Some(Heard { reached: Vec::new(), answer })
+                Some(Heard { answer, ..Heard::default() })
             }
-            (STEP_2 | UPDATE, update) => {
-                let update = Update::decode_v1(update).expect("an update of Yjs'");
+            (STEP_2 | UPDATE, bytes) => {
+                let update = Update::decode_v1(bytes).expect("an update of Yjs'");
                 let inserted = update.insertions(true);
                 let reached = inserted.iter().filter_map(|(client, ranges)| {
                     Some((
@@ -98,7 +98,8 @@ impl Client {
                         ranges.iter().map(|range| range.end).max()?.into(),
                     ))
                 });
-                Some(Heard { reached: reached.collect(), answer: Vec::new() })
+                let updates = vec![Bytes::copy_from_slice(bytes)];
+                Some(Heard { reached: reached.collect(), answer: Vec::new(), updates })
             }
             (_, _) => None,
         }
@@ -142,6 +143,14 @@ impl Pen {
 }
 
 impl super::Pen for Pen {
+    fn take_in(&mut self, updates: Vec<Bytes>) {
+        let mut transaction = self.doc.transact_mut();
+        for update in updates {
+            let update = Update::decode_v1(&update).expect("an update of Yjs'");
+            transaction.apply_update(update).expect("it can be applied");
+        }
+    }
+
     fn write(&mut self) -> (Vec<Bytes>, u64) {
         let written = {
             let mut transaction = self.doc.transact_mut();
