@@ -29,17 +29,9 @@ struct Arguments {
     /// Serves blobs out of this database, as the bare server that `cold` is measured beside.
     #[arg(long, hide = true)]
     serve_blobs: Option<std::path::PathBuf>,
-    /// Makes one stage of an edit, as `import=100` so many times, for whoever counts instructions.
-    #[arg(long, hide = true, value_parser = stage_and_times)]
-    repeat: Option<(String, usize)>,
-    /// Names the stages of an edit.
+    /// Makes every stage of an edit so many times, for whoever counts instructions.
     #[arg(long, hide = true)]
-    stages: bool,
-}
-
-fn stage_and_times(text: &str) -> Result<(String, usize), String> {
-    let (stage, times) = text.split_once('=').ok_or("expected a stage and a number, such as import=100")?;
-    Ok((stage.to_owned(), times.parse().map_err(|error| format!("{times}: {error}"))?))
+    repeat_stages: Option<usize>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -88,11 +80,8 @@ fn main() {
     if let Some(database) = arguments.serve_blobs {
         return cold::serve_blobs(&database);
     }
-    if arguments.stages {
-        return stages::names().for_each(|name| println!("{name}"));
-    }
-    if let Some((stage, times)) = arguments.repeat {
-        return stages::repeat(&stage, times);
+    if let Some(times) = arguments.repeat_stages {
+        return stages::repeat(times);
     }
     let chosen = match &arguments.measurements[..] {
         [] => Measurement::value_variants(),

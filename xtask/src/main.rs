@@ -1,4 +1,4 @@
-//! The one front door for developers: `cargo xtask dev | test | check | bench | soak | generate`.
+//! The one front door for developers: `cargo xtask dev | test | check | bench | instructions | soak | generate`.
 //!
 //! Read in this order: `report` and `process` say how a step speaks and how it runs a command, `workspace`
 //! says what there is, `setup` brings a fresh machine to where the work can start, and then comes one module
@@ -17,6 +17,7 @@ mod setup;
 
 mod bench;
 mod dev;
+mod instructions;
 mod soak;
 mod test;
 
@@ -50,6 +51,8 @@ enum Command {
     Check,
     /// Measures what Corella costs, beside what it could cost at least.
     Bench(bench::Options),
+    /// Counts the instructions of each stage of an edit, beside the last figures that were kept.
+    Instructions(instructions::Options),
     /// Runs the crash tests over and over.
     Soak(soak::Options),
     /// Writes the files that are generated from the code, such as schema/manifest.schema.json.
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&mut steps, &options),
         Command::Check => check::run(&mut steps),
         Command::Bench(options) => bench::run(&mut steps, &options),
+        Command::Instructions(options) => instructions::run(&mut steps, &options),
         Command::Soak(options) => soak::run(&mut steps, &options),
         Command::Generate => generate::run(&mut steps),
     };

@@ -24,6 +24,8 @@ pub(crate) enum Program {
     Curl,
     /// With which they read what it answers.
     Jq,
+    /// Counts instructions.
+    Valgrind,
 }
 
 impl Program {
@@ -37,6 +39,7 @@ impl Program {
             Self::Strace => &["strace"],
             Self::Curl => &["curl"],
             Self::Jq => &["jq"],
+            Self::Valgrind => &["valgrind"],
         }
     }
 
@@ -48,6 +51,7 @@ impl Program {
             Self::Strace => find_program("strace").is_some(),
             Self::Curl => find_program("curl").is_some(),
             Self::Jq => find_program("jq").is_some(),
+            Self::Valgrind => find_program("valgrind").is_some(),
         }
     }
 }
