@@ -1,5 +1,7 @@
 /** The rows of one tab: the open ones, those that other tabs have open, and those that still have something to send. */
 
+import type { PeerID } from "loro-crdt";
+
 import type { ClientStatus } from "../public/types.js";
 import { Row } from "../row/row.js";
 import type { RowContext } from "../row/row-context.js";
@@ -8,6 +10,7 @@ import type { RowKey } from "../storage/port.js";
 import type { TabId, TabMessage, TabWords } from "../tabs/messages.js";
 import { FollowerCourier } from "./follower-courier.js";
 import { ServerCourier, type ServerCourierOwner } from "./server-courier.js";
+import type { SessionPeer } from "./session-peer.js";
 import type { Uplink } from "./uplink.js";
 
 export interface RowsOwner extends ServerCourierOwner {
@@ -23,12 +26,15 @@ export type Carrier = { readonly kind: "uplink"; readonly uplink: Uplink } | { r
 export class Rows implements RowContext {
   readonly keeper: Keeper;
   readonly #owner: RowsOwner;
+  readonly #peer: SessionPeer | undefined;
   readonly #rows = new Map<RowKey, Row>();
   readonly #couriers = new Map<Row, ServerCourier | FollowerCourier>();
   #carrier: Carrier = { kind: "nobody" };
 
-  constructor(keeper: Keeper, owner: RowsOwner) {
+  /** @param peer is for one user: where users may change, each document has a peer id of its own. */
+  constructor(keeper: Keeper, peer: SessionPeer | undefined, owner: RowsOwner) {
     this.keeper = keeper;
+    this.#peer = peer;
     this.#owner = owner;
   }
 
@@ -38,6 +44,10 @@ export class Rows implements RowContext {
 
   get leads(): boolean {
     return this.#carrier.kind === "uplink";
+  }
+
+  peerFor(key: RowKey): PeerID | undefined {
+    return this.#peer?.give(key);
   }
 
   get open(): ReadonlyMap<RowKey, Row> {
