@@ -23,7 +23,7 @@ pub(crate) struct AccountSettings {
     /// How long a session lasts that is not refreshed.
     #[arg(long, value_name = "TIME", default_value = "30d", env = "CORELLA_SESSION_TTL")]
     session_ttl: humantime::Duration,
-    /// Passwords that may be tried a minute from one address; 0 for any number. A proxy before the server is one address.
+    /// Passwords that may be tried a minute from one address; 0 for any number.
     #[arg(long, value_name = "N", default_value_t = AccountOptions::default().sign_ins_per_minute, env = "CORELLA_SIGN_INS_PER_MINUTE")]
     sign_ins_per_minute: u32,
     /// Where browsers find the server, such as `https://app.example.com`; needed behind a proxy that rewrites the host.
