@@ -20,7 +20,6 @@ import { Errands } from "./errands.js";
 import { evict } from "./eviction.js";
 import type { Extension, ExtensionHost } from "./extension.js";
 import { Rows } from "./rows.js";
-import { SessionPeer } from "./session-peer.js";
 import { Uplink } from "./uplink.js";
 import { Views } from "./views.js";
 import { uuid7 } from "../util/uuid.js";
@@ -74,7 +73,7 @@ export class Engine {
     });
     this.#census = new Census(this.keeper, () => this.status, (sync) => this.syncEvents.emit(sync));
     const engine = this;
-    this.rows = new Rows(this.keeper, options.user === undefined ? undefined : new SessionPeer(), {
+    this.rows = new Rows(this.keeper, options.user !== undefined, {
       get connection() {
         return engine.status;
       },

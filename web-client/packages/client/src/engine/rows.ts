@@ -1,6 +1,6 @@
 /** The rows of one tab: the open ones, those that other tabs have open, and those that still have something to send. */
 
-import type { PeerID } from "loro-crdt";
+import { LoroDoc, type PeerID } from "loro-crdt";
 
 import type { ClientStatus } from "../public/types.js";
 import { Row } from "../row/row.js";
@@ -10,7 +10,6 @@ import type { RowKey } from "../storage/port.js";
 import type { TabId, TabMessage, TabWords } from "../tabs/messages.js";
 import { FollowerCourier } from "./follower-courier.js";
 import { ServerCourier, type ServerCourierOwner } from "./server-courier.js";
-import type { SessionPeer } from "./session-peer.js";
 import type { Uplink } from "./uplink.js";
 
 export interface RowsOwner extends ServerCourierOwner {
@@ -26,15 +25,20 @@ export type Carrier = { readonly kind: "uplink"; readonly uplink: Uplink } | { r
 export class Rows implements RowContext {
   readonly keeper: Keeper;
   readonly #owner: RowsOwner;
-  readonly #peer: SessionPeer | undefined;
+  /**
+   * The peer id under which the first document of each row writes. A server binds it to its user with the first edit, and keeps a
+   * line for it: one for a session instead of one for each document.
+   */
+  readonly #peer: PeerID | undefined;
+  readonly #begun = new Set<RowKey>();
   readonly #rows = new Map<RowKey, Row>();
   readonly #couriers = new Map<Row, ServerCourier | FollowerCourier>();
   #carrier: Carrier = { kind: "nobody" };
 
-  /** @param peer is for one user: where users may change, each document has a peer id of its own. */
-  constructor(keeper: Keeper, peer: SessionPeer | undefined, owner: RowsOwner) {
+  /** @param isOneUsers `false` where users may change: then each document has a peer id of its own. */
+  constructor(keeper: Keeper, isOneUsers: boolean, owner: RowsOwner) {
     this.keeper = keeper;
-    this.#peer = peer;
+    this.#peer = isOneUsers ? new LoroDoc().peerIdStr : undefined;
     this.#owner = owner;
   }
 
@@ -46,8 +50,12 @@ export class Rows implements RowContext {
     return this.#carrier.kind === "uplink";
   }
 
-  peerFor(key: RowKey): PeerID | undefined {
-    return this.#peer?.give(key);
+  begins(key: RowKey, doc: LoroDoc): void {
+    // What a row's first document wrote may not be in a later one, and two operations must never have one name.
+    if (this.#peer !== undefined && !this.#begun.has(key)) {
+      this.#begun.add(key);
+      doc.setPeerId(this.#peer);
+    }
   }
 
   get open(): ReadonlyMap<RowKey, Row> {

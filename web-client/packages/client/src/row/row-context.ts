@@ -1,6 +1,6 @@
 /** What a row has from its client. */
 
-import type { PeerID } from "loro-crdt";
+import type { LoroDoc } from "loro-crdt";
 
 import type { ClientStatus } from "../public/types.js";
 import type { Keeper } from "../storage/keeper.js";
@@ -15,8 +15,8 @@ export interface RowContext {
   readonly connection: ClientStatus;
   /** Whether this tab holds the connection. */
   readonly leads: boolean;
-  /** Under which peer id a row's document writes; `undefined` if under its own. */
-  peerFor(key: RowKey): PeerID | undefined;
+  /** A row begins with this document, which may be given another peer id. */
+  begins(key: RowKey, doc: LoroDoc): void;
   /** Tells the other tabs. */
   post(words: TabWords): void;
   /** The row is read from storage, and wants to be carried. */
