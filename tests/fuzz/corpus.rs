@@ -2,38 +2,30 @@
 
 use std::{fs, path::Path};
 
-/// How a corpus is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// As hexadecimal digits, one input for each line; a line may end in a remark after `#`.
-    Bytes,
-    /// As it is, one input for each file.
-    Text,
+/// An input as hexadecimal digits.
+pub(crate) fn written(input: &[u8]) -> String {
+    input.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-impl Kind {
-    /// An input as the corpus has it.
-    pub(crate) fn written(self, input: &[u8]) -> String {
-        match self {
-            Self::Bytes => input.iter().map(|byte| format!("{byte:02x}")).collect(),
-            Self::Text => String::from_utf8_lossy(input).into_owned(),
-        }
-    }
-}
-
-/// All inputs of a corpus.
-pub(crate) fn read(name: &str, kind: Kind) -> Vec<Vec<u8>> {
+/// All inputs of a corpus: each line of the files that end in `.hex`, whose remarks begin with `#`, and every other file as
+/// it is.
+pub(crate) fn read(name: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
     let mut files: Vec<_> = fs::read_dir(&folder)
         .expect("each target has a folder")
         .map(|entry| entry.expect("the folder can be read").path())
         .collect();
     files.sort();
-    let text = |path: &Path| fs::read_to_string(path).expect("the file can be read");
-    match kind {
-        Kind::Text => files.iter().map(|file| text(file).into_bytes()).collect(),
-        Kind::Bytes => files.iter().flat_map(|file| lines(&text(file))).collect(),
+    let mut inputs = Vec::new();
+    for file in files {
+        let bytes = fs::read(&file).expect("the file can be read");
+        if file.extension().is_some_and(|extension| extension == "hex") {
+            inputs.extend(lines(&String::from_utf8_lossy(&bytes)));
+        } else {
+            inputs.push(bytes);
+        }
     }
+    inputs
 }
 
 fn lines(text: &str) -> Vec<Vec<u8>> {

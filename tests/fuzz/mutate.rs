@@ -28,7 +28,7 @@ pub(crate) struct Mutator {
 }
 
 impl Mutator {
-    pub(crate) fn new(random: Random, words: &[&str]) -> Self {
+    pub(crate) fn new(random: Random, words: &[String]) -> Self {
         Self { random, words: words.iter().map(|word| word.as_bytes().to_vec()).collect() }
     }
 

@@ -192,3 +192,48 @@ async fn requests_of_one_user() {
     // How the server is may always be asked.
     stranger.get("/health").await.expect(200);
 }
+
+/// Behind a proxy that is named, each address has its share; of others, nobody's word for it counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_behind_a_proxy() {
+    const SHARE: &[&str] = &["--connections-per-address", "2"];
+    // What the proxy adds stands last; before that, clients may write what they like.
+    let ask = async |stage: &Stage, from: &str| {
+        let handshake = handshake(stage.address(), Some(stage.token()), None);
+        let forwarded = format!("\r\nX-Forwarded-For: {from}\r\n");
+        let mut stream = TcpStream::connect(stage.address()).await.expect("the server listens");
+        let request = handshake.replacen("\r\n", &forwarded, 1);
+        stream.write_all(request.as_bytes()).await.expect("it reads");
+        let mut answer = [0; 12];
+        within("an answer", stream.read_exact(&mut answer)).await.ok();
+        (String::from_utf8_lossy(&answer[9..]).into_owned(), stream)
+    };
+    let stage = Stage::with(SAMPLE, &[SHARE, &["--trusted-proxy", "127.0.0.0/8"]].concat()).await;
+    let mut open = Vec::new();
+    for (from, expected) in [
+        ("203.0.113.9", "101"),
+        ("192.0.2.1, 203.0.113.9", "101"),
+        ("192.0.2.1, 203.0.113.9", "429"),
+        ("203.0.113.10", "101"),
+        ("203.0.113.11, 127.0.0.7", "101"),
+    ] {
+        let (status, stream) = ask(&stage, from).await;
+        assert_eq!(status, expected, "{from}");
+        open.push(stream);
+    }
+    // Whoever is gone has given its place back.
+    open.remove(0);
+    let again = async {
+        while ask(&stage, "203.0.113.9").await.0 != "101" {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("a place of the one that is gone", again).await;
+    drop(open);
+
+    let stage = Stage::with(SAMPLE, &[SHARE, &["--trusted-proxy", "10.0.0.0/8"]].concat()).await;
+    let (first, _one) = ask(&stage, "203.0.113.9").await;
+    let (second, _two) = ask(&stage, "203.0.113.10").await;
+    assert_eq!([first, second], ["101", "101"]);
+    assert_ne!(ask(&stage, "203.0.113.11").await.0, "101", "nobody here is a proxy");
+}

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod explain;
+mod joins;
 mod keys;
 mod reads;
 mod revocation;

@@ -5,7 +5,7 @@
 use crate::workspace::Package;
 
 /// Our crates from the bottom up: each may use those before it, and none after it.
-const BOTTOM_UP: [&str; 17] = [
+const BOTTOM_UP: [&str; 18] = [
     "corella-manifest",
     "corella-codegen",
     "corella-rowdoc",
@@ -19,6 +19,7 @@ const BOTTOM_UP: [&str; 17] = [
     "corella-client",
     "corella-cli",
     "corella-testkit",
+    "corella-fuzz",
     "corella-tests",
     "corella-benches",
     "corella-load",

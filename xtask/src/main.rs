@@ -1,4 +1,4 @@
-//! The one front door for developers: `cargo xtask dev | test | check | bench | instructions | soak | generate`.
+//! The one front door for developers: `cargo xtask dev | test | check | bench | instructions | soak | fuzz | generate`.
 //!
 //! Read in this order: `report` and `process` say how a step speaks and how it runs a command, `workspace`
 //! says what there is, `setup` brings a fresh machine to where the work can start, and then comes one module
@@ -17,6 +17,7 @@ mod setup;
 
 mod bench;
 mod dev;
+mod fuzz;
 mod instructions;
 mod soak;
 mod test;
@@ -55,6 +56,8 @@ enum Command {
     Instructions(instructions::Options),
     /// Runs the crash tests over and over.
     Soak(soak::Options),
+    /// Has libFuzzer look for inputs that break a border.
+    Fuzz(fuzz::Options),
     /// Writes the files that are generated from the code, such as schema/manifest.schema.json.
     Generate,
 }
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(&mut steps, &options),
         Command::Instructions(options) => instructions::run(&mut steps, &options),
         Command::Soak(options) => soak::run(&mut steps, &options),
+        Command::Fuzz(options) => fuzz::run(&mut steps, &options),
         Command::Generate => generate::run(&mut steps),
     };
     steps.finish()

@@ -15,6 +15,31 @@ pub(crate) fn root() -> PathBuf {
     own.parent().map_or_else(|| own.clone(), Path::to_owned)
 }
 
+/// Where cargo puts what it builds.
+///
+/// # Errors
+///
+/// Cargo could not be asked.
+pub(crate) fn target_folder(root: &Path) -> Result<PathBuf, Failure> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        target_directory: PathBuf,
+    }
+
+    let task = Task::new("cargo", root).args(["metadata", "--no-deps", "--format-version", "1"]);
+    let json = task.capture("see whether `cargo metadata` can be run by hand")?;
+    let metadata: Metadata = serde_json::from_slice(&json).map_err(|error| unreadable(&task, &error))?;
+    Ok(metadata.target_directory)
+}
+
+fn unreadable(task: &Task, error: &serde_json::Error) -> Failure {
+    Failure::new(
+        format!("what cargo metadata said could not be read: {error}"),
+        "use the cargo of the Rust version that Cargo.toml names",
+    )
+    .command(task.display())
+}
+
 /// The files of the project, as paths from the root with forward slashes: those that git tracks and those
 /// that it would take up.
 ///
@@ -79,12 +104,6 @@ pub(crate) fn packages(root: &Path, targets: &[String]) -> Result<Vec<Package>, 
     let json = task.capture(
         "when Cargo.lock is out of date, run `cargo metadata` once without `--locked` and commit it",
     )?;
-    let metadata: Metadata = serde_json::from_slice(&json).map_err(|error| {
-        Failure::new(
-            format!("what cargo metadata said could not be read: {error}"),
-            "use the cargo of the Rust version that Cargo.toml names",
-        )
-        .command(task.display())
-    })?;
+    let metadata: Metadata = serde_json::from_slice(&json).map_err(|error| unreadable(&task, &error))?;
     Ok(metadata.packages)
 }

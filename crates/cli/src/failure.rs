@@ -54,7 +54,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Keys(KeyError),
     /// The identity provider's address is none.
-    #[error("failed to use --oidc-issuer")]
+    #[error("failed to use --oidc-issuer or --oidc")]
     Provider(#[source] OptionError),
     /// What is asked about an account is not right.
     #[error("failed to look after the accounts: {0}")]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use corella_rowdoc::{RowKey, Version};
-use corella_store::{Access, CommitSink, Committed, ReadError, RowGuard, Store, port::FollowedChange};
+use corella_store::{About, Access, CommitSink, Committed, ReadError, RowGuard, Store, port::FollowedChange};
 use corella_wire::{Envelope, Frame, Magic, Permission, RoomName, encode};
 use jiff::Timestamp;
 
@@ -111,13 +111,13 @@ impl Hub {
         let mut row = store.lock(key).await;
         let backfill = row.backfill(since).await;
         let pass = Arc::new(Pass { key: key.clone(), magic: Magic::Document, room: room.clone() });
-        self.admit(&mut row, outbox, &pass, access).await?;
+        let permission = self.admit(&mut row, outbox, &pass, access, About::Writing).await?;
         let backfill = backfill?;
         let answer = Envelope {
             magic: Magic::Document,
             room: room.clone(),
             frame: Frame::JoinOk {
-                permission: Permission::Write,
+                permission,
                 version: backfill.version.encode().into(),
                 extra: Bytes::new(),
             },
@@ -143,23 +143,26 @@ impl Hub {
         now_ms: i64,
     ) -> Result<Vec<Bytes>, JoinError> {
         let mut row = store.lock(&pass.key).await;
-        self.admit(&mut row, outbox, pass, access).await?;
+        self.admit(&mut row, outbox, pass, access, About::Reading).await?;
         Ok(self.presence.join(outbox, &pass.key, pass.room.clone(), user, now_ms))
     }
 
-    /// Lets a connection in, or out when it may not see the row.
+    /// Lets a connection in, or out when it may not see the row; says what it may, as far as that was asked.
     async fn admit(
         &self,
         row: &mut RowGuard,
         outbox: &Arc<Outbox>,
         pass: &Arc<Pass>,
         access: Access,
-    ) -> Result<(), JoinError> {
+        about: About,
+    ) -> Result<Permission, JoinError> {
         let result = async {
-            let question = row.question(&access).await?;
+            let question = row.question(&access, about).await?;
             // Noted before it is asked, so that nothing which changes the answer is missed.
             self.admissions.enter(outbox, pass, access, &question);
-            row.settle(&question).await
+            row.settle(&question).await?;
+            let may_write = row.may_write(&question).await?;
+            Ok::<_, ReadError>(if may_write { Permission::Write } else { Permission::Read })
         };
         let result = result.await;
         if result.is_err() {
@@ -181,7 +184,7 @@ impl Hub {
     ) -> Result<(), JoinError> {
         let Some(access) = self.admissions.access(outbox.source(), pass) else { return Ok(()) };
         let mut row = store.lock(&pass.key).await;
-        self.admit(&mut row, outbox, pass, access).await
+        self.admit(&mut row, outbox, pass, access, About::Reading).await.map(drop)
     }
 
     /// Goes on with another access of a connection that is in a room; it is put in doubt.

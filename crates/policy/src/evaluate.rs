@@ -23,8 +23,8 @@ use crate::{
     values::{Literal, from_row, literal, time_to_cel},
 };
 
-/// CEL's own functions, made once: every question asks among them.
-static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
+/// CEL's own functions and macros, made once: that takes longer than reading an expression.
+pub(crate) static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
 /// Looks up whether rows exist, for `exists`.
 #[async_trait]

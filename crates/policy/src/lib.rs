@@ -4,7 +4,7 @@
 //! fields, and a mistake points into the expression. Then they answer questions about a [`Caller`]:
 //!
 //! - may this caller do this to this row ([`Policies::may`], [`Policies::denied_field`]), with the row before and after;
-//! - what does this caller see of this row ([`Policies::reading`]);
+//! - what does this caller see of this row ([`Policies::reading`]), and may it write to it at all ([`Policies::writing`]);
 //! - why may it, or why not ([`Policies::explain`]), for people;
 //! - which rows of an entity may this caller read at all ([`Policies::reach`]), as a filter for the database where
 //!   the expression can be said as one.
@@ -47,6 +47,7 @@ mod rules;
 mod text;
 mod types;
 mod values;
+mod writing;
 
 pub use caller::Caller;
 pub use evaluate::{Memberships, NoMemberships};
@@ -56,3 +57,4 @@ pub use problem::PolicyProblem;
 pub use question::{Action, Images, Reach, Verdict};
 pub use reading::{Reading, Sight};
 pub use rules::Sources;
+pub use writing::Writing;

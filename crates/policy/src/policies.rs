@@ -11,13 +11,14 @@ use jiff::Timestamp;
 
 use crate::{
     caller::Caller,
-    evaluate::{Frame, Memberships, Outline, Truth},
+    evaluate::{Frame, Memberships, Outline, Truth, names},
     lower::Lowering,
     problem::PolicyProblem,
     question::{Action, Images, Reach, Verdict},
     reading::Reading,
     rule::Rule,
     rules::{EntityRules, Sources},
+    writing::Writing,
 };
 
 /// The policies of a manifest.
@@ -158,6 +159,29 @@ impl Policies {
             row: Some(Outline::any(rules.of(Action::Read).iter().map(outline))),
             fields: rules.read_fields.iter().map(|(field, rule)| (*field, outline(rule))).collect(),
         }
+    }
+
+    /// The question whether `caller` may write to a row of `entity`, or make one where there is none.
+    #[must_use]
+    pub fn writing(
+        &self,
+        caller: &Caller,
+        entity: &Entity,
+        row: Option<&(dyn RowView + Sync)>,
+        now: Timestamp,
+    ) -> Writing {
+        let mut writing = Writing { is_certain: caller.is_admin, now: Vec::new(), perhaps: Vec::new() };
+        let question = Asking { manifest: &self.manifest, entity, caller, now };
+        let actions: &[Action] = match row {
+            Some(_) => &[Action::Update, Action::Delete],
+            None => &[Action::Insert],
+        };
+        for rule in actions.iter().flat_map(|action| self.of(entity).of(*action)) {
+            let outline = question.outline(rule, row, None);
+            let depends = rule.names_next || (row.is_none() && names(&rule.expression, "data"));
+            if depends { writing.perhaps.push(outline) } else { writing.now.push(outline) }
+        }
+        writing
     }
 
     /// The rows of `entity` that `caller` may read, and in which it may read each of `fields`, by their place.

@@ -3,12 +3,16 @@
 use std::collections::BTreeSet;
 
 use cel::{
-    Env, IdedExpr, ParseErrors,
+    IdedExpr, ParseErrors,
     common::ast::{CallExpr, Expr, SelectExpr, SourceInfo, operators},
 };
 use corella_manifest::{Entity, Manifest};
 
-use crate::{check, evaluate, problem::PolicyProblem};
+use crate::{
+    check,
+    evaluate::{self, ENVIRONMENT},
+    problem::PolicyProblem,
+};
 
 /// Longest expression, in bytes.
 const MOST_BYTES: usize = 4 * 1024;
@@ -45,31 +49,49 @@ pub(crate) struct Source<'a> {
     info: Option<SourceInfo>,
 }
 
-impl Rule {
-    /// Reads an expression that must be true or false.
-    pub(crate) fn parse(
-        manifest: &Manifest,
-        entity: &Entity,
-        place: &str,
-        key: &'static str,
-        text: &str,
-        scope: Scope,
-    ) -> Result<Self, Vec<PolicyProblem>> {
+/// An expression that was read, and is yet to be checked: reading takes longer, and what may be named differs by action.
+pub(crate) struct Parsed<'a> {
+    place: &'a str,
+    key: &'static str,
+    source: Source<'a>,
+    expression: IdedExpr,
+}
+
+impl<'a> Parsed<'a> {
+    /// Reads an expression.
+    pub(crate) fn new(place: &'a str, key: &'static str, text: &'a str) -> Result<Self, Vec<PolicyProblem>> {
         let mut source = Source { path: format!("{place}, {key}"), text, info: None };
         if text.len() > MOST_BYTES {
             let found = format!("one of {}", text.len());
             return Err(vec![source.whole(format!("an expression of at most {MOST_BYTES} bytes"), found)]);
         }
-        let parser = Env::stdlib().parser().max_recursion_depth(MOST_DEPTH);
+        let parser = ENVIRONMENT.parser().max_recursion_depth(MOST_DEPTH);
         let (mut expression, info) = match parser.parse_with_source_info(text) {
             Ok(parsed) => parsed,
             Err(errors) => return Err(source.unparsed(&errors)),
         };
         source.info = Some(info);
         presence_as_comparison(&mut expression);
-        let names_next = check::check(manifest, entity, scope, &source, &expression)?;
-        let columns = columns(entity, &expression);
-        Ok(Self { place: place.to_owned(), key, text: text.to_owned(), expression, names_next, columns })
+        Ok(Self { place, key, source, expression })
+    }
+
+    /// The rule that it is, if it is true or false of rows of `entity`.
+    pub(crate) fn rule(
+        &self,
+        manifest: &Manifest,
+        entity: &Entity,
+        scope: Scope,
+    ) -> Result<Rule, Vec<PolicyProblem>> {
+        let Self { place, key, source, expression } = self;
+        let names_next = check::check(manifest, entity, scope, source, expression)?;
+        Ok(Rule {
+            place: (*place).to_owned(),
+            key,
+            text: source.text.to_owned(),
+            expression: expression.clone(),
+            names_next,
+            columns: columns(entity, expression),
+        })
     }
 }
 

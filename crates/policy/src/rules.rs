@@ -8,7 +8,7 @@ use crate::{
     evaluate::{membership_entities, names},
     problem::PolicyProblem,
     question::Action,
-    rule::{Rule, Scope},
+    rule::{Parsed, Rule, Scope},
 };
 
 /// Every rule that speaks of one entity.
@@ -43,28 +43,36 @@ impl Sources {
     }
 }
 
+/// What was read without a mistake; mistakes are told once.
+fn sound<T>(read: Result<T, Vec<PolicyProblem>>, problems: &mut Vec<PolicyProblem>) -> Option<T> {
+    match read {
+        Ok(sound) => Some(sound),
+        Err(found) => {
+            for problem in found {
+                // `allow` is checked once for each action, and so are its mistakes.
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
+            }
+            None
+        }
+    }
+}
+
 impl EntityRules {
     /// Reads the rules of `entity`; what is wrong goes to `problems`.
     pub(crate) fn read(manifest: &Manifest, entity: &Entity, problems: &mut Vec<PolicyProblem>) -> Self {
-        let mut report = |result: Result<Rule, Vec<PolicyProblem>>| match result {
-            Ok(rule) => Some(rule),
-            Err(found) => {
-                for problem in found {
-                    // `allow` is read once for each action, and so are its mistakes.
-                    if !problems.contains(&problem) {
-                        problems.push(problem);
-                    }
-                }
-                None
-            }
-        };
         let mut rules = Self::default();
         for policy in manifest.policies.iter().filter(|policy| policy.entity.as_ref() == Some(&entity.name)) {
             let place = format!("policy {:?}", policy.name);
+            let mut read = HashMap::new();
             for action in Action::ALL {
                 let Some((key, text)) = action.expression(policy) else { continue };
+                let parsed =
+                    read.entry(key).or_insert_with(|| sound(Parsed::new(&place, key, text), problems));
                 let scope = Scope { next: action.has_next() };
-                let rule = report(Rule::parse(manifest, entity, &place, key, text, scope));
+                let rule =
+                    parsed.as_ref().and_then(|parsed| sound(parsed.rule(manifest, entity, scope), problems));
                 rules.actions.entry(action).or_default().extend(rule);
             }
         }
@@ -72,7 +80,8 @@ impl EntityRules {
             let place = format!("field {}.{}", entity.name, field.name);
             let mut parse = |key, text: &Option<String>, next| {
                 let text = text.as_ref()?;
-                report(Rule::parse(manifest, entity, &place, key, text, Scope { next }))
+                let parsed = Parsed::new(&place, key, text);
+                sound(parsed.and_then(|parsed| parsed.rule(manifest, entity, Scope { next })), problems)
             };
             let read = parse("allowRead", &field.allow_read, false);
             let write = parse("allowWrite", &field.allow_write, true);

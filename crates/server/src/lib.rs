@@ -22,6 +22,7 @@ pub mod guard;
 mod http;
 mod limits;
 mod listen;
+mod proxies;
 mod serve;
 mod socket;
 
@@ -32,4 +33,5 @@ pub use auth::{
 };
 pub use failure::Failure;
 pub use limits::Limits;
+pub use proxies::{Proxies, ProxyHeader, ProxyNetwork, ProxyNetworkError};
 pub use serve::serve;

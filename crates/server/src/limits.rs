@@ -10,10 +10,12 @@ use std::{
 
 use corella_rowdoc::Tenant;
 
+use crate::proxies::Proxies;
+
 /// What one client may take. The defaults are generous: an honest client does not meet them.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Connections from one address, whatever they are used for. A proxy before the server is one address.
+    /// Connections from one address, whatever they are used for; behind a proxy, requests and sockets.
     pub connections_per_address: usize,
     /// Sockets of one user.
     pub sockets_per_user: usize,
@@ -31,6 +33,8 @@ pub struct Limits {
     pub request_time: Duration,
     /// Origins of web pages that may use the server, beside its own; `*` for any.
     pub origins: BTreeSet<String>,
+    /// Proxies before the server; one that is not named is one address.
+    pub proxies: Proxies,
 }
 
 impl Default for Limits {
@@ -46,6 +50,7 @@ impl Default for Limits {
             head_time: Duration::from_secs(75),
             request_time: Duration::from_secs(120),
             origins: BTreeSet::new(),
+            proxies: Proxies::default(),
         }
     }
 }

@@ -9,7 +9,15 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, extract::Request};
+use axum::{
+    Router,
+    body::{Body, HttpBody as _},
+    extract::Request,
+    http::HeaderMap,
+    response::IntoResponse as _,
+};
+use corella_wire::ErrorCode;
+use http_body_util::BodyExt as _;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,7 +25,7 @@ use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
 
 use crate::{
-    App,
+    App, Failure,
     limits::{Counted, network},
 };
 
@@ -55,7 +63,7 @@ pub(crate) async fn listen(app: &Arc<App>, listener: TcpListener, router: Router
 }
 
 fn take_in(app: &Arc<App>, stream: TcpStream, address: SocketAddr, router: Router, open: &TaskTracker) {
-    let Some(counted) = app.addresses.enter(network(address.ip())) else {
+    let Some(sender) = Sender::of(app, address.ip()) else {
         // Whoever has so many open is not worth an answer.
         metrics::counter!("corella_connections_refused_total").increment(1);
         tracing::debug!(%address, most = app.addresses.most(), "an address has too many connections");
@@ -64,14 +72,31 @@ fn take_in(app: &Arc<App>, stream: TcpStream, address: SocketAddr, router: Route
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
-    let remote = Remote(network(address.ip()));
-    let place = Place { _counted: Arc::new(counted) };
+    let serving = Arc::clone(app);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let (mut parts, body) = request.into_parts();
-        parts.extensions.insert(place.clone());
-        parts.extensions.insert(remote);
-        let answer = router.clone().call(Request::from_parts(parts, Body::new(body)));
-        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+        let answer = sender.place(&serving, &parts.headers).map(|(place, remote)| {
+            parts.extensions.insert(place.clone());
+            parts.extensions.insert(remote);
+            (place, router.clone().call(Request::from_parts(parts, Body::new(body))))
+        });
+        async move {
+            let (place, answer) = match answer {
+                Ok(answer) => answer,
+                Err(failure) => return Ok(failure.into_response()),
+            };
+            let answer = answer.await.unwrap_or_else(|never| match never {});
+            if answer.body().size_hint().exact().is_some() {
+                return Ok(answer);
+            }
+            // An answer that goes on for long keeps its place as long.
+            Ok::<_, Infallible>(answer.map(|body| {
+                Body::new(body.map_frame(move |frame| {
+                    let _place = &place;
+                    frame
+                }))
+            }))
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -93,6 +118,44 @@ fn take_in(app: &Arc<App>, stream: TcpStream, address: SocketAddr, router: Route
             tracing::debug!(%error, "a connection has broken");
         }
     });
+}
+
+/// Who is at the other end of a connection.
+enum Sender {
+    /// A client, which has one place for the whole connection.
+    Client(Place, Remote),
+    /// A proxy that says for whom it asks.
+    Proxy(IpAddr),
+}
+
+impl Sender {
+    /// Whoever connects from `address`; nobody where that has as many connections as it may.
+    fn of(app: &App, address: IpAddr) -> Option<Self> {
+        if app.options.limits.proxies.include(address) {
+            return Some(Self::Proxy(address));
+        }
+        let network = network(address);
+        let counted = app.addresses.enter(network)?;
+        Some(Self::Client(Place { _counted: Arc::new(counted) }, Remote(network)))
+    }
+
+    /// The place that a request takes, and where it comes from.
+    fn place(&self, app: &App, headers: &HeaderMap) -> Result<(Place, Remote), Failure> {
+        let peer = match self {
+            Self::Client(place, remote) => return Ok((place.clone(), *remote)),
+            Self::Proxy(peer) => *peer,
+        };
+        let network = network(app.options.limits.proxies.origin(peer, headers));
+        let counted = app.addresses.enter(network).ok_or_else(|| {
+            metrics::counter!("corella_connections_refused_total").increment(1);
+            let detail = format!(
+                "expected at most {} requests and sockets of one address at a time; close some first",
+                app.addresses.most()
+            );
+            Failure::new(ErrorCode::RateLimited, detail)
+        })?;
+        Ok((Place { _counted: Arc::new(counted) }, Remote(network)))
+    }
 }
 
 /// A connection that was gone before it was accepted is nothing; where the system has no more to give, it needs a moment.

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use corella_manifest::{EntityName, FieldName, ManifestErrors};
-use corella_policy::{Action, PolicyProblem};
+use corella_manifest::{EntityName, ManifestErrors};
+use corella_policy::PolicyProblem;
 use corella_rowdoc::{PeerId, Refusal, RowId, UnservedField};
 
-use crate::port::{BackendError, Reference};
+use crate::{
+    forbidden::Forbidden,
+    port::{BackendError, Reference},
+};
 
 /// Why a write was not made.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -55,7 +58,7 @@ pub enum WriteError {
     },
     /// The manifest's policies do not let the author do this.
     #[error("{0}")]
-    Forbidden(Forbidden),
+    Forbidden(Box<Forbidden>),
     /// Another row holds a value that must be unique.
     #[error("another row holds this value of {}{}", fields.join(", "), holder.as_ref().map(|id| format!(": {}", id.as_str())).unwrap_or_default())]
     NotUnique {
@@ -149,40 +152,6 @@ impl From<BackendError> for WriteError {
     }
 }
 
-/// What the manifest's policies do not let a caller do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Forbidden {
-    /// Something with a row.
-    #[error("no policy of {entity} lets this caller {action} this row")]
-    Row {
-        /// The entity.
-        entity: EntityName,
-        /// What.
-        action: Action,
-    },
-    /// Writing a field of a row that may be written otherwise.
-    #[error(
-        "the rule of the field {entity}.{field} does not let this caller write it; leave the field as it is"
-    )]
-    Field {
-        /// The entity.
-        entity: EntityName,
-        /// The field.
-        field: FieldName,
-    },
-    /// Taking a row as a document, which is whole or not at all.
-    #[error(
-        "a document is sent whole, and this caller may not read {entity}.{fields}; read the row as JSON, which leaves \
-         hidden fields out"
-    )]
-    Document {
-        /// The entity.
-        entity: EntityName,
-        /// The hidden fields, with commas between them.
-        fields: String,
-    },
-}
-
 /// Why a row could not be read.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ReadError {
@@ -194,7 +163,7 @@ pub enum ReadError {
     Quarantined(String),
     /// The manifest's policies do not let the caller do this.
     #[error("{0}")]
-    Forbidden(Forbidden),
+    Forbidden(Box<Forbidden>),
     /// A query looks at rows of an entity whose policies have to be asked of each row, which it cannot do on its way.
     #[error(
         "the policies of {0} cannot be said as a condition for you, as queries need that look at its rows through a \

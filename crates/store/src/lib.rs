@@ -23,6 +23,7 @@ mod explain;
 mod faults;
 mod fold;
 mod follow;
+mod forbidden;
 mod gather;
 mod guard;
 mod history;
@@ -54,9 +55,10 @@ pub use audit::{CheckReport, Difference, check};
 pub use cache::CacheBudget;
 pub use committer::{CommitSink, Committed, RowEvent};
 pub use durability::Durability;
-pub use error::{Forbidden, ReadError, StartError, WriteError};
+pub use error::{ReadError, StartError, WriteError};
 pub use explain::{ExplainError, PolicyAnswer, PolicyQuestion, explain_policy};
 pub use follow::FollowInterval;
+pub use forbidden::{Denied, Forbidden};
 pub use guard::{Backfill, Export, RichRow, RowGuard};
 pub use history::{
     At, Blame, BlameRun, Blamed, HistoryChange, HistoryError, HistoryPage, HistoryPart, HistoryPoint,
@@ -67,7 +69,7 @@ pub use job::{Author, Idempotency, Reply, RowChange, SourceId, Write, Written};
 pub use json::row_json;
 pub use late::LateDelay;
 pub use model::check_served;
-pub use question::Question;
+pub use question::{About, Question};
 pub use reading::{Restricted, SeenPage, SeenRow};
 pub use repair::{MendedRow, RepairReport, repair};
 pub use store::{Page, Store, StoreOptions};

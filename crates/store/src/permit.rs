@@ -14,7 +14,8 @@ use jiff::Timestamp;
 use crate::{
     access::Lookup,
     apply::{Applied, Rejection, apply},
-    error::{Forbidden, WriteError},
+    error::WriteError,
+    forbidden::{Denied, Forbidden},
     job::{Author, RowChange},
     model::EntityModel,
     resident::Loaded,
@@ -179,7 +180,8 @@ impl Target<'_> {
             let verdict = policies.may(caller, entity, action, images, now, &lookup).await?;
             if verdict == Verdict::Denied {
                 let entity = entity.name.clone();
-                return Err(WriteError::Forbidden(Forbidden::Row { entity, action }));
+                let denied = Denied::Row { entity, action };
+                return Err(WriteError::Forbidden(Forbidden::new(denied, caller, self.key)));
             }
         }
         let images = Images { before: before.exists.then_some(&row_before as _), after: Some(&row_after) };
@@ -187,7 +189,9 @@ impl Target<'_> {
             None => Ok(()),
             Some(field) => {
                 let (entity, field) = (entity.name.clone(), field.clone());
-                Err(WriteError::Forbidden(Forbidden::Field { entity, field }))
+                let action = if before.exists { Action::Update } else { Action::Insert };
+                let denied = Denied::Field { entity, field, action };
+                Err(WriteError::Forbidden(Forbidden::new(denied, caller, self.key)))
             }
         }
     }

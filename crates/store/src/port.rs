@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 pub(crate) use self::accounts::KEEP_ACCESS_CHANGES;
 pub use self::accounts::{
     AccessChanges, Account, AccountBook, AccountChange, AccountKey, AddedAccount, EndingSessions, Identity,
-    Session, Standing,
+    Rights, Session, Standing,
 };
 pub use self::history::{About, HistoryCut, HistoryLine, HistoryOrder, HistoryScope, Part, Reach};
 pub use self::keep::{

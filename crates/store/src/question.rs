@@ -1,18 +1,31 @@
 //! Whether somebody may have a row as a document, which is whole or not at all.
 
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
+
 use corella_manifest::{EntityName, Value};
-use corella_policy::{Action, Reading, Sight, Sources};
+use corella_policy::{Action, Caller, Reading, Sight, Sources, Writing};
 use corella_query::{Filter, Test};
 use corella_rowdoc::RowKey;
+use jiff::Timestamp;
 
 use crate::{
     access::{Access, Image, Lookup, one_row},
-    error::{Forbidden, ReadError},
+    error::ReadError,
+    forbidden::{Denied, Forbidden},
     guard::RowGuard,
     model::EntityModel,
     port::Seq,
     store::Inner,
 };
+
+/// What is asked about somebody and a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// Whether the row may be read.
+    Reading,
+    /// And whether it may be written to.
+    Writing,
+}
 
 /// Whether somebody may have a row as a document, as far as the row itself tells; memberships are still open.
 pub struct Question {
@@ -20,6 +33,10 @@ pub struct Question {
     model: EntityModel,
     /// Nothing when the answer is yes, whatever memberships say.
     reading: Option<Reading>,
+    /// Nothing when the answer is yes, or when it was not asked for.
+    writing: Option<Writing>,
+    /// Who asks, where policies are asked.
+    caller: Option<Arc<Caller>>,
 }
 
 impl Question {
@@ -36,7 +53,8 @@ impl Question {
     }
 
     async fn settle(&self, store: &Inner) -> Result<(), ReadError> {
-        let Some(reading) = &self.reading else { return Ok(()) };
+        let Some((reading, caller)) = self.reading.as_ref().zip(self.caller.as_ref()) else { return Ok(()) };
+        let forbidden = |denied| ReadError::Forbidden(Forbidden::new(denied, caller, &self.key));
         let entity = &self.model.entity;
         match reading.settle(&Lookup { store, tenant: &self.key.tenant }).await? {
             Sight::Row { hidden } if hidden.is_empty() => Ok(()),
@@ -46,11 +64,11 @@ impl Question {
                     .filter_map(|place| Some(entity.fields.get(*place)?.name.as_str()))
                     .collect();
                 let (entity, fields) = (entity.name.clone(), fields.join(", "));
-                Err(ReadError::Forbidden(Forbidden::Document { entity, fields }))
+                Err(forbidden(Denied::Document { entity, fields }))
             }
             Sight::Nothing => {
                 let entity = entity.name.clone();
-                Err(ReadError::Forbidden(Forbidden::Row { entity, action: Action::Read }))
+                Err(forbidden(Denied::Row { entity, action: Action::Read }))
             }
         }
     }
@@ -63,15 +81,38 @@ impl RowGuard {
     ///
     /// # Errors
     /// [`ReadError`] when the row's bytes are damaged or the database fails.
-    pub async fn question(&mut self, access: &Access) -> Result<Question, ReadError> {
+    pub async fn question(&mut self, access: &Access, about: About) -> Result<Question, ReadError> {
         let key = self.key()?.clone();
         let model = self.store().entity(key.entity.as_str())?;
-        let values = match access.caller() {
-            None => None,
-            Some(_) => self.values(&model, &key).await?,
+        let Some(caller) = access.caller().map(Arc::clone) else {
+            return Ok(Question { key, model, reading: None, writing: None, caller: None });
         };
-        let reading = values.and_then(|values| access.reading(&model, &Image::new(&key, &values)));
-        Ok(Question { key, model, reading })
+        let (policies, entity) = (&model.policies, &model.entity);
+        let read = &policies.read_sources(entity).fields;
+        let looked_at = match about {
+            About::Reading => Cow::Borrowed(read),
+            About::Writing => Cow::Owned(read | &policies.write_sources(entity).fields),
+        };
+        let values = self.values(&model, &key, &looked_at).await?;
+        let image = values.as_ref().map(|values| Image::new(&key, values));
+        let writing = match about {
+            About::Reading => None,
+            About::Writing => {
+                let row = image.as_ref().map(|image| image as _);
+                Some(policies.writing(&caller, entity, row, Timestamp::now()))
+            }
+        };
+        let reading = image.as_ref().and_then(|image| access.reading(&model, image));
+        Ok(Question { key, model, reading, writing, caller: Some(caller) })
+    }
+
+    /// Whether the one of whom was asked may write to the row as it is, or make it; what is written is still to be judged.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the database fails.
+    pub async fn may_write(&self, question: &Question) -> Result<bool, ReadError> {
+        let Some(writing) = &question.writing else { return Ok(true) };
+        writing.settle(&Lookup { store: self.store(), tenant: &question.key.tenant }).await
     }
 
     /// Looks up what is open.
@@ -87,13 +128,17 @@ impl RowGuard {
     /// # Errors
     /// As [`RowGuard::question`] and [`RowGuard::settle`].
     pub async fn admit(&mut self, access: &Access) -> Result<(), ReadError> {
-        let question = self.question(access).await?;
+        let question = self.question(access, About::Reading).await?;
         self.settle(&question).await
     }
 
-    /// The row's columns as far as the rules of reading look at them; nothing when it was never written.
-    async fn values(&mut self, model: &EntityModel, key: &RowKey) -> Result<Option<Vec<Value>>, ReadError> {
-        let looked_at = &model.policies.read_sources(&model.entity).fields;
+    /// The row's columns as far as rules look at them; nothing when it was never written.
+    async fn values(
+        &mut self,
+        model: &EntityModel,
+        key: &RowKey,
+        looked_at: &BTreeSet<usize>,
+    ) -> Result<Option<Vec<Value>>, ReadError> {
         if !self.is_loaded() {
             let Some(head) = self.store().backend.head(key).await? else { return Ok(None) };
             if looked_at.is_empty() {

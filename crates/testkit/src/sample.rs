@@ -12,45 +12,7 @@ pub const OPEN: &str = include_str!("../../../schema/examples/open.json");
 pub const KINDS: &str = include_str!("../../../schema/examples/kinds.json");
 
 /// Plain fields, texts and a document, a unique field, and an open entity which is the default one; everybody may do everything.
-pub const SAMPLE: &str = r#"{
-  "manifest_version": 1,
-  "name": "sample",
-  "version": "0.1.0",
-  "defaultEntity": "Board",
-  "entities": [
-    {
-      "name": "Note",
-      "fields": [
-        { "name": "title", "type": "string", "default": "" },
-        { "name": "body", "type": "richtext", "optional": true },
-        { "name": "summary", "type": "string", "crdt": "text", "optional": true },
-        { "name": "pinned", "type": "bool", "default": false },
-        { "name": "color", "type": "enum(none,red,green)", "default": "none" },
-        { "name": "stars", "type": "int", "optional": true },
-        { "name": "position", "type": "float", "default": 0 },
-        { "name": "due", "type": "datetime", "optional": true },
-        { "name": "author", "type": "id(User)", "optional": true },
-        { "name": "slug", "type": "string", "optional": true, "unique": true },
-        { "name": "page", "type": "document", "optional": true }
-      ],
-      "indexes": [{ "name": "by_position", "fields": ["position"] }]
-    },
-    {
-      "name": "User",
-      "fields": [{ "name": "name", "type": "string" }]
-    },
-    {
-      "name": "Board",
-      "open": true,
-      "fields": [{ "name": "title", "type": "string", "optional": true }]
-    }
-  ],
-  "policies": [
-    { "name": "everybody, Note", "entity": "Note", "allow": "true" },
-    { "name": "everybody, User", "entity": "User", "allow": "true" },
-    { "name": "everybody, Board", "entity": "Board", "allow": "true" }
-  ]
-}"#;
+pub const SAMPLE: &str = include_str!("sample.json");
 
 /// A presence store as clients have it, which forgets nothing within a test.
 #[must_use]

@@ -21,7 +21,11 @@ async fn get(server: &Server, path: &str, cookies: &str) -> Answer {
 /// Goes to the provider, says yes as somebody, and comes back; what comes back is the path to come back to, and what the
 /// browser keeps.
 async fn consent(server: &Server, provider: &Provider, subject: &str) -> (String, String) {
-    let away = get(server, "/auth/provider?then=/board", "").await;
+    consent_under(server, "/auth/provider", provider, subject).await
+}
+
+async fn consent_under(server: &Server, path: &str, provider: &Provider, subject: &str) -> (String, String) {
+    let away = get(server, &format!("{path}?then=/board"), "").await;
     assert_eq!(away.status, 303, "{}", away.text());
     let back = provider.consent(away.header("location"), subject);
     let path =
@@ -123,4 +127,42 @@ async fn the_provider_names_the_tenant_where_there_are_tenants() {
     let (path, kept) = consent(server, &provider, "ada").await;
     let session = cookies(&get(server, &path, &kept).await);
     assert_eq!(get(server, "/auth/user", &session).await.expect(200)["tenant"], "acme");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_several_providers_has_its_own_path() {
+    let (one, other) = (Provider::start().await, Provider::start().await);
+    let named = |name: &str, provider: &Provider| {
+        let client = provider.arguments().pop().expect("what it calls the server");
+        format!("name={name},issuer={},client-id={client}", provider.issuer())
+    };
+    let arguments = ["--oidc".to_owned(), named("one", &one), "--oidc".to_owned(), named("other", &other)];
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let secrets = [
+        ("CORELLA_OIDC_CLIENT_SECRET_ONE", one.secret()),
+        ("CORELLA_OIDC_CLIENT_SECRET_OTHER", other.secret()),
+    ];
+    let house = House::with(Database::Sqlite, TEAM, &arguments, &secrets).await;
+    let server = &house.server;
+    let told = get(server, "/auth/providers", "").await.expect(200);
+    let expected = [("one", &one), ("other", &other)].map(|(name, provider)| {
+        json!({ "name": name, "issuer": provider.issuer(), "path": format!("/auth/provider/{name}") })
+    });
+    assert_eq!(told["providers"], json!(expected));
+
+    let mut ids = Vec::new();
+    for (path, provider) in [("/auth/provider/one", &one), ("/auth/provider/other", &other)] {
+        let (back, kept) = consent_under(server, path, provider, "subject 7").await;
+        let session = cookies(&get(server, &back, &kept).await);
+        ids.push(get(server, "/auth/user", &session).await.expect(200)["id"].clone());
+    }
+    assert_ne!(ids[0], ids[1], "what one calls somebody is not what the other does");
+
+    // What was agreed with one is not taken from the other, nor from one that has no name here.
+    let (back, kept) = consent_under(server, "/auth/provider/one", &one, "subject 7").await;
+    let to_other = back.replacen("/one/", "/other/", 1);
+    assert_eq!(get(server, &to_other, &kept).await.problem(), "403 forbidden");
+    for none in ["/auth/provider", "/auth/provider/none", &back.replacen("/one/", "/none/", 1)] {
+        assert_eq!(get(server, none, &kept).await.problem(), "404 not_found", "{none}");
+    }
 }

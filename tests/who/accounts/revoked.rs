@@ -1,7 +1,7 @@
 //! Access that ends while connections are open.
 
 use corella_testkit::{Database, Http, on_both, row::set, within};
-use corella_wire::{AckStatus, Magic, RoomErrorCode, RoomName};
+use corella_wire::{AckStatus, ErrorCode, Magic, RoomErrorCode, RoomName, control::ServerMessage};
 use serde_json::json;
 
 use super::{House, NOTES, Tokens};
@@ -94,4 +94,56 @@ async fn a_session_that_is_ended_takes_its_sockets_along(database: Database) {
     house.http(&third).delete("/auth/sessions").await.expect(200);
     assert_eq!(house.http(&kept).get(NOTES).await.problem(), "401 unauthorized");
     assert_eq!(stays.change("Note/n1", |doc| set(doc, "title", "another")).await, AckStatus::Ok);
+}
+
+on_both!(roles_that_change_count_at_once);
+
+#[cfg(test)]
+async fn roles_that_change_count_at_once(database: Database) {
+    let house = House::new(database, &[]).await;
+    house.add("ada", &["--id", "ada", "--role", "boss"]).await;
+    house.add("bob", &["--id", "bob"]).await;
+    let (ada, bob) = (house.sign_in("ada").await, house.sign_in("bob").await);
+    let payslip = |id: &str| json!({ "id": id, "user": "eve", "month": 1, "amount": 7 });
+    house.http(&ada).post("/api/entities/Payslip", payslip("p1")).await.expect(201);
+    let (hers, his) = (house.server.peer(&ada.access).await, house.server.peer(&bob.access).await);
+    hers.join("Payslip/p1").await;
+    // A room with a token of its own on somebody else's connection.
+    let room = (Magic::Document, RoomName::new("Payslip/p1").unwrap());
+    his.try_join(room, ada.access.as_bytes(), &[]).await.expect("she is a boss");
+    let live = {
+        let http = house.http(&ada);
+        tokio::spawn(async move { http.get("/api/live?query=%7B%22from%22:%22Payslip%22%7D").await.status })
+    };
+
+    // By another process. Her tokens say that she is a boss for a quarter of an hour more.
+    let demoted = house.user(&["roles", "ada@example.com"]).await;
+    assert_eq!(demoted.code, Some(0), "{}", demoted.stderr);
+    assert_eq!(hers.taken_away("Payslip/p1").await, RoomErrorCode::Evicted);
+    assert_eq!(his.taken_away("Payslip/p1").await, RoomErrorCode::Evicted);
+    assert_eq!(within("the end of the stream", live).await.unwrap(), 200);
+    let told = house.http(&ada).get("/auth/user").await.expect(200);
+    assert_eq!(told["roles"], json!([]));
+    let refused = house.http(&ada).post("/api/entities/Payslip", payslip("p2")).await;
+    assert_eq!(refused.problem(), "403 forbidden");
+    // The connection goes on, as somebody who is no boss.
+    let fields = json!({ "user": "eve", "month": 1 });
+    let mutation =
+        json!({ "type": "mutate", "ref": "m", "op": "insert", "entity": "Payslip", "fields": fields });
+    hers.send_text(&mutation.to_string()).await;
+    let ServerMessage::Error(answer) = hers.message().await else { unreachable!("an error was expected") };
+    assert_eq!((answer.code, answer.reference.as_deref()), (ErrorCode::Forbidden, Some("m")));
+
+    let promoted = house.user(&["roles", "ada@example.com", "--role", "boss"]).await;
+    assert_eq!(promoted.code, Some(0), "{}", promoted.stderr);
+    let again = async {
+        while house.http(&ada).post("/api/entities/Payslip", payslip("p4")).await.status != 201 {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("what a boss may", again).await;
+    // A token without a session says for itself what it gives.
+    let other = house.installation.token_of(&json!({ "sub": "ada", "exp": 4_000_000_000_u64 }));
+    let told = house.server.http(&other).get("/auth/user").await.expect(200);
+    assert_eq!(told["roles"], json!([]));
 }

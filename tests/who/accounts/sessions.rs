@@ -36,7 +36,7 @@ async fn a_session_begins_goes_on_and_ends(database: Database) {
         (&json!("ada"), &json!(["boss"]), &json!(first.session))
     );
 
-    // Roles count from the next refresh on.
+    // Whoever refreshes has the roles that there are now.
     let changed = house.user(&["roles", "ada@example.com", "--role", "clerk"]).await;
     assert_eq!(changed.code, Some(0), "{}", changed.stderr);
     let refresh = async |token: &str| stranger.post("/auth/refresh", json!({ "refreshToken": token })).await;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use clap::Args;
-use corella_server::Limits;
+use clap::{Args, ValueEnum};
+use corella_server::{Limits, Proxies, ProxyHeader, ProxyNetwork};
 
 /// Bounds on what one client may take; the defaults are beyond what honest clients need.
 #[derive(Debug, Args)]
@@ -13,9 +13,16 @@ pub(crate) struct LimitOptions {
     /// May be given several times.
     #[arg(long, value_name = "ORIGIN", env = "CORELLA_ALLOW_ORIGIN", value_delimiter = ',')]
     allow_origin: Vec<String>,
-    /// Connections from one address; a proxy before the server is one address.
+    /// Connections from one address; behind a proxy that --trusted-proxy names, requests and sockets.
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections_per_address, env = "CORELLA_CONNECTIONS_PER_ADDRESS")]
     connections_per_address: usize,
+    /// A proxy before the server, or a network of them, such as `10.0.0.0/8`: it is believed where a request comes from. One that
+    /// is not named is one address. May be given several times.
+    #[arg(long, value_name = "ADDRESS", env = "CORELLA_TRUSTED_PROXY", value_delimiter = ',')]
+    trusted_proxy: Vec<ProxyNetwork>,
+    /// The header in which these proxies say so. They must write it themselves, whatever clients send.
+    #[arg(long, value_enum, default_value_t, env = "CORELLA_PROXY_HEADER")]
+    proxy_header: ProxyHeaderChoice,
     /// Sockets of one user.
     #[arg(long, value_name = "N", default_value_t = Limits::default().sockets_per_user, env = "CORELLA_SOCKETS_PER_USER")]
     sockets_per_user: usize,
@@ -40,6 +47,15 @@ pub(crate) struct LimitOptions {
     request_seconds: u64,
 }
 
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum ProxyHeaderChoice {
+    /// As most proxies have it.
+    #[default]
+    XForwardedFor,
+    /// RFC 7239.
+    Forwarded,
+}
+
 impl LimitOptions {
     pub(crate) fn limits(&self) -> Limits {
         Limits {
@@ -51,6 +67,13 @@ impl LimitOptions {
             joins_at_once: self.joins_at_once,
             head_time: Duration::from_secs(self.head_seconds),
             request_time: Duration::from_secs(self.request_seconds),
+            proxies: Proxies {
+                networks: self.trusted_proxy.clone(),
+                header: match self.proxy_header {
+                    ProxyHeaderChoice::XForwardedFor => ProxyHeader::XForwardedFor,
+                    ProxyHeaderChoice::Forwarded => ProxyHeader::Forwarded,
+                },
+            },
             origins: self.allow_origin.iter().map(|origin| origin.trim_end_matches('/').to_owned()).collect(),
         }
     }

@@ -15,20 +15,20 @@ mod provider;
 mod sessions;
 mod standing;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use corella_store::port::AccountBook;
 use tokio_util::sync::CancellationToken;
 
-use self::{attempts::Attempts, passwords::Passwords, provider::Provider, standing::Standings};
+use self::{attempts::Attempts, passwords::Passwords, standing::Standings};
 pub use self::{
     email::{Email, EmailError},
-    options::{AccountOptions, OptionError, PublicUrl, SignUp},
+    options::{AccountOptions, OptionError, ProviderName, ProviderNameError, PublicUrl, SignUp},
     passwords::{PasswordError, hash_password},
     provider::ProviderOptions,
 };
 pub(crate) use self::{
-    provider::Pending,
+    provider::{Pending, Provider},
     sessions::{SignedIn, unavailable},
     standing::Vigil,
 };
@@ -40,7 +40,9 @@ pub(crate) struct Accounts {
     passwords: Passwords,
     pub(crate) attempts: Attempts,
     pub(crate) standings: Arc<Standings>,
+    /// The one without a name.
     pub(crate) provider: Option<Provider>,
+    pub(crate) providers: BTreeMap<ProviderName, Provider>,
 }
 
 impl Accounts {
@@ -56,6 +58,11 @@ impl Accounts {
             attempts: Attempts::new(options.sign_ins_per_minute),
             passwords: Passwords::new(),
             provider: options.provider.clone().map(Provider::new),
+            providers: options
+                .providers
+                .iter()
+                .map(|(name, provider)| (name.clone(), Provider::new(provider.clone())))
+                .collect(),
             standings,
             book,
             options,

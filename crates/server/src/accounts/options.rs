@@ -1,6 +1,6 @@
 //! How accounts are set.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{borrow::Borrow, collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
 use axum::http::Uri;
 
@@ -30,8 +30,10 @@ pub struct AccountOptions {
     pub sign_ins_per_minute: u32,
     /// Where browsers find the server.
     pub public_url: Option<PublicUrl>,
-    /// Who else says who somebody is.
+    /// Who else says who somebody is, where there is one that needs no name.
     pub provider: Option<ProviderOptions>,
+    /// Others who do, by their names.
+    pub providers: BTreeMap<ProviderName, ProviderOptions>,
 }
 
 impl Default for AccountOptions {
@@ -43,6 +45,7 @@ impl Default for AccountOptions {
             sign_ins_per_minute: 30,
             public_url: None,
             provider: None,
+            providers: BTreeMap::new(),
         }
     }
 }
@@ -54,6 +57,40 @@ pub struct OptionError {
     pub(super) example: &'static str,
     pub(super) found: String,
     pub(super) why: &'static str,
+}
+
+/// What a provider is called in paths: 1 to 32 of `a-z 0-9 -`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ProviderName(String);
+
+/// A text that cannot name a provider.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected a name of 1 to 32 of `a-z 0-9 -`, other than \"callback\", found {0:?}")]
+pub struct ProviderNameError(String);
+
+impl ProviderName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for ProviderName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ProviderName {
+    type Err = ProviderNameError;
+
+    fn from_str(text: &str) -> Result<Self, ProviderNameError> {
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        // Of this one is the path under which the provider without a name sends browsers back.
+        let is_name = (1..=32).contains(&text.len()) && text.bytes().all(is_plain) && text != "callback";
+        if is_name { Ok(Self(text.to_owned())) } else { Err(ProviderNameError(text.to_owned())) }
+    }
 }
 
 /// The origin under which browsers find the server: `https://app.example.com`.

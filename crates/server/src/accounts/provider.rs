@@ -90,6 +90,9 @@ impl ProviderOptions {
 /// What was agreed before the provider was asked; the browser keeps it meanwhile, signed.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Pending {
+    /// The provider, where it has a name: another one's answer is none to this question.
+    #[serde(default)]
+    provider: Option<String>,
     state: String,
     nonce: String,
     verifier: String,
@@ -182,9 +185,16 @@ impl Provider {
         Ok(known)
     }
 
-    /// Where to send the browser, which is to come back to `redirect`, and what it is to keep meanwhile.
+    /// Its issuer.
+    pub(crate) fn issuer(&self) -> &str {
+        self.options.issuer.as_str()
+    }
+
+    /// Where to send the browser, which is to come back to `redirect`, and what it is to keep meanwhile; `name` is what the
+    /// provider is called here.
     pub(crate) async fn begin(
         &self,
+        name: Option<&str>,
         redirect: String,
         then: String,
         exp: i64,
@@ -206,18 +216,21 @@ impl Provider {
             .url();
         let (state, nonce) = (state.into_secret(), nonce.secret().clone());
         let verifier = verifier.into_secret();
-        Ok((url.into(), Pending { state, nonce, verifier, then, exp }))
+        let provider = name.map(str::to_owned);
+        Ok((url.into(), Pending { provider, state, nonce, verifier, then, exp }))
     }
 
     /// Who has come back from the provider with a code, to `redirect` as before.
     pub(crate) async fn finish(
         &self,
+        name: Option<&str>,
         redirect: String,
         state: &str,
         code: String,
         pending: &Pending,
     ) -> Result<Identified, Failure> {
-        if !bool::from(state.as_bytes().ct_eq(pending.state.as_bytes())) {
+        let is_same = pending.provider.as_deref() == name;
+        if !is_same || !bool::from(state.as_bytes().ct_eq(pending.state.as_bytes())) {
             let detail =
                 "expected the state that this browser's sign-in began with, found another one; begin again";
             return Err(Failure::new(ErrorCode::Forbidden, detail));

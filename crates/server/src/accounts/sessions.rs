@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use corella_rowdoc::Tenant;
 use corella_store::port::{
-    Account, AccountChange, AccountKey, AddedAccount, BackendError, EndingSessions, Identity, Session,
+    Account, AccountChange, AccountKey, AddedAccount, BackendError, EndingSessions, Identity, Rights, Session,
 };
 use corella_wire::ErrorCode;
 use jiff::{SignedDuration, Timestamp};
@@ -158,6 +158,9 @@ impl Accounts {
     }
 
     fn access_token(&self, app: &App, account: &Account, session: &Session) -> Result<String, Failure> {
+        // What the token says of rights must not be less true than what is known of them.
+        let rights = Rights { roles: account.roles.clone(), admin: account.admin };
+        self.standings.learn(&(account.tenant.clone(), Arc::clone(&account.id)), &rights);
         // Counted in whole seconds, as tokens tell the time.
         let left = session.granted_to.as_second().saturating_sub(Timestamp::now().as_second());
         let grant = Grant {

@@ -1,7 +1,7 @@
 //! Whether somebody's access is still good, and how open connections hear that it may not be.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     num::NonZeroUsize,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use corella_store::port::{AccountBook, Standing};
+use corella_store::port::{AccountBook, Rights, Standing};
 use corella_wire::ErrorCode;
 use lru::LruCache;
 use tokio::sync::Notify;
@@ -24,6 +24,13 @@ const MOST_KNOWN: NonZeroUsize = NonZeroUsize::new(65_536).expect("more than non
 /// How often the database is asked whose access has changed, by other servers or by `corella user`.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
+/// The rights that a session gives; nothing where the token alone says what somebody may.
+pub(crate) type Given = Option<Arc<Rights>>;
+
+/// Somebody's access is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gone;
+
 /// How it stands with whoever calls.
 pub(crate) struct Standings {
     book: Arc<dyn AccountBook>,
@@ -34,9 +41,9 @@ pub(crate) struct Standings {
     next_vigil: AtomicU64,
 }
 
-/// What is known to be good: users, each with its sessions, `None` for access without one.
+/// What is known to be good: users, each with its sessions, `None` for access without one, and what these give.
 struct Known {
-    good: LruCache<UserKey, HashSet<Option<Arc<str>>>>,
+    good: LruCache<UserKey, HashMap<Option<Arc<str>>, Given>>,
     /// How many times something was forgotten; what was read before that may be older.
     turn: u64,
 }
@@ -74,40 +81,41 @@ impl Standings {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a caller's access is still good.
+    /// Whether a caller's access is still good, and what it gives now.
     ///
     /// # Errors
     /// `unauthorized` when it is not, `unavailable` when the database cannot say.
-    pub(crate) async fn check(&self, principal: &Principal) -> Result<(), Failure> {
-        let Some(user) = &principal.caller.user else { return Ok(()) };
+    pub(crate) async fn check(&self, principal: &Principal) -> Result<Given, Failure> {
+        let Some(user) = &principal.caller.user else { return Ok(None) };
         let user = (principal.tenant.clone(), Arc::clone(user));
         let turn = {
             let mut known = self.known();
-            if known.good.get(&user).is_some_and(|sessions| sessions.contains(&principal.session)) {
-                return Ok(());
+            if let Some(given) = known.good.get(&user).and_then(|sessions| sessions.get(&principal.session)) {
+                return Ok(given.clone());
             }
             known.turn
         };
         let standing = self.book.standing(&user.0, &user.1, principal.session.as_deref()).await;
-        match standing.map_err(|error| unavailable(&error))? {
+        let given = match standing.map_err(|error| unavailable(&error))? {
             Standing::Disabled => return Err(AuthError::Disabled.into()),
             Standing::Ended => return Err(AuthError::SessionEnded.into()),
-            Standing::Good => {}
-        }
+            Standing::Good(rights) => Some(Arc::new(rights)),
+            Standing::Unknown => None,
+        };
         let mut known = self.known();
         if known.turn == turn {
             let session = principal.session.clone();
-            known.good.get_or_insert_mut(user, HashSet::new).insert(session);
+            known.good.get_or_insert_mut(user, HashMap::new).insert(session, given.clone());
         }
-        Ok(())
+        Ok(given)
     }
 
     /// As [`Standings::check`] for somebody who is connected: waits for a database that cannot say.
-    pub(crate) async fn is_good(&self, principal: &Principal) -> bool {
+    pub(crate) async fn given(&self, principal: &Principal) -> Result<Given, Gone> {
         loop {
             match self.check(principal).await {
-                Ok(()) => return true,
-                Err(failure) if failure.code == ErrorCode::Unauthorized => return false,
+                Ok(given) => return Ok(given),
+                Err(failure) if failure.code == ErrorCode::Unauthorized => return Err(Gone),
                 Err(_) => tokio::time::sleep(LOOK_EVERY).await,
             }
         }
@@ -120,6 +128,16 @@ impl Standings {
         let mut vigils = self.vigils.lock().unwrap_or_else(PoisonError::into_inner);
         vigils.entry(user.clone()).or_default().insert(number, Arc::clone(wake));
         Some(Vigil { standings: Arc::clone(self), user, number })
+    }
+
+    /// An account gives this now: whoever is known by other rights of it is looked up again.
+    pub(super) fn learn(&self, user: &UserKey, rights: &Rights) {
+        let known =
+            |sessions: &HashMap<_, Given>| sessions.values().flatten().any(|given| **given != *rights);
+        let is_news = self.known().good.peek(user).is_some_and(known);
+        if is_news {
+            self.changed(user);
+        }
     }
 
     /// Somebody's access has changed: what is known of it is forgotten, and who watches looks again.

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use corella_rowdoc::Tenant;
+use corella_store::port::Rights;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode_header};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value as Json};
@@ -107,6 +108,11 @@ impl Authority {
     pub(crate) fn kept<T: DeserializeOwned>(&self, text: &str) -> Option<T> {
         let (_, key) = self.keeping.as_ref()?;
         jsonwebtoken::decode::<T>(text, key, &Validation::new(Algorithm::HS256)).ok().map(|data| data.claims)
+    }
+
+    /// As `principal` with the rights that its account gives now; nothing where they are as before.
+    pub(crate) fn entitled(&self, principal: &Principal, rights: Option<&Rights>) -> Option<Principal> {
+        self.rules.entitled(principal, rights?)
     }
 
     /// The claim of a token that names the tenant, where the manifest has tenants: `tenant_claim` names it there.

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use corella_policy::Caller;
 use corella_rowdoc::Tenant;
+use corella_store::port::Rights;
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, Validation, errors::ErrorKind};
 use serde_json::{Map, Value as Json};
@@ -146,8 +147,7 @@ impl TokenRules {
             Some(path) => Some(name("tenant", &path, &claims)?),
         };
         let roles = self.roles(&claims)?;
-        let has_admin_role =
-            self.admin_role.as_ref().is_some_and(|admin| roles.iter().any(|role| **role == **admin));
+        let has_admin_role = self.makes_admin(&roles);
         let end = claims.get("exp").and_then(Json::as_f64).unwrap_or_default();
         let end = (end + self.leeway.as_secs_f64()).ceil();
         // A time beyond all calendars is no end.
@@ -162,6 +162,25 @@ impl TokenRules {
         };
         let tenant = tenant.map_or_else(Tenant::none, |tenant| Tenant::new(&tenant));
         Ok(Principal { user, tenant, caller: Arc::new(caller), expires, session, carrier: Carrier::Caller })
+    }
+
+    /// As `principal` with the rights that its account gives now; nothing where these are the ones that its token names.
+    pub(super) fn entitled(&self, principal: &Principal, rights: &Rights) -> Option<Principal> {
+        let roles: Vec<Arc<str>> = rights.roles.iter().map(|role| role.as_str().into()).collect();
+        let is_admin = rights.admin || self.makes_admin(&roles);
+        let before = &principal.caller;
+        if before.roles == roles && before.is_admin == is_admin {
+            return None;
+        }
+        let mut claims = before.claims.clone();
+        self.roles.write(&mut claims, rights.roles.clone().into());
+        claims.insert("admin".to_owned(), Json::Bool(rights.admin));
+        let caller = Arc::new(Caller { roles, is_admin, claims, ..(**before).clone() });
+        Some(Principal { caller, ..principal.clone() })
+    }
+
+    fn makes_admin(&self, roles: &[Arc<str>]) -> bool {
+        self.admin_role.as_ref().is_some_and(|admin| roles.iter().any(|role| **role == **admin))
     }
 
     /// The tenant that claims name; `tenant_claim` is the claim that the manifest's tenancy names.

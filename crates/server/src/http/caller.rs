@@ -73,10 +73,9 @@ impl Credential {
 pub(crate) async fn caller(app: &App, token: &str) -> Result<Principal, Failure> {
     let manifest = app.manifest();
     let principal = app.authority.caller(Some(token), manifest.tenant_claim()).await?;
-    if let Some(accounts) = &app.accounts {
-        accounts.standings.check(&principal).await?;
-    }
-    Ok(principal)
+    let Some(accounts) = &app.accounts else { return Ok(principal) };
+    let given = accounts.standings.check(&principal).await?;
+    Ok(app.authority.entitled(&principal, given.as_deref()).unwrap_or(principal))
 }
 
 /// The token of a request; one in a cookie only where a page of this site asks.

@@ -79,10 +79,12 @@ struct Follower {
 }
 
 impl Follower {
-    /// Whether the caller's session still goes on.
+    /// Whether the caller's session still goes on, with the same rights.
     async fn is_welcome(&self) -> bool {
-        let Some(accounts) = &self.app.accounts else { return true };
-        accounts.standings.is_good(&self.caller).await
+        let Self { app, caller, .. } = self;
+        let Some(accounts) = &app.accounts else { return true };
+        let given = accounts.standings.given(caller).await;
+        given.is_ok_and(|given| app.authority.entitled(caller, given.as_deref()).is_none())
     }
 
     /// The next event; nothing once the query or the server has ended.

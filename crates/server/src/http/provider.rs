@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
+    Json as JsonBody,
     extract::{Query as QueryString, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -12,12 +13,16 @@ use corella_store::port::Identity;
 use corella_wire::ErrorCode;
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::{Value as Json, json};
 
-use super::accounts::{accounts, label, never_kept};
+use super::{
+    accounts::{accounts, label, never_kept},
+    caller::Address,
+};
 use crate::{
     App, Failure,
     accounts::{
-        Accounts, Pending,
+        Accounts, Pending, Provider,
         cookies::{Carriage, Cookie},
     },
     http::is_local,
@@ -40,23 +45,51 @@ pub(super) struct Back {
     error: Option<String>,
 }
 
-/// Where the provider is to send the browser back to.
-fn redirect(accounts: &Accounts, headers: &HeaderMap) -> Result<String, Failure> {
-    const PATH: &str = "/auth/provider/callback";
+/// One of the providers, by its name if it has one.
+#[derive(Clone, Copy)]
+struct Chosen<'a> {
+    provider: &'a Provider,
+    name: Option<&'a str>,
+}
+
+impl<'a> Chosen<'a> {
+    fn of(accounts: &'a Accounts, name: Option<&'a str>) -> Result<Self, Failure> {
+        let provider = match name {
+            None => accounts.provider.as_ref(),
+            Some(name) => accounts.providers.get(name),
+        };
+        provider.map(|provider| Self { provider, name }).ok_or_else(|| {
+            let detail = "this server asks no identity provider under this path; `--oidc-issuer` and `--oidc` name \
+                          some, and GET /auth/providers tells their paths";
+            Failure::new(ErrorCode::NotFound, detail)
+        })
+    }
+
+    /// The path under which one goes there.
+    fn path(self) -> String {
+        match self.name {
+            None => "/auth/provider".to_owned(),
+            Some(name) => format!("/auth/provider/{name}"),
+        }
+    }
+
+    /// Where the provider is to send the browser back to.
+    fn redirect(self, accounts: &Accounts, headers: &HeaderMap) -> Result<String, Failure> {
+        Ok(format!("{}{}/callback", site(accounts, headers)?, self.path()))
+    }
+}
+
+/// The origin under which a browser that sends these headers finds the server.
+fn site(accounts: &Accounts, headers: &HeaderMap) -> Result<String, Failure> {
     if let Some(url) = &accounts.options.public_url {
-        return Ok(format!("{url}{PATH}"));
+        return Ok(url.to_string());
     }
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if is_local(host) {
-        return Ok(format!("http://{host}{PATH}"));
+        return Ok(format!("http://{host}"));
     }
     let detail = "expected --public-url, which says where browsers find this server, found none";
     Err(Failure::new(ErrorCode::Unavailable, detail))
-}
-
-fn no_provider() -> Failure {
-    let detail = "this server asks no identity provider; `--oidc-issuer` names one";
-    Failure::new(ErrorCode::NotFound, detail)
 }
 
 /// The place of this site that somebody is to go to afterwards; never one of another.
@@ -84,21 +117,51 @@ fn to(address: &str, cookies: impl IntoIterator<Item = HeaderValue>) -> Result<R
     Ok(response)
 }
 
+/// `GET /auth/providers`: through whom one may sign in here, for pages that offer it.
+pub(super) async fn list(State(app): State<Arc<App>>) -> Result<JsonBody<Json>, Failure> {
+    let accounts = accounts(&app)?;
+    let unnamed = accounts.provider.iter().map(|provider| Chosen { provider, name: None });
+    let named =
+        accounts.providers.iter().map(|(name, provider)| Chosen { provider, name: Some(name.as_str()) });
+    let told = |chosen: Chosen<'_>| json!({ "name": chosen.name, "issuer": chosen.provider.issuer(), "path": chosen.path() });
+    Ok(JsonBody(json!({ "providers": unnamed.chain(named).map(told).collect::<Vec<Json>>() })))
+}
+
 /// `GET /auth/provider`: sends the browser to the provider.
 pub(super) async fn begin(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
     query: Result<QueryString<Away>, QueryRejection>,
 ) -> Result<Response, Failure> {
-    let accounts = accounts(&app)?;
-    let provider = accounts.provider.as_ref().ok_or_else(no_provider)?;
+    go(&app, None, &headers, query).await
+}
+
+/// `GET /auth/provider/{name}`: sends the browser to the provider of that name.
+pub(super) async fn begin_at(
+    State(app): State<Arc<App>>,
+    Address(name): Address<String>,
+    headers: HeaderMap,
+    query: Result<QueryString<Away>, QueryRejection>,
+) -> Result<Response, Failure> {
+    go(&app, Some(&name), &headers, query).await
+}
+
+async fn go(
+    app: &App,
+    name: Option<&str>,
+    headers: &HeaderMap,
+    query: Result<QueryString<Away>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let accounts = accounts(app)?;
+    let chosen = Chosen::of(accounts, name)?;
     let QueryString(Away { then }) =
         query.map_err(|error| Failure::new(ErrorCode::InvalidValue, error.body_text()))?;
     let end =
         Timestamp::now().as_second().saturating_add(i64::try_from(PATIENCE.as_secs()).unwrap_or(i64::MAX));
-    let (address, pending) = provider.begin(redirect(accounts, &headers)?, place(then)?, end).await?;
+    let redirect = chosen.redirect(accounts, headers)?;
+    let (address, pending) = chosen.provider.begin(name, redirect, place(then)?, end).await?;
     let kept = app.authority.keep(&pending)?;
-    to(&address, [Carriage::of(&accounts.options, &headers).write(Cookie::Pending, &kept, PATIENCE)])
+    to(&address, [Carriage::of(&accounts.options, headers).write(Cookie::Pending, &kept, PATIENCE)])
 }
 
 /// `GET /auth/provider/callback`: the browser has come back, and is signed in if the provider says who it is.
@@ -107,12 +170,31 @@ pub(super) async fn finish(
     headers: HeaderMap,
     query: Result<QueryString<Back>, QueryRejection>,
 ) -> Result<Response, Failure> {
-    let accounts = accounts(&app)?;
-    let provider = accounts.provider.as_ref().ok_or_else(no_provider)?;
+    come_back(&app, None, &headers, query).await
+}
+
+/// `GET /auth/provider/{name}/callback`: the same from the provider of that name.
+pub(super) async fn finish_at(
+    State(app): State<Arc<App>>,
+    Address(name): Address<String>,
+    headers: HeaderMap,
+    query: Result<QueryString<Back>, QueryRejection>,
+) -> Result<Response, Failure> {
+    come_back(&app, Some(&name), &headers, query).await
+}
+
+async fn come_back(
+    app: &App,
+    name: Option<&str>,
+    headers: &HeaderMap,
+    query: Result<QueryString<Back>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let accounts = accounts(app)?;
+    let chosen = Chosen::of(accounts, name)?;
     let QueryString(Back { code, state, error }) =
         query.map_err(|error| Failure::new(ErrorCode::InvalidValue, error.body_text()))?;
-    let carriage = Carriage::of(&accounts.options, &headers);
-    let kept = carriage.read(Cookie::Pending, &headers).and_then(|kept| app.authority.kept::<Pending>(kept));
+    let carriage = Carriage::of(&accounts.options, headers);
+    let kept = carriage.read(Cookie::Pending, headers).and_then(|kept| app.authority.kept::<Pending>(kept));
     let pending = kept.ok_or_else(|| {
         let detail = "expected a browser whose sign-in began here within the last ten minutes; begin again";
         Failure::new(ErrorCode::Forbidden, detail)
@@ -127,14 +209,15 @@ pub(super) async fn finish(
             "expected \"code\" and \"state\" from the provider",
         ));
     };
-    let found = provider.finish(redirect(accounts, &headers)?, &state, code, &pending).await?;
+    let redirect = chosen.redirect(accounts, headers)?;
+    let found = chosen.provider.finish(name, redirect, &state, code, &pending).await?;
     let tenant = match app.manifest().tenant_claim() {
         None => Tenant::none(),
         Some(claim) => app.authority.tenant_in(&found.claims, claim)?,
     };
     let identity = Identity { issuer: found.issuer, subject: found.subject };
     let account = accounts.by_identity(&tenant, identity).await?;
-    let signed_in = accounts.begin(&app, account, label(&headers)).await?;
+    let signed_in = accounts.begin(app, account, label(headers)).await?;
     let done = carriage.write(Cookie::Pending, "", Duration::ZERO);
     to(&pending.then, carriage.keep(&accounts.options, &signed_in).into_iter().chain([done]))
 }

@@ -336,25 +336,26 @@ impl Inbound {
         }
         let connection = Arc::clone(&self.connection);
         let Connection { app, outbox, .. } = &*connection;
-        let principal = self.principal_of(auth).await?;
+        let mut principal = self.principal_of(auth).await?;
         let key = app.room_key(&principal.tenant, room)?;
         let since = match magic {
             Magic::Document => Version::decode(version)
                 .map_err(|error| Failure::new(ErrorCode::VersionUnknown, error.to_string()))?,
             Magic::Ephemeral | Magic::PersistedEphemeral | Magic::Other(_) => Version::empty(),
         };
-        let (user, access) = (Arc::clone(&principal.user), principal.access());
         let pass = Arc::new(Pass { key: key.clone(), magic, room: room.clone() });
         let has_token = !auth.is_empty();
         let vigil = match &app.accounts {
             Some(accounts) if has_token => {
                 let vigil = accounts.standings.watch(&principal, &self.wake);
-                // It may have ended before it was watched.
-                accounts.standings.check(&principal).await?;
+                // It may have ended, or have become another, before it was watched.
+                let given = accounts.standings.check(&principal).await?;
+                principal = app.authority.entitled(&principal, given.as_deref()).unwrap_or(principal);
                 vigil
             }
             Some(_) | None => None,
         };
+        let (user, access) = (Arc::clone(&principal.user), principal.access());
         let joined = JoinedRoom { pass: Arc::clone(&pass), principal, has_token, vigil: vigil.map(Arc::new) };
         if let Some(before) = self.rooms.join(joined)?
             && before.pass != pass

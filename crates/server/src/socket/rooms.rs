@@ -90,6 +90,22 @@ impl JoinedRooms {
         found
     }
 
+    /// Gives other rights to those who stand and fall with `principal`; says in which rooms these have changed.
+    pub(super) fn entitle(
+        &mut self,
+        principal: &Principal,
+        entitled: impl Fn(&Principal) -> Option<Principal>,
+    ) -> Vec<JoinedRoom> {
+        let theirs =
+            self.rooms.values_mut().filter(|room| room.has_token && room.principal.stands_with(principal));
+        theirs
+            .filter_map(|room| {
+                room.principal = entitled(&room.principal)?;
+                Some(room.clone())
+            })
+            .collect()
+    }
+
     /// A room that was joined with a token that stands and falls with `principal`; it is left.
     pub(super) fn joined_by(&mut self, principal: &Principal) -> Option<JoinedRoom> {
         let is_theirs = |room: &&JoinedRoom| room.has_token && room.principal.stands_with(principal);

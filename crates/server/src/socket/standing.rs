@@ -38,18 +38,26 @@ impl Inbound {
         Standing::Good
     }
 
-    /// Asks again whether those may be here whose access may have changed. Their rooms are left; with the connection's own,
-    /// the connection is.
+    /// Asks again whether those may be here whose access may have changed, and as what. Rooms of those who may not are left; with
+    /// the connection's own access, the connection is.
     pub(super) async fn check_standing(&mut self) -> Standing {
         let app = Arc::clone(&self.connection.app);
         let Some(accounts) = &app.accounts else { return Standing::Good };
-        if let Some(principal) = &self.principal
-            && !accounts.standings.is_good(principal).await
-        {
-            return Standing::Over;
+        if let Some(principal) = &self.principal {
+            let Ok(given) = accounts.standings.given(principal).await else { return Standing::Over };
+            if let Some(changed) = app.authority.entitled(principal, given.as_deref())
+                && let Err(failure) = self.renew(changed)
+            {
+                tracing::debug!(%failure, "a connection could not be renewed");
+                return Standing::Over;
+            }
         }
         for principal in self.rooms.principals() {
-            if accounts.standings.is_good(&principal).await {
+            if let Ok(given) = accounts.standings.given(&principal).await {
+                let entitled = |principal: &Principal| app.authority.entitled(principal, given.as_deref());
+                for JoinedRoom { pass, principal, .. } in self.rooms.entitle(&principal, entitled) {
+                    app.hub.renew(&self.connection.outbox, &pass, principal.access());
+                }
                 continue;
             }
             while let Some(room) = self.rooms.joined_by(&principal) {

@@ -138,11 +138,22 @@ impl std::fmt::Debug for Session {
     }
 }
 
+/// What an account gives to whoever signs in with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// Its roles.
+    pub roles: Vec<String>,
+    /// Whether it may do everything.
+    pub admin: bool,
+}
+
 /// Whether somebody's access is still good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// It is, or there is no such account, where no session was asked about.
-    Good,
+    /// It is; the session that was asked about gives these rights.
+    Good(Rights),
+    /// No session was asked about, and the account is not disabled, if there is one.
+    Unknown,
     /// The account is disabled.
     Disabled,
     /// The session has ended.
@@ -158,6 +169,31 @@ pub struct AccessChanges {
     pub last: i64,
     /// Whether some have been missed, because they are not kept any more.
     pub missed: bool,
+}
+
+impl Standing {
+    /// How it stands with a session, where one was asked about, of an account of which this is known.
+    pub(crate) fn of(account: Option<(bool, Rights)>, session: Option<bool>) -> Self {
+        match (account, session) {
+            (Some((true, _)), _) => Self::Disabled,
+            (_, None) => Self::Unknown,
+            (Some((false, rights)), Some(true)) => Self::Good(rights),
+            (Some((false, _)) | None, Some(_)) => Self::Ended,
+        }
+    }
+}
+
+impl EndingSessions {
+    /// The condition under which a session ends, by its column `id` and one parameter, which is a text or null; `any` is that
+    /// parameter where it is only compared with null.
+    pub(crate) fn condition(&self, parameter: &str, any: &str) -> (String, Option<&str>) {
+        match self {
+            Self::None => (format!("{any} IS NULL AND false"), None),
+            Self::One(one) => (format!("id = {parameter}"), Some(one)),
+            Self::AllBut(one) => (format!("id <> {parameter}"), Some(one)),
+            Self::All => (format!("{any} IS NULL"), None),
+        }
+    }
 }
 
 impl AccessChanges {

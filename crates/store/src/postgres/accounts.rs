@@ -11,8 +11,8 @@ use sqlx_postgres::{PgConnection, PgRow, Postgres};
 
 use super::{PostgresBackend, bind::Moment, failure::unavailable, locks, read::timestamp, reading};
 use crate::port::{
-    AccessChanges, Account, AccountBook, AccountChange, AccountKey, AddedAccount, BackendError,
-    EndingSessions, Identity, KEEP_ACCESS_CHANGES, Session, Standing,
+    AccessChanges, Account, AccountBook, AccountChange, AccountKey, AddedAccount, BackendError, Identity,
+    KEEP_ACCESS_CHANGES, Rights, Session, Standing,
 };
 
 const ACCOUNT: &str = "tenant, id, email, password, issuer, subject, roles, admin, disabled, \
@@ -145,13 +145,8 @@ async fn change(
     if changed.rows_affected() == 0 {
         return Ok(None);
     }
-    let (condition, other) = match &change.ends {
-        EndingSessions::None => ("AND $3::text IS NULL AND false", None),
-        EndingSessions::One(one) => ("AND id = $3", Some(&**one)),
-        EndingSessions::AllBut(one) => ("AND id <> $3", Some(&**one)),
-        EndingSessions::All => ("AND $3::text IS NULL", None),
-    };
-    let sql = format!("DELETE FROM corella_sessions WHERE tenant = $1 AND account = $2 {condition}");
+    let (condition, other) = change.ends.condition("$3", "$3::text");
+    let sql = format!("DELETE FROM corella_sessions WHERE tenant = $1 AND account = $2 AND {condition}");
     let ended = query::<Postgres>(AssertSqlSafe(sql))
         .bind(tenant)
         .bind(id)
@@ -221,21 +216,21 @@ async fn standing(
     account: &str,
     session: Option<&str>,
 ) -> Result<Standing, Error> {
-    let (disabled, there): (Option<bool>, bool) = query_as::<Postgres, _>(
-        "SELECT (SELECT disabled FROM corella_accounts WHERE tenant = $1 AND id = $2), \
-         EXISTS (SELECT 1 FROM corella_sessions WHERE tenant = $1 AND account = $2 AND id = $3)",
+    let known: Option<(bool, String, bool, bool)> = query_as::<Postgres, _>(
+        "SELECT disabled, roles, admin, \
+         EXISTS (SELECT 1 FROM corella_sessions WHERE tenant = $1 AND account = $2 AND id = $3) \
+         FROM corella_accounts WHERE tenant = $1 AND id = $2",
     )
     .bind(tenant.as_str())
     .bind(account)
     .bind(session)
-    .fetch_one(connection)
+    .fetch_optional(connection)
     .await?;
-    Ok(match (disabled, session) {
-        (Some(true), _) => Standing::Disabled,
-        (_, None) => Standing::Good,
-        (Some(false), Some(_)) if there => Standing::Good,
-        (Some(false) | None, Some(_)) => Standing::Ended,
-    })
+    let is_there = known.as_ref().is_some_and(|(_, _, _, is_there)| *is_there);
+    let known = known.map(|(disabled, roles, admin, _)| {
+        (disabled, Rights { roles: serde_json::from_str(&roles).unwrap_or_default(), admin })
+    });
+    Ok(Standing::of(known, session.map(|_| is_there)))
 }
 
 async fn access_changes(connection: &mut PgConnection, since: i64) -> Result<AccessChanges, Error> {

@@ -9,8 +9,8 @@ use rusqlite::{
 
 use super::{SqliteBackend, bind::unavailable, dump::timestamp};
 use crate::port::{
-    AccessChanges, Account, AccountBook, AccountChange, AccountKey, AddedAccount, BackendError,
-    EndingSessions, Identity, KEEP_ACCESS_CHANGES, Session, Standing,
+    AccessChanges, Account, AccountBook, AccountChange, AccountKey, AddedAccount, BackendError, Identity,
+    KEEP_ACCESS_CHANGES, Rights, Session, Standing,
 };
 
 const ACCOUNT: &str = "tenant, id, email, password, issuer, subject, roles, admin, disabled, created_at";
@@ -137,13 +137,8 @@ fn change(
     if changed == 0 {
         return Ok(None);
     }
-    let (condition, other) = match &change.ends {
-        EndingSessions::None => ("AND ?3 IS NULL AND false", None),
-        EndingSessions::One(one) => ("AND id = ?3", Some(&**one)),
-        EndingSessions::AllBut(one) => ("AND id <> ?3", Some(&**one)),
-        EndingSessions::All => ("AND ?3 IS NULL", None),
-    };
-    let sql = format!("DELETE FROM corella_sessions WHERE tenant = ?1 AND account = ?2 {condition}");
+    let (condition, other) = change.ends.condition("?3", "?3");
+    let sql = format!("DELETE FROM corella_sessions WHERE tenant = ?1 AND account = ?2 AND {condition}");
     let ended = connection.execute(&sql, params![tenant, id, other])?;
     note(connection, tenant, id)?;
     Ok(Some(u64::try_from(ended).unwrap_or(u64::MAX)))
@@ -299,23 +294,23 @@ impl AccountBook for SqliteBackend {
         let (tenant, account) = (tenant.clone(), account.to_owned());
         let session = session.map(str::to_owned);
         self.read(move |connection| {
-            let disabled: Option<bool> = one(
+            let known = one(
                 connection,
-                "SELECT disabled FROM corella_accounts WHERE tenant = ?1 AND id = ?2",
+                "SELECT disabled, roles, admin FROM corella_accounts WHERE tenant = ?1 AND id = ?2",
                 (tenant.as_str(), &account),
-                |row| row.get(0),
+                |row| {
+                    let (disabled, roles, admin): (bool, String, bool) = row.try_into()?;
+                    Ok((disabled, Rights { roles: serde_json::from_str(&roles).unwrap_or_default(), admin }))
+                },
             )?;
-            if disabled == Some(true) {
-                return Ok(Standing::Disabled);
-            }
-            let Some(session) = session else { return Ok(Standing::Good) };
+            let Some(session) = session else { return Ok(Standing::of(known, None)) };
             let there = one(
                 connection,
                 "SELECT 1 FROM corella_sessions WHERE tenant = ?1 AND id = ?2 AND account = ?3",
                 (tenant.as_str(), session, account),
                 |_| Ok(()),
             )?;
-            Ok(if there.is_some() && disabled.is_some() { Standing::Good } else { Standing::Ended })
+            Ok(Standing::of(known, Some(there.is_some())))
         })
         .await
     }

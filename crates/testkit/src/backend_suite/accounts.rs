@@ -3,7 +3,7 @@
 use corella_rowdoc::Tenant;
 use corella_store::port::{
     AccessChanges, Account, AccountBook, AccountChange, AccountKey, AddedAccount, Backend, DumpScope,
-    EndingSessions, Identity, Kept, RestoreOnto, RestoreOutcome, Session, Standing,
+    EndingSessions, Identity, Kept, RestoreOnto, RestoreOutcome, Rights, Session, Standing,
 };
 use jiff::Timestamp;
 
@@ -132,9 +132,11 @@ pub(super) async fn a_session_ends_as_asked_and_is_told(Subject { backend, keep:
     let standing = async |id: &str, session: Option<&str>| {
         backend.standing(&ada.tenant, id, session).await.expect("it is told")
     };
-    assert_eq!(standing("ada", Some("s7")).await, Standing::Good);
+    let rights = |account: &Account| Rights { roles: account.roles.clone(), admin: account.admin };
+    assert_eq!(standing("ada", Some("s7")).await, Standing::Good(rights(&ada)));
+    assert_eq!(standing("ada", None).await, Standing::Unknown, "the token alone says what it gives");
     assert_eq!(standing("bob", Some("s7")).await, Standing::Ended, "it is Ada's");
-    assert_eq!(standing("eve", None).await, Standing::Good, "nobody here knows Eve");
+    assert_eq!(standing("eve", None).await, Standing::Unknown, "nobody here knows Eve");
     assert_eq!(standing("eve", Some("s7")).await, Standing::Ended);
 
     for id in ["s8", "s9"] {
@@ -149,8 +151,16 @@ pub(super) async fn a_session_ends_as_asked_and_is_told(Subject { backend, keep:
     assert_eq!(end(EndingSessions::AllBut("s9".into())).await, Some(1));
     assert_eq!(
         (standing("ada", Some("s7")).await, standing("ada", Some("s9")).await),
-        (Standing::Ended, Standing::Good)
+        (Standing::Ended, Standing::Good(rights(&ada)))
     );
+    let promoted = Rights { roles: vec!["boss".into()], admin: true };
+    let change = AccountChange {
+        roles: Some(promoted.roles.clone()),
+        admin: Some(promoted.admin),
+        ..AccountChange::default()
+    };
+    assert_eq!(backend.change_account(&ada.tenant, "ada", change).await.expect("it is done"), Some(0));
+    assert_eq!(standing("ada", Some("s9")).await, Standing::Good(promoted));
     let (_, last) = changes(&*backend, 0).await;
     let disable =
         AccountChange { disabled: Some(true), ends: EndingSessions::All, ..AccountChange::default() };
@@ -162,7 +172,7 @@ pub(super) async fn a_session_ends_as_asked_and_is_told(Subject { backend, keep:
     assert!(!open(&session(&ada, "s10", 50), &ada).await, "she is disabled");
     let known = Account { password: Some("an older hash".into()), ..bob.clone() };
     assert!(!open(&session(&bob, "s11", 50), &known).await, "the password was changed meanwhile");
-    assert_eq!(standing("bob", Some("s6")).await, Standing::Good);
+    assert_eq!(standing("bob", Some("s6")).await, Standing::Good(rights(&bob)));
 }
 
 pub(super) async fn accounts_are_dumped_without_their_sessions(

@@ -73,7 +73,7 @@ export class Engine {
     });
     this.#census = new Census(this.keeper, () => this.status, (sync) => this.syncEvents.emit(sync));
     const engine = this;
-    this.rows = new Rows(this.keeper, {
+    this.rows = new Rows(this.keeper, options.user !== undefined, {
       get connection() {
         return engine.status;
       },

@@ -1,5 +1,7 @@
 /** The rows of one tab: the open ones, those that other tabs have open, and those that still have something to send. */
 
+import { LoroDoc, type PeerID } from "loro-crdt";
+
 import type { ClientStatus } from "../public/types.js";
 import { Row } from "../row/row.js";
 import type { RowContext } from "../row/row-context.js";
@@ -23,12 +25,20 @@ export type Carrier = { readonly kind: "uplink"; readonly uplink: Uplink } | { r
 export class Rows implements RowContext {
   readonly keeper: Keeper;
   readonly #owner: RowsOwner;
+  /**
+   * The peer id under which the first document of each row writes. A server binds it to its user with the first edit, and keeps a
+   * line for it: one for a session instead of one for each document.
+   */
+  readonly #peer: PeerID | undefined;
+  readonly #begun = new Set<RowKey>();
   readonly #rows = new Map<RowKey, Row>();
   readonly #couriers = new Map<Row, ServerCourier | FollowerCourier>();
   #carrier: Carrier = { kind: "nobody" };
 
-  constructor(keeper: Keeper, owner: RowsOwner) {
+  /** @param isOneUsers `false` where users may change: then each document has a peer id of its own. */
+  constructor(keeper: Keeper, isOneUsers: boolean, owner: RowsOwner) {
     this.keeper = keeper;
+    this.#peer = isOneUsers ? new LoroDoc().peerIdStr : undefined;
     this.#owner = owner;
   }
 
@@ -38,6 +48,14 @@ export class Rows implements RowContext {
 
   get leads(): boolean {
     return this.#carrier.kind === "uplink";
+  }
+
+  begins(key: RowKey, doc: LoroDoc): void {
+    // What a row's first document wrote may not be in a later one, and two operations must never have one name.
+    if (this.#peer !== undefined && !this.#begun.has(key)) {
+      this.#begun.add(key);
+      doc.setPeerId(this.#peer);
+    }
   }
 
   get open(): ReadonlyMap<RowKey, Row> {

@@ -4,7 +4,7 @@ import { LoroDoc, VersionVector } from "loro-crdt";
 
 import type { RowRejection, RowReset } from "../public/types.js";
 import { unreachable } from "../util/unreachable.js";
-import type { AckStatus, BatchId, Payload, Permission, RoomAddress } from "../wire/index.js";
+import type { AckStatus, BatchId, Payload, RoomAddress } from "../wire/index.js";
 import { Joiner } from "./joiner.js";
 import { Ladder, type LadderOwner } from "./ladder.js";
 import { Outgoing } from "./outgoing.js";
@@ -50,7 +50,6 @@ export class DocumentSync implements Room, RowSync {
   readonly #outgoing: Outgoing;
   #doc: LoroDoc;
   #phase: Phase = "away";
-  #permission: Permission = "write";
   #refusal: RefusalDetail | undefined;
   /** The server's words on the room, for a refusal that follows them. */
   #words: RefusalDetail | undefined;
@@ -146,7 +145,7 @@ export class DocumentSync implements Room, RowSync {
   receive(payload: Payload): void {
     switch (payload.type) {
       case "joined":
-        this.#joined(payload.permission, payload.version);
+        this.#joined(payload.version);
         return;
       case "join_error":
         this.#joinRefused(payload);
@@ -287,7 +286,8 @@ export class DocumentSync implements Room, RowSync {
     this.#owner.progressed();
   }
 
-  #joined(permission: Permission, version: Uint8Array): void {
+  /** Whatever the answer says of writing: it is what held at the join, and the server says of each edit what holds then. */
+  #joined(version: Uint8Array): void {
     // An answer that comes before the question was for the handle that had this room before.
     if (this.#phase !== "joining" || !this.#joiner.isAsked) {
       return;
@@ -301,7 +301,6 @@ export class DocumentSync implements Room, RowSync {
       return;
     }
     this.#phase = "catching_up";
-    this.#permission = permission;
     this.#target = target;
     this.#words = undefined;
     if (!this.#replacement.isRunning) {
@@ -397,8 +396,6 @@ export class DocumentSync implements Room, RowSync {
   #flush(atOnce: boolean): void {
     if (this.#outgoing.isSeedLost) {
       this.#replace("merge", SEEDED_BY_OTHERS);
-    } else if (this.#permission === "read" && this.#outgoing.isBehind(this.#doc)) {
-      this.#discard({ code: "forbidden", message: "You may read this row, not change it." });
     } else {
       this.#outgoing.send(this.#doc, atOnce);
     }

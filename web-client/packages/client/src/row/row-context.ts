@@ -1,7 +1,10 @@
 /** What a row has from its client. */
 
+import type { LoroDoc } from "loro-crdt";
+
 import type { ClientStatus } from "../public/types.js";
 import type { Keeper } from "../storage/keeper.js";
+import type { RowKey } from "../storage/port.js";
 import type { TabWords } from "../tabs/messages.js";
 import type { RowPresence } from "./presence.js";
 import type { Row } from "./row.js";
@@ -12,6 +15,8 @@ export interface RowContext {
   readonly connection: ClientStatus;
   /** Whether this tab holds the connection. */
   readonly leads: boolean;
+  /** A row begins with this document, which may be given another peer id. */
+  begins(key: RowKey, doc: LoroDoc): void;
   /** Tells the other tabs. */
   post(words: TabWords): void;
   /** The row is read from storage, and wants to be carried. */

@@ -65,6 +65,7 @@ export class Row implements RowHandle {
     // Not everybody waits for it; who does still hears.
     this.ready.catch(() => {});
     this.store = new RowStore(key, context.keeper, () => this.#savedChanged());
+    context.begins(key, this.#doc);
     this.#unwatch = this.#watch(this.#doc);
     this.#status = this.#currentStatus();
     this.loaded = this.#load();
