@@ -45,7 +45,7 @@ impl Registry {
             }
             keys.retain(|key| part.knows(key));
             if query.answer.is_some() && !keys.is_empty() {
-                query.doubt.add_lists(node, &keys);
+                query.open_doubt().add_lists(node, &keys);
                 self.doubted.insert(id);
             }
         }
@@ -55,7 +55,7 @@ impl Registry {
     pub(super) async fn read_parts(&mut self, id: QueryId, doubt: &mut Doubt) -> Result<(), ReadError> {
         let Some(query) = self.queries.get_mut(&id) else { return Ok(()) };
         // What came into doubt meanwhile, such as what new rows bring.
-        let new = std::mem::take(&mut query.doubt.lists);
+        let new = query.doubt.as_mut().map(|doubt| std::mem::take(&mut doubt.lists)).unwrap_or_default();
         for node in std::mem::take(&mut doubt.parts) {
             let Some(part) = query.parts.get(node) else { continue };
             let keys: Vec<Value> = part.keys().cloned().collect();

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use corella_manifest::Value;
+use corella_manifest::{EntityName, Value};
 use corella_query::{
     ColumnMask, Include, Query, RowView as _, Truth,
     maintain::{Lookup, Probe, QueryId, key_bytes},
@@ -32,7 +32,9 @@ type List = Arc<[Image]>;
 #[derive(Default)]
 pub(super) struct Parts {
     /// In the order of [`Query::chains`].
-    nodes: Vec<Part>,
+    nodes: Box<[Part]>,
+    /// The last change that was in their rows when some of them were read.
+    read_at: Seq,
 }
 
 /// The rows that one relation brings to all rows that it starts from.
@@ -85,11 +87,25 @@ impl Parts {
                 before: HashMap::new(),
             });
         }
-        Self { nodes }
+        Self { nodes: nodes.into(), read_at: Seq::ZERO }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.nodes.is_empty()
+    }
+
+    /// The last change that may be in their rows.
+    pub(super) fn read_at(&self) -> Seq {
+        self.read_at
+    }
+
+    /// The entities on whose rows it depends what rows bring.
+    pub(super) fn entities(&self) -> HashSet<EntityName> {
+        let of_part = |part: &Part| {
+            let asked = part.steps.iter().map(|step| step.related.entity.clone());
+            asked.chain([part.include.query.entity().clone()]).collect::<Vec<_>>()
+        };
+        self.nodes.iter().flat_map(of_part).collect()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &Part)> {
@@ -140,6 +156,7 @@ impl Parts {
 
     /// Takes in what was read for these values of a part, and for the rows that came of it; gives back values that are new.
     pub(super) fn learn(&mut self, at: usize, keys: &[Value], read: Vec<Vec<TableRow>>, seq: Seq) -> Keys {
+        self.read_at = self.read_at.max(seq);
         let mut keys_of: HashMap<usize, HashMap<KeyBytes, Value>> = HashMap::new();
         let some = keys.iter().filter(|key| !key.is_null());
         keys_of.insert(at, some.map(|key| (bytes(key), key.clone())).collect());

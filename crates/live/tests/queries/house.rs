@@ -71,6 +71,7 @@ pub(crate) struct House {
     pub(crate) store: Store,
     pub(crate) hub: Arc<Hub>,
     pub(crate) tenant: Tenant,
+    stop: CancellationToken,
     next_source: Arc<AtomicU64>,
     _folder: Option<Arc<tempfile::TempDir>>,
 }
@@ -81,17 +82,25 @@ impl House {
     }
 
     pub(crate) async fn sqlite_with(limits: LiveLimits) -> Self {
+        Self::sqlite_of(fixed_manifest(), limits).await
+    }
+
+    pub(crate) async fn sqlite_of(manifest: Manifest, limits: LiveLimits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let backend = Arc::new(SqliteBackend::open(folder.path(), Durability::Relaxed).unwrap());
-        let house = Self::over(backend, limits).await;
+        let house = Self::over(backend, manifest, limits).await;
         Self { _folder: Some(Arc::new(folder)), ..house }
     }
 
     /// A server over a PostgreSQL database, which others may share.
     pub(crate) async fn postgres(database: &str) -> Self {
+        Self::postgres_of(database, fixed_manifest()).await
+    }
+
+    pub(crate) async fn postgres_of(database: &str, manifest: Manifest) -> Self {
         let backend =
             PostgresBackend::open(&database.parse().unwrap(), PostgresOptions::default()).await.unwrap();
-        Self::over(Arc::new(backend), LiveLimits::default()).await
+        Self::over(Arc::new(backend), manifest, LiveLimits::default()).await
     }
 
     pub(crate) fn database() -> String {
@@ -99,15 +108,16 @@ impl House {
         postgres.address(&postgres.database())
     }
 
-    async fn over(backend: Arc<dyn Backend>, limits: LiveLimits) -> Self {
+    async fn over(backend: Arc<dyn Backend>, manifest: Manifest, limits: LiveLimits) -> Self {
         let hub = Arc::new(Hub::with_limits(PresenceLimits::default(), limits));
         let sink: Arc<dyn CommitSink> = Arc::clone(&hub) as _;
-        let manifest = Arc::new(Manifest::parse(MANIFEST).unwrap().manifest);
         let follow = FollowInterval(Duration::from_millis(20));
         let options = StoreOptions { follow, ..StoreOptions::default() };
-        let store = Store::start(backend, manifest, sink, options).await.unwrap();
-        hub.queries().start(&store, CancellationToken::new());
-        Self { store, hub, tenant: Tenant::none(), next_source: Arc::new(AtomicU64::new(1)), _folder: None }
+        let store = Store::start(backend, Arc::new(manifest), sink, options).await.unwrap();
+        let stop = CancellationToken::new();
+        hub.queries().start(&store, stop.clone());
+        let next_source = Arc::new(AtomicU64::new(1));
+        Self { store, hub, tenant: Tenant::none(), stop, next_source, _folder: None }
     }
 
     /// The same house for somebody else.
@@ -116,9 +126,16 @@ impl House {
             store: self.store.clone(),
             hub: Arc::clone(&self.hub),
             tenant: Tenant::new(tenant),
+            stop: self.stop.clone(),
             next_source: Arc::clone(&self.next_source),
             _folder: self._folder.clone(),
         }
+    }
+
+    /// Ends everything.
+    pub(crate) async fn close(self) {
+        self.stop.cancel();
+        self.store.close().await;
     }
 
     pub(crate) fn key(&self, entity: &str, id: &str) -> RowKey {
@@ -190,6 +207,10 @@ impl House {
         follower.access = Access::Caller(Arc::new(caller));
         follower
     }
+}
+
+fn fixed_manifest() -> Manifest {
+    Manifest::parse(MANIFEST).unwrap().manifest
 }
 
 pub(crate) fn object(json: Json) -> Map<String, Json> {
