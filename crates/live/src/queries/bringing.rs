@@ -1,4 +1,4 @@
-//! What rows bring along, as far as changes put it in doubt.
+//! What rows bring along: taking changes in, and reading what they put in doubt.
 
 use corella_manifest::{EntityName, Value};
 use corella_query::maintain::QueryId;
@@ -15,7 +15,8 @@ use super::{
 };
 
 impl Registry {
-    /// Puts those queries in doubt whose rows bring this one along, or did.
+    /// Has those queries take a row in whose rows bring it along, or did; where the database has to be asked, they are put in
+    /// doubt.
     pub(super) fn touch_parts(&mut self, place: &(Tenant, EntityName), change: &RowChange, before: &Before) {
         let Some(entity) = self.entities.get(place) else { return };
         let mut found: Vec<QueryId> = Vec::new();
@@ -44,7 +45,16 @@ impl Registry {
                 }
             }
             keys.retain(|key| part.knows(key));
-            if query.answer.is_some() && !keys.is_empty() {
+            if query.answer.is_none() || keys.is_empty() {
+                continue;
+            }
+            if matches!(before, Before::Known(_)) {
+                let later = change.row.as_ref().map_or(change.seq, |row| row.seq().max(change.seq));
+                query.settled_from = query.settled_from.max(later);
+                keys = query.parts.take_in(node, change, keys);
+                self.dirty.insert(id);
+            }
+            if !keys.is_empty() {
                 query.open_doubt().add_lists(node, &keys);
                 self.doubted.insert(id);
             }

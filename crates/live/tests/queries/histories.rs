@@ -35,6 +35,8 @@ pub(crate) enum Step {
     RestoreElsewhere(Row),
     /// Several writes that may be committed together.
     Burst(Vec<(&'static str, Map<String, Json>)>),
+    /// Several writes that are made together or not at all.
+    Together(Vec<(&'static str, Map<String, Json>)>),
     Subscribe(Json),
     Unsubscribe(prop::sample::Index),
     /// Another manifest is served from now on: the one of this turn.
@@ -328,6 +330,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => id().prop_map(Step::Delete),
         2 => id().prop_map(Step::Restore),
         2 => vec((id(), fields()), 2..6).prop_map(Step::Burst),
+        2 => vec((id(), fields()), 2..5).prop_map(Step::Together),
         8 => row().prop_flat_map(|row| fields_elsewhere(row.0).prop_map(move |fields| Step::Elsewhere(row, fields))),
         2 => row().prop_map(Step::DeleteElsewhere),
         1 => row().prop_map(Step::RestoreElsewhere),

@@ -13,7 +13,8 @@ use corella_manifest::{EntityName, Manifest};
 use corella_policy::Caller;
 use corella_rowdoc::{RowId, RowKey, Tenant};
 use corella_store::{
-    Access, Author, CommitSink, FollowInterval, RowChange, Store, StoreOptions, Write, WriteError,
+    Access, Author, CommitSink, FollowInterval, RowChange, Store, StoreOptions, Transaction,
+    TransactionError, Write, WriteError,
     port::Backend,
     postgres::{PostgresBackend, PostgresOptions},
     sqlite::{Durability, SqliteBackend},
@@ -168,6 +169,18 @@ impl House {
             message: None,
         };
         self.store.write(write).await.map(|written| written.seq.0)
+    }
+
+    /// Makes changes of several rows together; gives back the last one's place.
+    pub(crate) async fn transact(&self, changes: Vec<(&str, RowChange)>) -> Result<i64, TransactionError> {
+        let transaction = Transaction {
+            changes: changes.into_iter().map(|(id, change)| (self.key("Item", id), change)).collect(),
+            author: Author::trusted("ada"),
+            idempotency: None,
+            message: None,
+        };
+        let written = self.store.transact(transaction).await?;
+        Ok(written.iter().map(|written| written.seq.0).max().unwrap_or_default())
     }
 
     pub(crate) async fn insert(&self, id: &str, fields: Json) -> i64 {

@@ -138,6 +138,10 @@ async fn live(place: &mut Place, house: &House, history: History) {
                 let writes = writes.into_iter().map(|(id, fields)| write(house, id, fields));
                 futures_util::future::join_all(writes).await;
             }
+            Step::Together(writes) => {
+                let changes = writes.into_iter().map(|(id, fields)| (id, RowChange::Patch(fields)));
+                house.transact(changes.collect()).await.ok();
+            }
             Step::Elsewhere(row, fields) => write_of(house, row, fields).await,
             Step::DeleteElsewhere((entity, id)) => {
                 drop(house.try_write_of(entity, id, RowChange::Delete).await);
