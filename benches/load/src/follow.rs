@@ -91,8 +91,13 @@ impl Scene {
         self.writes() / 5
     }
 
-    /// Which query, and which of its rows, a write concerns: one after the other, so that no row is written twice in one
-    /// commit, and far apart, so that no connection has two writes in a row.
+    /// After how many writes a row is written again.
+    fn period(&self) -> usize {
+        self.all_queries() * self.rows
+    }
+
+    /// Which query, and which of its rows, a write concerns: one after the other, so that no row is written twice soon,
+    /// and far apart, so that no connection has two writes in a row.
     fn target(&self, write: usize) -> Target {
         let all = self.all_queries();
         let query = write * self.queries % all + write / self.connections % self.queries;
@@ -134,6 +139,14 @@ pub(crate) struct Stage {
 impl Stage {
     fn now(&self) -> u64 {
         u64::try_from(self.begin.elapsed().as_micros()).expect("a run is short")
+    }
+
+    /// Notes that a write's difference has come; says whether that is news.
+    fn arrives(&self, write: usize, now: u64) -> bool {
+        let arrived = self.arrived[write].compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+        let is_news = arrived.is_ok();
+        self.count.fetch_add(u64::from(is_news), Ordering::Relaxed);
+        is_news
     }
 
     fn url(&self, token: &str) -> String {
