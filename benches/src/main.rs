@@ -10,6 +10,7 @@ mod figures;
 
 mod attack;
 mod cold;
+mod first_answer;
 mod guard;
 mod live;
 mod memory;
@@ -52,7 +53,7 @@ enum Measurement {
     Stages,
     /// Filling a table again from its documents, beside inserting the same lines.
     Refill,
-    /// Live queries: matching, ordered windows, memory, from a write to the difference.
+    /// Live queries: matching, ordered windows, memory, from a write to the difference, the first answer.
     Live,
     /// Start and memory with 100,000 stored rows, and the cache's estimate beside what is resident.
     Memory,

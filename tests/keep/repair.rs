@@ -142,6 +142,47 @@ async fn lines_are_brought_back_to_their_documents() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_index_of_words_is_made_anew() {
+    let manifest = r#"{"manifest_version":1,"name":"words","version":"1",
+        "entities":[{"name":"Note","fields":[{"name":"title","type":"string"}],"search":{"text":["title"]}}],
+        "policies":[{"name":"notes","entity":"Note","allow":"true"}]}"#;
+    let stage = Stage::new(manifest).await;
+    for (id, title) in [("a", "blue plan"), ("b", "red plan"), ("c", "")] {
+        stage.ada().post(ROWS, json!({ "id": id, "title": title })).await.expect(201);
+    }
+    let Stage { installation, server, .. } = stage;
+    let token = installation.token("ada").await;
+    server.stop().await;
+    installation.check_clean().await;
+    let index: String = database(&installation)
+        .query_row("select name from sqlite_schema where sql like 'create virtual table%fts5%'", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    let harm = |sql: &str| assert!(database(&installation).execute(sql, []).is_ok(), "{sql}");
+    // The words of a row are gone from it, and there are some of a row that never was.
+    harm(&format!(r#"insert into "{index}" ("{index}", rowid, words) values ('delete', 1, 'blue plan')"#));
+    harm(&format!(r#"insert into "{index}" (rowid, words) values (77, 'strange')"#));
+    let checked = installation.check().await;
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    insta::assert_snapshot!(checked.stdout, @"Note: its index has other words than the texts of Note/a; `corella repair` makes it anew");
+    let repaired = installation.run(&["repair"]).await;
+    assert_eq!(repaired.code, Some(0), "{repaired:?}");
+    insta::assert_snapshot!(repaired.stdout, @r"
+    Note: its index has other words than the texts of Note/a; made anew
+    3 documents: 0 rows and 0 table lines mended, 0 left as they are.
+    ");
+    assert_eq!(installation.check_clean().await, 3);
+    let server = installation.serve().await;
+    let found = server
+        .http(&token)
+        .post("/api/query", json!({ "from": "Note", "match": "plan", "orderBy": "id" }))
+        .await;
+    assert_eq!(found.expect(200)["rows"].as_array().unwrap().len(), 2);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn there_is_nothing_to_repair_where_nothing_is() {
     let installation = Installation::new(SAMPLE);
     let finished = installation.run(&["repair"]).await;

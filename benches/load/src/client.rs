@@ -10,7 +10,7 @@ use futures_util::{
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async_with_config,
-    tungstenite::{self, Message, http::Response, protocol::WebSocketConfig},
+    tungstenite::{self, Message, Utf8Bytes, http::Response, protocol::WebSocketConfig},
 };
 
 use crate::speech::{Heard, Speech};
@@ -41,7 +41,8 @@ impl Refused {
     }
 }
 
-async fn connect(url: &str) -> Result<(Sender, Receiver), tungstenite::Error> {
+/// Connects, and says nothing yet.
+pub(crate) async fn connect(url: &str) -> Result<(Sender, Receiver), tungstenite::Error> {
     let (socket, _) = connect_async_with_config(url, Some(config()), true).await?;
     let (sender, receiver) = socket.split();
     Ok((Sender(sender), Receiver(receiver)))
@@ -86,6 +87,10 @@ impl Sender {
             self.0.send(Message::Binary(frame)).await.expect("the server takes frames");
         }
     }
+
+    pub(crate) async fn say(&mut self, text: String) {
+        self.0.send(Message::Text(text.into())).await.expect("the server takes frames");
+    }
 }
 
 impl Receiver {
@@ -94,6 +99,16 @@ impl Receiver {
         loop {
             match self.0.next().await? {
                 Ok(Message::Binary(frame)) => return Some(frame),
+                Ok(_) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+    /// The next text frame; `None` when the server is gone.
+    pub(crate) async fn next_text(&mut self) -> Option<Utf8Bytes> {
+        loop {
+            match self.0.next().await? {
+                Ok(Message::Text(text)) => return Some(text),
                 Ok(_) => {}
                 Err(_) => return None,
             }

@@ -9,6 +9,7 @@
 mod client;
 mod cold;
 mod document;
+mod follow;
 mod keep;
 mod limit;
 mod plot;
@@ -97,6 +98,15 @@ enum Command {
         #[arg(long, value_enum)]
         server: Vec<Kind>,
     },
+    /// Has many clients follow queries of their own, and measures how soon they have what is written.
+    Follow {
+        /// Which scenes, `windows` or `many`; both when none is named.
+        #[arg(long)]
+        scene: Vec<String>,
+        /// Another number of writes in a second.
+        #[arg(long)]
+        rate: Option<usize>,
+    },
     /// Serves the bare relay.
     #[command(hide = true)]
     Relay,
@@ -114,6 +124,7 @@ async fn main() {
             cold(documents, characters, &chosen(server)).await;
         }
         Command::Storm { clients, server } => storm(clients, &chosen(server)).await,
+        Command::Follow { scene, rate } => follow(&scene, rate).await,
         Command::Relay => relay::serve().await,
     }
 }
@@ -233,6 +244,20 @@ async fn storm(clients: usize, kinds: &[Kind]) {
             weathered.refused,
             weathered.processor.as_millis()
         );
+    }
+}
+
+async fn follow(names: &[String], rate: Option<usize>) {
+    println!("Load of the machine before: {}\n\n{}", machine_load(), follow::HEAD);
+    let scenes = follow::Scene::all();
+    for name in names {
+        assert!(scenes.iter().any(|scene| scene.name == name), "expected windows or many, found {name}");
+    }
+    for mut scene in
+        scenes.into_iter().filter(|scene| names.is_empty() || names.iter().any(|name| name == scene.name))
+    {
+        scene.rate = rate.unwrap_or(scene.rate);
+        follow::run(&scene).await;
     }
 }
 

@@ -136,6 +136,8 @@ impl Filter {
                 other @ (Self::Any(_) | Self::Not(_) | Self::Term(_) | Self::Related(_)) => flat.push(other),
             }
         }
+        // There may be very many conditions, and each is kept for long.
+        flat.shrink_to_fit();
         if flat.len() == 1 { flat.remove(0) } else { Self::All(flat) }
     }
 
@@ -149,6 +151,7 @@ impl Filter {
                 other @ (Self::All(_) | Self::Not(_) | Self::Term(_) | Self::Related(_)) => flat.push(other),
             }
         }
+        flat.shrink_to_fit();
         if flat.len() == 1 { flat.remove(0) } else { Self::Any(flat) }
     }
 

@@ -77,6 +77,6 @@ pub use related::{Related, Tie, Truth};
 pub use search::Search;
 
 pub use cursor::Cursor;
-pub use sql::{Dialect, Identifier, PartOf, SearchDesign, Statement};
+pub use sql::{Dialect, Identifier, PartOf, SearchCheck, SearchDesign, Statement};
 
 pub use error::{QueryError, QueryErrorKind};

@@ -6,6 +6,7 @@ mod keyset;
 mod parts;
 mod related;
 mod search;
+mod search_check;
 mod writer;
 
 use corella_manifest::Value;
@@ -15,6 +16,7 @@ use crate::{Column, Direction, Include, Query};
 pub use identifier::Identifier;
 pub use parts::PartOf;
 pub use search::SearchDesign;
+pub use search_check::SearchCheck;
 use writer::Writer;
 
 /// The flavours of SQL.

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use corella_manifest::{EntityName, Manifest};
+use corella_manifest::{Entity, EntityName, Manifest};
+use corella_query::SearchDesign;
 use corella_rowdoc::{PeerId, Projection, Refusal, RowDoc, RowKey, Version};
 
 use crate::{
     error::StartError,
     json::row_json,
     model::{EntityModel, Model},
-    port::{Backend, ScannedRow, StoredRow},
+    port::{Backend, BackendError, ScannedRow, StoredRow, TableRecord},
+    schema::has_words_of,
 };
 
 /// Rows read at once.
@@ -33,6 +35,8 @@ pub struct CheckReport {
     pub filling: Vec<EntityName>,
     /// Where table and documents differ.
     pub differences: Vec<Difference>,
+    /// The entities whose index of words is not as their table says, and what is wrong with it.
+    pub words: Vec<(EntityName, String)>,
     /// Fields whose columns cannot hold what the documents say: the table has the nearest value, or null, which is no
     /// difference.
     pub beyond: Vec<Difference>,
@@ -71,8 +75,28 @@ pub async fn check(backend: &dyn Backend, manifest: Arc<Manifest>) -> Result<Che
                 .into_iter()
                 .map(|key| Difference { key, what: "stands in the table, but has no document".into() }),
         );
+        report.words.extend(astray_words(backend, &tables, &model.entity).await?);
     }
     Ok(report)
+}
+
+/// An entity whose index of words is not as its table says, and what is wrong with it.
+///
+/// An index that another manifest asked for is not looked at: it goes when this one is served.
+pub(crate) async fn astray_words(
+    backend: &dyn Backend,
+    tables: &[TableRecord],
+    entity: &Entity,
+) -> Result<Option<(EntityName, String)>, BackendError> {
+    let record = tables.iter().find(|table| table.entity == entity.name.as_str());
+    if !record.is_some_and(|record| has_words_of(record, entity)) {
+        return Ok(None);
+    }
+    let Some(check) = SearchDesign::of(&entity.name).check(backend.dialect(), entity) else {
+        return Ok(None);
+    };
+    let told = backend.astray_words(entity, check).await?.told();
+    Ok(told.map(|what| (entity.name.clone(), what)))
 }
 
 fn difference(model: &EntityModel, row: ScannedRow, is_stale: bool) -> Option<Difference> {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use corella_manifest::{Entity, EntityName, FieldName, Manifest, Value};
-use corella_query::{Dialect, Statement};
+use corella_query::{Dialect, SearchCheck, Statement};
 use corella_rowdoc::{PeerId, Projection, RowId, RowKey, Tenant};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -29,7 +29,9 @@ pub use self::keep::{
     DumpScope, Kept, KeptDelta, KeptOutcome, KeptRow, Mend, MendOutcome, Moment, REPAIR, RestoreOnto,
     RestoreOutcome, Sealed, checksum,
 };
-pub use self::shape::{Clash, ColumnDesign, IndexDesign, KeptSchema, SchemaAction, TableDesign, TableRecord};
+pub use self::shape::{
+    AstrayWords, Clash, ColumnDesign, IndexDesign, KeptSchema, SchemaAction, TableDesign, TableRecord,
+};
 
 /// The place of a change in the order of all changes of one database; the first is 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -406,6 +408,9 @@ pub trait Backend: AccountBook + Send + Sync + 'static {
 
     /// The keys of an entity's table that no document stands behind.
     async fn orphans(&self, entity: &Entity) -> Result<Vec<RowKey>, BackendError>;
+
+    /// Compares an entity's index of words with its table, by the statements of `check`, as of one moment.
+    async fn astray_words(&self, entity: &Entity, check: SearchCheck) -> Result<AstrayWords, BackendError>;
 
     /// Writes these rows' columns again, without a change in the log.
     ///

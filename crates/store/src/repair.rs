@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use corella_manifest::Manifest;
+use corella_manifest::{EntityName, Manifest};
+use corella_query::SearchDesign;
 use corella_rowdoc::{PeerId, RowDoc, RowKey, salvage};
 use jiff::Timestamp;
 
 use crate::{
-    audit::{Difference, PAGE, Verdict, judge},
+    audit::{Difference, PAGE, Verdict, astray_words, judge},
     error::StartError,
     import::fill_tables,
     model::{EntityModel, Model},
-    port::{Backend, BackendError, KeptRow, Mend, MendOutcome, ScannedRow, StoredRow},
+    port::{Backend, BackendError, KeptRow, Mend, MendOutcome, ScannedRow, SchemaAction, StoredRow},
 };
 
 /// A damaged row that is whole again.
@@ -35,6 +36,8 @@ pub struct RepairReport {
     pub mended: Vec<MendedRow>,
     /// Table lines that say again what their documents say, or that are gone because they had none.
     pub lines: Vec<Difference>,
+    /// The entities whose index of words was made anew, and what was wrong with it.
+    pub words: Vec<(EntityName, String)>,
     /// What is still wrong, and why.
     pub left: Vec<Difference>,
 }
@@ -57,6 +60,7 @@ pub async fn repair(backend: &dyn Backend, manifest: Arc<Manifest>) -> Result<Re
         repair.clear_lines(model).await?;
         repair.mend_rows(model).await?;
     }
+    repair.mend_words(&manifest).await?;
     Ok(repair.report)
 }
 
@@ -99,6 +103,18 @@ impl Repair<'_> {
             return Ok(());
         }
         self.backend.take_out(&model.entity, keys, what.to_owned()).await
+    }
+
+    /// Makes indexes of words anew that are not as their tables say.
+    async fn mend_words(&mut self, manifest: &Manifest) -> Result<(), BackendError> {
+        let tables = self.backend.tables().await?;
+        for entity in &manifest.entities {
+            let Some((name, what)) = astray_words(self.backend, &tables, entity).await? else { continue };
+            let statements = SearchDesign::of(&name).make(self.backend.dialect(), entity);
+            self.backend.reshape(statements.into_iter().map(SchemaAction::Run).collect()).await?;
+            self.report.words.push((name, what));
+        }
+        Ok(())
     }
 
     /// Mends what is damaged, and writes the lines that are missing.

@@ -60,6 +60,7 @@ pub async fn run<F: Future<Output = Subject>>(open: impl Fn() -> F) {
     words::rows_are_found_by_their_words(open().await).await;
     words::what_is_found_follows_the_lines(open().await).await;
     words::the_best_come_first(open().await).await;
+    words::an_index_that_is_missing_is_told(open().await).await;
     words::what_is_searched_comes_and_goes(open().await).await;
 
     references::a_row_names_one_that_is_there(open().await).await;

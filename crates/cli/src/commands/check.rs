@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use super::database::Place;
 use crate::{failure::Failure, manifest_file};
 
-/// Compare every document with its line in the table.
+/// Compare every document with its line in the table, and the indexes of words with the texts.
 ///
 /// It reads only, and may run beside a server. Exit code 0 when all agree, 1 with a list when some do not.
 #[derive(Debug, Args)]
@@ -32,6 +32,9 @@ impl Check {
         for difference in &report.differences {
             println!("{}: {}", difference.key, difference.what);
         }
+        for (entity, what) in &report.words {
+            println!("{entity}: {what}; `corella repair` makes it anew");
+        }
         for beyond in &report.beyond {
             println!("{}: {}", beyond.key, beyond.what);
         }
@@ -41,6 +44,8 @@ impl Check {
         let differing = report.differences.len();
         if differing > 0 {
             eprintln!("corella: {differing} of {} documents differ from their table", report.documents);
+        }
+        if differing > 0 || !report.words.is_empty() {
             return Ok(ExitCode::from(1));
         }
         println!("{} documents, all as their tables say.", report.documents);

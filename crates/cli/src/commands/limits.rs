@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use corella_live::LiveLimits;
 use corella_server::{Limits, Proxies, ProxyHeader, ProxyNetwork};
 
 /// Bounds on what one client may take; the defaults are beyond what honest clients need.
@@ -29,6 +30,21 @@ pub(crate) struct LimitOptions {
     /// Rooms that one socket may be in.
     #[arg(long, value_name = "N", default_value_t = Limits::default().rooms_per_socket, env = "CORELLA_ROOMS_PER_SOCKET")]
     rooms_per_socket: usize,
+    /// Live queries that one socket may follow.
+    #[arg(long, value_name = "N", default_value_t = LiveLimits::default().subscriptions, env = "CORELLA_QUERIES_PER_SOCKET")]
+    queries_per_socket: usize,
+    /// Rows of a live query's answer without a limit of its own.
+    #[arg(long, value_name = "N", default_value_t = LiveLimits::default().rows, env = "CORELLA_ROWS_PER_ANSWER")]
+    rows_per_answer: usize,
+    /// Different live queries of one tenant.
+    #[arg(long, value_name = "N", default_value_t = LiveLimits::default().queries, env = "CORELLA_QUERIES_PER_TENANT")]
+    queries_per_tenant: usize,
+    /// Bytes that the rows of one tenant's live queries may take.
+    #[arg(long, value_name = "N", default_value_t = LiveLimits::default().bytes, env = "CORELLA_QUERY_BYTES_PER_TENANT")]
+    query_bytes_per_tenant: usize,
+    /// Different live queries of one entity that no index finds: each is asked about every change of the entity.
+    #[arg(long, value_name = "N", default_value_t = LiveLimits::default().scanned, env = "CORELLA_SCANNED_QUERIES")]
+    scanned_queries: usize,
     /// Updates and messages that one socket may send a second, over ten seconds; 0 for any number.
     #[arg(long, value_name = "N", default_value_t = Limits::default().updates_per_second, env = "CORELLA_UPDATES_PER_SECOND")]
     updates_per_second: u32,
@@ -57,6 +73,17 @@ enum ProxyHeaderChoice {
 }
 
 impl LimitOptions {
+    pub(crate) fn live(&self) -> LiveLimits {
+        LiveLimits {
+            subscriptions: self.queries_per_socket,
+            rows: self.rows_per_answer,
+            queries: self.queries_per_tenant,
+            bytes: self.query_bytes_per_tenant,
+            scanned: self.scanned_queries,
+            ..LiveLimits::default()
+        }
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             connections_per_address: self.connections_per_address,

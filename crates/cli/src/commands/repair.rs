@@ -40,6 +40,9 @@ impl Repair {
         for line in &report.lines {
             println!("{}: {}; mended", line.key, line.what);
         }
+        for (entity, what) in &report.words {
+            println!("{entity}: {what}; made anew");
+        }
         for left in &report.left {
             println!("{}: not mended: {}", left.key, left.what);
         }

@@ -115,7 +115,7 @@ impl ServeOptions {
         let address = listener.local_addr().map_err(|source| Failure::Listen { address: listen, source })?;
         let backend = self.place.open(durability).await?;
         let authority = self.authority().await?;
-        let hub = Arc::new(Hub::new(PresenceLimits::default()));
+        let hub = Arc::new(Hub::with_limits(PresenceLimits::default(), self.limits.live()));
         let store =
             start_store(&self.manifest, backend, manifest, &hub, CacheBudget(self.cache_bytes)).await?;
         let metrics = PrometheusBuilder::new().install_recorder().ok();

@@ -21,7 +21,7 @@ use super::{
 /// The answer to a query, as it is kept.
 pub(super) enum Answer {
     Rows(Window<Image>),
-    Groups(Groups),
+    Groups(Box<Groups>),
 }
 
 /// How many rows a query is answered from.
@@ -52,7 +52,7 @@ impl Answer {
                 groups.apply(row.id(), Some(row));
             }
             groups.forget_diff();
-            return Self::Groups(groups);
+            return Self::Groups(Box::new(groups));
         }
         let size = match extent {
             Extent::All(_) => WindowSize::unbounded(),
@@ -195,6 +195,7 @@ impl Answer {
     pub(super) fn since(
         &self,
         query: &Query,
+        parts: &Parts,
         ids: &HashSet<String>,
         changed: &HashSet<Arc<str>>,
         upto: Seq,
@@ -211,7 +212,8 @@ impl Answer {
                     !ids.contains(&**row.id()) || changed.contains(row.id()) || row.seq() > upto
                 };
                 let rows = window.shown().iter().enumerate();
-                let news = rows.filter(|(_, row)| is_news(row)).map(|(at, row)| whole(at, query.show(row)));
+                let news =
+                    rows.filter(|(_, row)| is_news(row)).map(|(at, row)| whole(at, parts.show(query, row)));
                 (news.collect(), window.shown().iter().map(|row| row.id().to_string()).collect())
             }
             // There are few groups, and any may have changed.

@@ -1,4 +1,4 @@
-//! What rows bring along, as far as changes put it in doubt.
+//! What rows bring along: taking changes in, and reading what they put in doubt.
 
 use corella_manifest::{EntityName, Value};
 use corella_query::maintain::QueryId;
@@ -15,7 +15,8 @@ use super::{
 };
 
 impl Registry {
-    /// Puts those queries in doubt whose rows bring this one along, or did.
+    /// Has those queries take a row in whose rows bring it along, or did; where the database has to be asked, they are put in
+    /// doubt.
     pub(super) fn touch_parts(&mut self, place: &(Tenant, EntityName), change: &RowChange, before: &Before) {
         let Some(entity) = self.entities.get(place) else { return };
         let mut found: Vec<QueryId> = Vec::new();
@@ -44,8 +45,17 @@ impl Registry {
                 }
             }
             keys.retain(|key| part.knows(key));
-            if query.answer.is_some() && !keys.is_empty() {
-                query.doubt.add_lists(node, &keys);
+            if query.answer.is_none() || keys.is_empty() {
+                continue;
+            }
+            if matches!(before, Before::Known(_)) {
+                let later = change.row.as_ref().map_or(change.seq, |row| row.seq().max(change.seq));
+                query.settled_from = query.settled_from.max(later);
+                keys = query.parts.take_in(node, change, keys);
+                self.dirty.insert(id);
+            }
+            if !keys.is_empty() {
+                query.open_doubt().add_lists(node, &keys);
                 self.doubted.insert(id);
             }
         }
@@ -55,7 +65,7 @@ impl Registry {
     pub(super) async fn read_parts(&mut self, id: QueryId, doubt: &mut Doubt) -> Result<(), ReadError> {
         let Some(query) = self.queries.get_mut(&id) else { return Ok(()) };
         // What came into doubt meanwhile, such as what new rows bring.
-        let new = std::mem::take(&mut query.doubt.lists);
+        let new = query.doubt.as_mut().map(|doubt| std::mem::take(&mut doubt.lists)).unwrap_or_default();
         for node in std::mem::take(&mut doubt.parts) {
             let Some(part) = query.parts.get(node) else { continue };
             let keys: Vec<Value> = part.keys().cloned().collect();

@@ -132,7 +132,7 @@ impl Registry {
         for id in found {
             let Some(query) = self.queries.get_mut(&id) else { continue };
             let held = query.apply(change);
-            if !query.doubt.is_empty() {
+            if query.is_in_doubt() {
                 self.doubted.insert(id);
             }
             if held.entered {
@@ -150,7 +150,7 @@ impl Registry {
             if answer.is_touched() {
                 query.settled_from = query.settled_from.max(settled_from);
             }
-            if answer.runs_low() && query.reading.is_none() {
+            if answer.runs_low() && query.reading.is_none() && !query.is_queued {
                 low.push(id);
             }
             if matches!(query.extent, Extent::All(most) if answer.held_count() > most) {
@@ -186,9 +186,9 @@ impl Registry {
 
     /// Ends all queries of an entity whose rows cannot be read.
     fn end_all_of(&mut self, place: &(Tenant, EntityName), refused: &Refused) {
-        let of_place =
-            |query: &&super::query::LiveQuery| query.tenant == place.0 && *query.query.entity() == place.1;
-        let all: Vec<QueryId> = self.queries.values().filter(of_place).map(|query| query.id).collect();
+        let all = self.queries.values().map(|query| &**query);
+        let of_place = all.filter(|query| query.tenant == place.0 && *query.query.entity() == place.1);
+        let all: Vec<QueryId> = of_place.map(|query| query.id).collect();
         for id in all {
             self.end(id, refused);
         }

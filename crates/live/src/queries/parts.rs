@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use corella_manifest::Value;
+use corella_manifest::{EntityName, Value};
 use corella_query::{
     ColumnMask, Include, Query, RowView as _, Truth,
     maintain::{Lookup, Probe, QueryId, key_bytes},
@@ -28,11 +28,23 @@ type KeyBytes = Box<[u8]>;
 /// The rows that belong to one value, in their order.
 type List = Arc<[Image]>;
 
+/// Most rows of one value that are gone through at each change; more are read again instead.
+const MOST_TAKEN_IN: usize = 1_000;
+
+/// Whether a change could be taken in without asking the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Known,
+    HasToBeRead,
+}
+
 /// All parts of a query; none, for most.
 #[derive(Default)]
 pub(super) struct Parts {
     /// In the order of [`Query::chains`].
-    nodes: Vec<Part>,
+    nodes: Box<[Part]>,
+    /// The last change that was in their rows when some of them were read.
+    read_at: Seq,
 }
 
 /// The rows that one relation brings to all rows that it starts from.
@@ -50,9 +62,17 @@ pub(super) struct Part {
     lags: bool,
     /// The conditions of its rows on rows of other entities.
     pub(super) steps: Vec<Step>,
-    lists: HashMap<KeyBytes, (Value, List)>,
+    lists: HashMap<KeyBytes, Belonging>,
     /// What the lists that have changed were when they were last told; `None` for those that were not there.
     before: HashMap<KeyBytes, Option<List>>,
+}
+
+/// The rows that belong to one value.
+struct Belonging {
+    value: Value,
+    rows: List,
+    /// The last change that they have in them.
+    upto: Seq,
 }
 
 /// Values by which rows are brought along, by part.
@@ -85,11 +105,25 @@ impl Parts {
                 before: HashMap::new(),
             });
         }
-        Self { nodes }
+        Self { nodes: nodes.into(), read_at: Seq::ZERO }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.nodes.is_empty()
+    }
+
+    /// The last change that may be in their rows.
+    pub(super) fn read_at(&self) -> Seq {
+        self.read_at
+    }
+
+    /// The entities on whose rows it depends what rows bring.
+    pub(super) fn entities(&self) -> HashSet<EntityName> {
+        let of_part = |part: &Part| {
+            let asked = part.steps.iter().map(|step| step.related.entity.clone());
+            asked.chain([part.include.query.entity().clone()]).collect::<Vec<_>>()
+        };
+        self.nodes.iter().flat_map(of_part).collect()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &Part)> {
@@ -140,6 +174,7 @@ impl Parts {
 
     /// Takes in what was read for these values of a part, and for the rows that came of it; gives back values that are new.
     pub(super) fn learn(&mut self, at: usize, keys: &[Value], read: Vec<Vec<TableRow>>, seq: Seq) -> Keys {
+        self.read_at = self.read_at.max(seq);
         let mut keys_of: HashMap<usize, HashMap<KeyBytes, Value>> = HashMap::new();
         let some = keys.iter().filter(|key| !key.is_null());
         keys_of.insert(at, some.map(|key| (bytes(key), key.clone())).collect());
@@ -155,7 +190,7 @@ impl Parts {
             for (key, value) in keys_of.remove(&node).unwrap_or_default() {
                 let rows: List = lists.remove(&key).unwrap_or_default().into();
                 brought.extend(rows.iter().cloned());
-                if part.set(key, &value, rows) {
+                if part.set(key, &value, rows, seq) {
                     new.push((node, value));
                 }
             }
@@ -175,6 +210,16 @@ impl Parts {
         self.nodes.iter().any(|part| !part.before.is_empty())
     }
 
+    /// Takes a change of a row in where these values have it or had it; gives back those whose rows have to be read.
+    pub(super) fn take_in(&mut self, at: usize, change: &RowChange, keys: Vec<Value>) -> Vec<Value> {
+        let Some(part) = self.nodes.get_mut(at) else { return Vec::new() };
+        let to_read =
+            keys.into_iter().filter(|key| part.take_in(change, key) == Taken::HasToBeRead).collect();
+        // Whoever comes back with an older answer may lack it.
+        self.read_at = self.read_at.max(change.seq);
+        to_read
+    }
+
     /// Forgets what has changed, and rows that nobody brings any more; gives back the values that these had.
     pub(super) fn tidy<'r>(&mut self, held: impl Iterator<Item = &'r Image> + Clone) -> Keys {
         let mut gone = Vec::new();
@@ -183,14 +228,14 @@ impl Parts {
             let wanted: HashSet<KeyBytes> = match self.nodes[at].outer {
                 None => held.clone().map(|row| bytes(include.key(row))).collect(),
                 Some(outer) => {
-                    let rows = self.nodes[outer].lists.values().flat_map(|(_, rows)| rows.iter());
+                    let rows = self.nodes[outer].lists.values().flat_map(|list| list.rows.iter());
                     rows.map(|row| bytes(include.key(row))).collect()
                 }
             };
             let part = &mut self.nodes[at];
             part.before.clear();
-            for (_, (key, _)) in part.lists.extract_if(|key, _| !wanted.contains(key)) {
-                gone.push((at, key));
+            for (_, list) in part.lists.extract_if(|key, _| !wanted.contains(key)) {
+                gone.push((at, list.value));
             }
         }
         gone
@@ -199,7 +244,7 @@ impl Parts {
     /// About how many bytes its rows take.
     pub(super) fn weight(&self) -> usize {
         let lists = self.nodes.iter().flat_map(|part| part.lists.values());
-        lists.map(|(_, rows)| 64 + rows.iter().map(Image::weight).sum::<usize>()).sum()
+        lists.map(|list| 64 + list.rows.iter().map(Image::weight).sum::<usize>()).sum()
     }
 
     /// A row of the answer with all that it brings.
@@ -222,7 +267,7 @@ impl Parts {
     }
 
     fn rows(&self, part: &Part, key: &Value) -> Vec<Map<String, Json>> {
-        let list = part.lists.get(&bytes(key)).map(|(_, rows)| rows);
+        let list = part.lists.get(&bytes(key)).map(|list| &list.rows);
         let rows = list.into_iter().flat_map(|rows| rows.iter());
         rows.map(|row| self.show_with(&part.include.query, &part.inner, row)).collect()
     }
@@ -245,7 +290,7 @@ impl Parts {
             if !self.may_have_changed(*at) {
                 continue;
             }
-            let Some((_, list)) = part.lists.get(&new) else { continue };
+            let Some(Belonging { rows: list, .. }) = part.lists.get(&new) else { continue };
             let change = match part.before.get(&new) {
                 Some(None) => whole(),
                 Some(Some(old)) => PartChange::Some(self.difference(part, old, list)),
@@ -312,8 +357,8 @@ pub(super) fn changed_columns(query: &Query, before: &Image, now: &Image) -> Map
 
 impl Part {
     /// Takes in the rows of a value; says whether the value is new.
-    fn set(&mut self, key: KeyBytes, value: &Value, rows: List) -> bool {
-        let old = self.lists.get(&key).map(|(_, rows)| Arc::clone(rows));
+    fn set(&mut self, key: KeyBytes, value: &Value, rows: List, upto: Seq) -> bool {
+        let old = self.lists.get(&key).map(|list| Arc::clone(&list.rows));
         let query = &self.include.query;
         let tied = query.includes().iter().map(|include| &include.tie.own);
         let columns: Vec<_> = query.selected().iter().chain(tied).collect();
@@ -325,13 +370,59 @@ impl Part {
         if is_news {
             self.before.entry(key.clone()).or_insert_with(|| old.clone());
         }
-        self.lists.insert(key, (value.clone(), rows));
+        self.lists.insert(key, Belonging { value: value.clone(), rows, upto });
         old.is_none()
+    }
+
+    /// Takes a change of a row in where the rows of a value have it or had it, without reading them again if they tell
+    /// how they are now.
+    fn take_in(&mut self, change: &RowChange, key: &Value) -> Taken {
+        // What its rows bring, and conditions on others, have to be looked up.
+        if !self.inner.is_empty() || !self.steps.is_empty() || self.lags {
+            return Taken::HasToBeRead;
+        }
+        let key_bytes = bytes(key);
+        let Some(Belonging { rows, upto, .. }) = self.lists.get(&key_bytes) else { return Taken::Known };
+        if change.seq <= *upto {
+            return Taken::Known;
+        }
+        let query = &self.include.query;
+        if rows.len() > MOST_TAKEN_IN {
+            return Taken::HasToBeRead;
+        }
+        let most = match query.is_limited() {
+            true => usize::try_from(query.limit().get()).unwrap_or(usize::MAX),
+            false => usize::MAX,
+        };
+        let mut rows: Vec<Image> = rows.to_vec();
+        // Then there may be others behind the last one.
+        let was_full = rows.len() >= most;
+        let before = rows.len();
+        rows.retain(|row| *row.id() != change.id);
+        let was_there = rows.len() < before;
+        let belongs = |row: &&Image| query.matches(*row) && bytes(self.include.their_key(*row)) == key_bytes;
+        match change.row.as_ref().filter(belongs) {
+            Some(row) => {
+                let at = rows.partition_point(|other| query.compare(other, row).is_lt());
+                if was_full && at == rows.len() {
+                    if was_there {
+                        return Taken::HasToBeRead;
+                    }
+                } else {
+                    rows.insert(at, row.clone());
+                }
+                rows.truncate(most);
+            }
+            None if was_full && was_there => return Taken::HasToBeRead,
+            None => {}
+        }
+        self.set(key_bytes, key, rows.into(), change.seq);
+        Taken::Known
     }
 
     /// All values whose rows are known.
     pub(super) fn keys(&self) -> impl Iterator<Item = &Value> {
-        self.lists.values().map(|(key, _)| key)
+        self.lists.values().map(|list| &list.value)
     }
 
     pub(super) fn knows(&self, key: &Value) -> bool {
@@ -359,11 +450,12 @@ impl Part {
                 keys.extend(before.iter().filter(may_have_been_in).map(key));
             }
             Before::Unknown => {
-                let has_it = |(_, rows): &&(Value, List)| rows.iter().any(|row| *row.id() == change.id);
-                keys.extend(self.lists.values().filter(has_it).map(|(key, _)| key.clone()));
+                let has_it = |list: &&Belonging| list.rows.iter().any(|row| *row.id() == change.id);
+                keys.extend(self.lists.values().filter(has_it).map(|list| list.value.clone()));
             }
         }
         keys.retain(|key| !key.is_null());
+        keys.dedup_by_key(|key| bytes(key));
         keys
     }
 }

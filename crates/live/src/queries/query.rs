@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use corella_query::{
     ColumnMask, Query, Truth,
-    maintain::{Held, Lookup, QueryId},
+    maintain::{Held, Lookup, MatchIndex, QueryId},
 };
 use corella_rowdoc::Tenant;
 use corella_store::{SourceId, port::Seq};
@@ -37,13 +37,14 @@ pub(super) struct LiveQuery {
     pub(super) tenant: Tenant,
     pub(super) identity: Identity,
     pub(super) query: Query,
-    pub(super) lookup: Lookup,
+    /// By which of its values a row is found to concern it, where that is not what its condition says by itself.
+    pub(super) lookup: Option<Box<Lookup>>,
     /// Its conditions on rows of other entities.
     pub(super) steps: Vec<Step>,
     /// What its rows bring with them.
     pub(super) parts: Parts,
-    /// What has to be looked up before its answer is known to be right.
-    pub(super) doubt: Doubt,
+    /// What has to be looked up before its answer is known to be right; seldom anything.
+    pub(super) doubt: Option<Box<Doubt>>,
     pub(super) mask: ColumnMask,
     /// The columns whose texts are searched.
     pub(super) words: ColumnMask,
@@ -53,7 +54,9 @@ pub(super) struct LiveQuery {
     /// The answer; `None` until its rows are read for the first time.
     pub(super) answer: Option<Answer>,
     /// While the rows are being read: what happened since the reading began.
-    pub(super) reading: Option<Noted>,
+    pub(super) reading: Option<Box<Noted>>,
+    /// Whether its rows are to be read once it is its turn.
+    pub(super) is_queued: bool,
     /// Whether the rows have to be read once more when that is done.
     pub(super) read_again: bool,
     /// The last change that was in the rows when they were read.
@@ -133,7 +136,7 @@ impl LiveQuery {
             Truth::Yes => self.put(&change.id, change.row.clone()),
             Truth::No => self.put(&change.id, None),
             Truth::Unknown => {
-                self.doubt.rows.insert(Arc::clone(&change.id), change.clone());
+                self.open_doubt().rows.insert(Arc::clone(&change.id), change.clone());
                 Held::default()
             }
         }
@@ -145,7 +148,7 @@ impl LiveQuery {
     /// known of it still holds.
     fn apply_worded(&mut self, change: &RowChange) -> Held {
         let (Some(answer), Some(row)) = (&self.answer, &change.row) else { return Held::default() };
-        let in_doubt = self.doubt.rows.contains_key(&change.id);
+        let in_doubt = self.doubt.as_ref().is_some_and(|doubt| doubt.rows.contains_key(&change.id));
         if !in_doubt && answer.holds(&change.id) && !change.mask.meets(self.words) {
             let row = match answer {
                 Answer::Rows(window) => window.get(&change.id).map(|held| row.ranked_as(held)),
@@ -157,8 +160,25 @@ impl LiveQuery {
             // It was left out before, and nothing has changed in what that was for.
             return Held::default();
         }
-        self.doubt.rows.insert(Arc::clone(&change.id), change.clone());
+        self.open_doubt().rows.insert(Arc::clone(&change.id), change.clone());
         Held::default()
+    }
+
+    /// What is in doubt, to put more into it.
+    pub(super) fn open_doubt(&mut self) -> &mut Doubt {
+        self.doubt.get_or_insert_default()
+    }
+
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.doubt.as_ref().is_some_and(|doubt| !doubt.is_empty())
+    }
+
+    /// Has the index of its entity find it no more.
+    pub(super) fn leave_index(&self, index: &mut MatchIndex) {
+        match &self.lookup {
+            Some(lookup) => index.remove(self.id, lookup),
+            None => index.remove(self.id, &Lookup::of(self.query.filter())),
+        }
     }
 
     /// Whether a row meets the condition, as far as is known.
@@ -175,7 +195,9 @@ impl LiveQuery {
     /// Takes in how the row of this id is now; `None` when it does not belong to the answer.
     pub(super) fn put(&mut self, id: &Arc<str>, row: Option<Image>) -> Held {
         // What was in doubt about it is settled.
-        self.doubt.rows.remove(id);
+        if let Some(doubt) = &mut self.doubt {
+            doubt.rows.remove(id);
+        }
         let Some(answer) = &mut self.answer else { return Held::default() };
         let weight = row.as_ref().map_or(0, Image::weight);
         let missing = match &row {
@@ -185,7 +207,7 @@ impl LiveQuery {
         let held = answer.apply(id, row);
         if answer.holds(id) {
             for (part, key) in missing {
-                self.doubt.add_lists(part, &[key]);
+                self.open_doubt().add_lists(part, &[key]);
             }
         }
         if held.entered {
@@ -208,7 +230,7 @@ impl LiveQuery {
     /// Whether its answer is whole and of one moment, once all changes up to `position` are taken in.
     pub(super) fn is_settled(&self, position: Seq) -> bool {
         self.settled_from <= position
-            && self.doubt.is_empty()
+            && !self.is_in_doubt()
             && !self.is_astray
             && self.answer.as_ref().is_some_and(|answer| !answer.is_short())
     }

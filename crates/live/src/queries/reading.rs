@@ -67,10 +67,30 @@ impl Refused {
 }
 
 impl Registry {
-    /// Has a query's rows read.
+    /// Has a query's rows read, once it is its turn. Until then it notes nothing: what is read has it in it.
     pub(super) fn start_reading(&mut self, id: QueryId) {
         let Some(query) = self.queries.get_mut(&id) else { return };
-        query.reading = Some(Noted::default());
+        if !query.is_queued {
+            query.is_queued = true;
+            self.to_read.push_back(id);
+            self.read_next();
+        }
+    }
+
+    /// Begins readings until as many are under way as may be.
+    pub(super) fn read_next(&mut self) {
+        while self.reads < self.limits.reads
+            && let Some(id) = self.to_read.pop_front()
+        {
+            self.begin_reading(id);
+        }
+    }
+
+    fn begin_reading(&mut self, id: QueryId) {
+        let Some(query) = self.queries.get_mut(&id) else { return };
+        query.is_queued = false;
+        query.reading = Some(Box::default());
+        self.reads += 1;
         let unread = query.steps.iter().enumerate().filter(|(_, step)| step.is_unread());
         let unread: Vec<_> = unread.map(|(at, step)| (at, Arc::clone(&step.related))).collect();
         let place = (query.tenant.clone(), query.query.entity().clone());
@@ -85,10 +105,9 @@ impl Registry {
         }
         let rows = query.extent.to_read();
         let asked = query.query.clone().with_rows(u32::try_from(rows).unwrap_or(u32::MAX - 1));
-        let (store, reads, events) = (self.store.clone(), Arc::clone(&self.reads), self.events.clone());
+        let (store, events) = (self.store.clone(), self.events.clone());
         let tenant = query.tenant.clone();
         tokio::spawn(async move {
-            let _turn = reads.acquire_owned().await;
             let read = read(&store, &tenant, &asked, unread).await;
             events.send(Event::Told(Told::Rows(id, read))).ok();
         });
@@ -98,7 +117,7 @@ impl Registry {
     pub(super) fn take_in_rows(&mut self, id: QueryId, read: Result<Read, ReadError>) {
         let Some(query) = self.queries.get_mut(&id) else { return };
         let place = (query.tenant.clone(), query.query.entity().clone());
-        let Noted { changes: noted, mut doubt } = query.reading.take().unwrap_or_default();
+        let Noted { changes: noted, mut doubt } = *query.reading.take().unwrap_or_default();
         doubt.is_stale = true;
         for (_, part) in query.parts.iter() {
             let place = (query.tenant.clone(), part.include.query.entity().clone());
@@ -133,7 +152,7 @@ impl Registry {
             let part = query.parts.get(*part);
             keys.retain(|_, key| part.is_some_and(|part| part.knows(key)));
         }
-        query.doubt.merge(doubt);
+        query.open_doubt().merge(doubt);
         match &mut query.answer {
             Some(answer) => {
                 let (entered, left) = answer.replace(rows, more);
@@ -161,8 +180,10 @@ impl Registry {
                 entity.lets_go(row, id);
             }
         }
-        if !query.doubt.is_empty() {
+        if query.is_in_doubt() {
             self.doubted.insert(id);
+        } else {
+            query.doubt = None;
         }
         let is_new = query.followers.is_empty();
         let read_again = std::mem::take(&mut query.read_again);
@@ -190,13 +211,21 @@ impl Registry {
         let Some(query) = self.queries.get(&id) else { return };
         let (store, events, most) = (self.store.clone(), self.events.clone(), self.limits.resume);
         let (tenant, entity) = (query.tenant.clone(), query.query.entity().clone());
+        let brought = query.parts.entities();
         tokio::spawn(async move {
             let log = match store.changed_since(since, most).await {
                 Ok(Some((keys, upto))) => {
-                    let of_entity =
-                        keys.into_iter().filter(|key| key.tenant == tenant && key.entity == entity);
-                    let ids: HashSet<Arc<str>> = of_entity.map(|key| key.id.as_str().into()).collect();
-                    Some((ids, upto))
+                    let of_tenant = keys.into_iter().filter(|key| key.tenant == tenant);
+                    let mut ids: HashSet<Arc<str>> = HashSet::new();
+                    let mut parts_changed = false;
+                    for key in of_tenant {
+                        // The log does not say which rows had brought it.
+                        parts_changed |= brought.contains(&key.entity);
+                        if key.entity == entity {
+                            ids.insert(key.id.as_str().into());
+                        }
+                    }
+                    (!parts_changed).then_some((ids, upto))
                 }
                 Ok(None) => None,
                 Err(error) => {

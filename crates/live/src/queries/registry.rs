@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use corella_manifest::EntityName;
+use corella_manifest::{EntityName, Manifest};
 use corella_query::{
     ColumnMask, Query,
     maintain::{Lookup, QueryId, WindowSize},
@@ -17,7 +17,7 @@ use corella_query::{
 use corella_rowdoc::Tenant;
 use corella_store::{ReadError, SourceId, Store, port::Seq};
 use corella_wire::ErrorCode;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use super::{
     Event,
@@ -28,7 +28,7 @@ use super::{
     parts::Parts,
     query::{Identity, LiveQuery, Subscription},
     reading::Read,
-    steps::{Doubt, StepOwner, steps_of},
+    steps::{StepOwner, steps_of},
     subscribing::refuse,
 };
 use crate::outbox::Outbox;
@@ -59,12 +59,18 @@ pub(super) struct Registry {
     pub(super) events: mpsc::UnboundedSender<Event>,
     pub(super) backlog: Backlog,
     pub(super) counters: Arc<LiveCounters>,
-    pub(super) reads: Arc<Semaphore>,
-    pub(super) queries: HashMap<QueryId, LiveQuery>,
+    /// How many answers are being read.
+    pub(super) reads: usize,
+    /// Queries whose rows are to be read when it is their turn.
+    pub(super) to_read: VecDeque<QueryId>,
+    /// Each in a place of its own, so that those that are free in the map cost little.
+    pub(super) queries: HashMap<QueryId, Box<LiveQuery>>,
     pub(super) entities: HashMap<(Tenant, EntityName), Entity>,
     pub(super) connections: HashMap<SourceId, Connection>,
     /// Which query is kept true for those who ask for the same.
     pub(super) by_identity: HashMap<(Tenant, Identity), QueryId>,
+    /// The manifest that was served when a query last came, and its fingerprint.
+    pub(super) schema: Option<(Arc<Manifest>, String)>,
     tenants: HashMap<Tenant, Usage>,
     /// Queries that nobody follows, since when.
     pub(super) idle: VecDeque<(Instant, QueryId)>,
@@ -89,6 +95,17 @@ pub(super) struct Connection {
     pub(super) subscriptions: HashMap<Arc<str>, QueryId>,
     /// Those of them that wait for a whole answer.
     pub(super) pending: HashSet<Arc<str>>,
+}
+
+impl Connection {
+    /// Notes that the connection does not wait for this answer any more.
+    pub(super) fn answered(&mut self, reference: &str) {
+        self.pending.remove(reference);
+        if self.pending.is_empty() {
+            // Once all answers are there, few are waited for again.
+            self.pending = HashSet::new();
+        }
+    }
 }
 
 /// What one tenant takes.
@@ -117,11 +134,13 @@ impl Registry {
             events,
             backlog,
             counters,
-            reads: Arc::new(Semaphore::new(limits.reads)),
+            reads: 0,
+            to_read: VecDeque::new(),
             queries: HashMap::new(),
             entities: HashMap::new(),
             connections: HashMap::new(),
             by_identity: HashMap::new(),
+            schema: None,
             tenants: HashMap::new(),
             idle: VecDeque::new(),
             next_query: 0,
@@ -189,6 +208,8 @@ impl Registry {
                 self.awaiting.retain(|(outbox, ..)| outbox.source() != source);
             }
             Event::Told(Told::Rows(query, read)) => {
+                self.reads -= 1;
+                self.read_next();
                 self.take_in_rows(query, read);
                 self.settle_doubts().await;
             }
@@ -252,16 +273,17 @@ impl Registry {
             tenant,
             identity,
             query,
-            lookup,
+            lookup: (!steps.is_empty()).then(|| Box::new(lookup)),
             steps,
             parts,
-            doubt: Doubt::default(),
+            doubt: None,
             mask,
             words,
             placing,
             extent,
             answer: None,
             reading: None,
+            is_queued: false,
             read_again: false,
             is_astray: false,
             read_at: Seq::ZERO,
@@ -271,7 +293,7 @@ impl Registry {
             idle_since: None,
             bytes: 0,
         };
-        self.queries.insert(id, live);
+        self.queries.insert(id, Box::new(live));
         self.enter_steps(id);
         self.counters.add(Count::Reads, 1);
         self.start_reading(id);
@@ -312,7 +334,7 @@ impl Registry {
         }
         let place = (query.tenant.clone(), query.query.entity().clone());
         let Some(entity) = self.entities.get_mut(&place) else { return };
-        entity.index.remove(id, &query.lookup);
+        query.leave_index(&mut entity.index);
         entity.reading.retain(|reading| *reading != id);
         for row in query.answer.iter().flat_map(Answer::held) {
             entity.lets_go(&row, id);

@@ -127,7 +127,7 @@ impl Registry {
                             noted.doubt.parts.insert(node);
                         }
                         if query.answer.is_some() {
-                            query.doubt.parts.insert(node);
+                            query.open_doubt().parts.insert(node);
                             self.doubted.insert(id);
                         }
                     }
@@ -143,7 +143,7 @@ impl Registry {
                 noted.doubt.add(at, &touched);
             }
             if query.answer.is_some() {
-                query.doubt.add(at, &touched);
+                query.open_doubt().add(at, &touched);
                 self.doubted.insert(id);
             }
         }
@@ -155,9 +155,9 @@ impl Registry {
             let Some(query) = self.queries.get_mut(&id).filter(|query| query.answer.is_some()) else {
                 continue;
             };
-            let doubt = std::mem::take(&mut query.doubt);
+            let doubt = query.doubt.take().unwrap_or_default();
             self.dirty.insert(id);
-            if let Err(error) = self.settle(id, doubt).await {
+            if let Err(error) = self.settle(id, *doubt).await {
                 self.end(id, &Refused::unreadable(&error));
             }
         }
@@ -227,7 +227,7 @@ impl Registry {
             let held = query.apply(&change);
             self.note_held(id, &change.id, &held, change.seq);
         }
-        if self.queries.get(&id).is_some_and(|query| !query.doubt.rows.is_empty()) {
+        if self.queries.get(&id).is_some_and(|query| query.doubt.iter().any(|doubt| !doubt.rows.is_empty())) {
             self.read_anew(id);
             return Ok(());
         }
@@ -379,7 +379,7 @@ impl Registry {
         if matches!(query.extent, Extent::All(most) if answer.held_count() > most) {
             let most = query.extent.to_read();
             self.end(id, &Refused::too_large(most));
-        } else if answer.runs_low() && query.reading.is_none() {
+        } else if answer.runs_low() && query.reading.is_none() && !query.is_queued {
             self.counters.add(Count::Refills, 1);
             self.start_reading(id);
         }
@@ -389,7 +389,7 @@ impl Registry {
     pub(super) fn read_anew(&mut self, id: QueryId) {
         let Some(query) = self.queries.get_mut(&id) else { return };
         query.is_astray = true;
-        query.doubt = Doubt::default();
+        query.doubt = None;
         if query.reading.is_some() {
             query.read_again = true;
             return;
@@ -409,19 +409,20 @@ impl Registry {
             return Ok(());
         };
         let lookup = query.present_lookup();
-        if lookup == query.lookup {
+        if query.lookup.as_deref() == Some(&lookup) {
             return Ok(());
         }
         let place = (query.tenant.clone(), query.query.entity().clone());
         let Some(entity) = self.entities.get_mut(&place) else { return Ok(()) };
-        entity.index.remove(id, &query.lookup);
-        let before = std::mem::replace(&mut query.lookup, lookup);
+        query.leave_index(&mut entity.index);
+        let was_scanned = query.lookup.as_deref() == Some(&Lookup::Scan);
         let most = self.limits.scanned;
-        if query.lookup == Lookup::Scan && before != Lookup::Scan && entity.index.size().scanned >= most {
-            query.lookup = Lookup::By(Vec::new());
+        if lookup == Lookup::Scan && !was_scanned && entity.index.size().scanned >= most {
+            query.lookup = Some(Box::new(Lookup::By(Vec::new())));
             return Err(Refused::unindexed(most, query.query.entity()));
         }
-        entity.index.insert(id, &query.lookup);
+        entity.index.insert(id, &lookup);
+        query.lookup = Some(Box::new(lookup));
         Ok(())
     }
 }

@@ -6,8 +6,8 @@ use std::{
     time::Instant,
 };
 
-use corella_query::maintain::QueryId;
-use corella_store::SourceId;
+use corella_query::{Query, maintain::QueryId};
+use corella_store::{SourceId, Store};
 use corella_wire::{
     ErrorCode,
     control::{ErrorReply, ServerMessage, Since},
@@ -49,7 +49,7 @@ impl Registry {
             let detail = format!("expected at most {most} live queries on one connection; end some first");
             return Err(Refused(ErrorCode::TooManyQueries, detail));
         }
-        let identity: Identity = Sha256::digest(query.identity()).into();
+        let identity = self.identity_of(&query);
         let place = (tenant.clone(), identity);
         let id = match self.by_identity.get(&place) {
             Some(id) => *id,
@@ -63,10 +63,9 @@ impl Registry {
             connection.subscriptions.insert(Arc::clone(&reference), id);
             connection.pending.insert(Arc::clone(&reference));
         }
-        let has_no_parts = self.queries.get(&id).is_some_and(|query| query.parts.is_empty());
         let kept = match since {
-            // What its rows bring with them is in no log of its entity.
-            Some(since) if since.epoch == self.store.epoch() && has_no_parts => Kept::Unsure(since),
+            // Rows of a query that was another one would show other columns.
+            Some(since) if since.epoch == epoch_of(&self.store, &identity) => Kept::Unsure(since),
             Some(Since { .. }) | None => Kept::Nothing,
         };
         if let Some(query) = self.queries.get_mut(&id) {
@@ -75,6 +74,17 @@ impl Registry {
         }
         self.dirty.insert(id);
         Ok(())
+    }
+
+    /// What a query asks for, under the manifest that is served.
+    fn identity_of(&mut self, query: &Query) -> Identity {
+        let manifest = self.store.manifest();
+        if !self.schema.as_ref().is_some_and(|(known, _)| Arc::ptr_eq(known, &manifest)) {
+            let fingerprint = manifest.fingerprint();
+            self.schema = Some((manifest, fingerprint));
+        }
+        let schema = self.schema.as_ref().map_or("", |(_, fingerprint)| fingerprint);
+        Sha256::new().chain_update(schema).chain_update(query.identity()).finalize().into()
     }
 
     pub(super) fn unsubscribe(&mut self, source: SourceId, reference: &str) {
@@ -98,6 +108,13 @@ impl Registry {
             self.idle.push_back((now, id));
         }
     }
+}
+
+/// The epoch of an answer: that of the database, and what tells the query from others. Whoever comes back after a
+/// restore, with other rights or to another manifest has kept what would not fit what has changed since.
+pub(super) fn epoch_of(store: &Store, identity: &Identity) -> String {
+    let [a, b, c, d, e, f, ..] = identity;
+    format!("{}.{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}{f:02x}", store.epoch())
 }
 
 /// Tells a connection that it does not follow a query, or no longer.

@@ -13,6 +13,7 @@ use super::{
     counters::Count,
     query::{Follower, Kept, Standing, Subscription, Waiting},
     registry::Registry,
+    subscribing::epoch_of,
 };
 
 /// The number by which clients know a change.
@@ -72,19 +73,26 @@ impl Registry {
         let Some(query) = self.queries.get_mut(&id) else { return };
         let version = query.version(self.position);
         let Some(answer) = &query.answer else { return };
+        let epoch = epoch_of(&self.store, &query.identity);
+        let parts_read_at = query.parts.read_at();
         let mut whole: Option<EncodedRows> = None;
         let mut asked = Vec::new();
         for Waiting { subscription, kept } in std::mem::take(&mut query.waiting) {
             let Subscription { source, reference } = &subscription;
             let Some(connection) = self.connections.get_mut(source) else { continue };
+            let kept = match kept {
+                // What rows bring may have changed since the log was read.
+                Kept::Known { upto, .. } if parts_read_at > upto => Kept::Nothing,
+                kept @ (Kept::Nothing | Kept::Unsure(_) | Kept::Asked(_) | Kept::Known { .. }) => kept,
+            };
             match kept {
                 Kept::Nothing => {
                     let rows = whole.get_or_insert_with(|| answer.encode(&query.query, &query.parts));
-                    let text = encode_snapshot(reference, number(version), self.store.epoch(), rows);
+                    let text = encode_snapshot(reference, number(version), &epoch, rows);
                     connection.outbox.push_text(text);
                 }
                 Kept::Known { ids, changed, upto } if version <= self.position => {
-                    let difference = answer.since(&query.query, &ids, &changed, upto).encode();
+                    let difference = answer.since(&query.query, &query.parts, &ids, &changed, upto).encode();
                     messages.entry(*source).or_default().push((Arc::clone(reference), difference));
                 }
                 // Its rows are of a later moment than the message would be.
@@ -105,7 +113,11 @@ impl Registry {
                     continue;
                 }
             }
-            connection.pending.remove(reference);
+            connection.answered(reference);
+            if query.followers.is_empty() {
+                // Most queries have one follower.
+                query.followers.reserve_exact(1);
+            }
             query.followers.push(Follower { subscription, standing: Standing::Current });
         }
         for (subscription, since) in asked {

@@ -10,6 +10,7 @@ use corella_query::Query;
 use corella_rowdoc::Tenant;
 use corella_store::{Access, Restricted, SourceId, Store, port::Seq};
 use corella_testkit::within;
+use corella_wire::ErrorCode;
 use corella_wire::control::{
     AnswerChange, Changes, Difference, ErrorReply, PartChange, ServerMessage, Since, Snapshot, Upsert,
 };
@@ -32,6 +33,13 @@ pub(crate) struct Answer {
     pub(crate) differences: usize,
 }
 
+impl Answer {
+    /// What somebody says who comes back with it.
+    fn since(&self) -> Since {
+        Since { epoch: self.epoch.clone(), seq: self.seq, ids: self.rows.iter().map(id).collect() }
+    }
+}
+
 /// A connection that follows queries.
 pub(crate) struct Follower {
     store: Store,
@@ -42,6 +50,8 @@ pub(crate) struct Follower {
     pub(crate) answers: BTreeMap<String, Answer>,
     /// What came and was not asked for yet.
     pub(crate) errors: VecDeque<ErrorReply>,
+    /// Answers that ended because another manifest is served.
+    pub(crate) ended: BTreeMap<String, Answer>,
     /// All messages with changes.
     pub(crate) changes: Vec<Changes>,
     asked: u64,
@@ -61,6 +71,7 @@ impl Follower {
             outbox: Arc::new(Outbox::new(SourceId(source), limits)),
             answers: BTreeMap::new(),
             errors: VecDeque::new(),
+            ended: BTreeMap::new(),
             changes: Vec::new(),
             asked: 0,
         }
@@ -70,6 +81,24 @@ impl Follower {
     pub(crate) async fn subscribe(&mut self, reference: &str, query: &Json) {
         self.subscribe_since(reference, query, None).await;
         self.answers.insert(reference.to_owned(), Answer { query: query.clone(), ..Answer::default() });
+    }
+
+    /// Follows a query, if the manifest that is served can answer it; says whether it does.
+    pub(crate) async fn try_subscribe(&mut self, reference: &str, query: &Json) -> bool {
+        let can = self.try_restricted(query).is_some();
+        if can {
+            self.subscribe(reference, query).await;
+        }
+        can
+    }
+
+    /// Goes on with an answer that was kept, as far as that can be asked for.
+    pub(crate) async fn resume(&mut self, reference: &str, kept: &Answer) {
+        if self.try_restricted(&kept.query).is_some() {
+            self.subscribe_since(reference, &kept.query, Some(kept.since())).await;
+            let fresh = Answer { snapshots: 0, differences: 0, ..kept.clone() };
+            self.answers.insert(reference.to_owned(), fresh);
+        }
     }
 
     async fn subscribe_since(&self, reference: &str, query: &Json, since: Option<Since>) {
@@ -90,10 +119,15 @@ impl Follower {
         self.outbox.close();
         self.outbox = Arc::new(Outbox::new(SourceId(source), OutboxLimits::default()));
         for (reference, answer) in &self.answers {
-            let ids = answer.rows.iter().map(id).collect();
-            let since = Since { epoch: answer.epoch.clone(), seq: answer.seq, ids };
-            self.subscribe_since(reference, &answer.query, Some(since)).await;
+            self.subscribe_since(reference, &answer.query, Some(answer.since())).await;
         }
+    }
+
+    /// The query as this caller may ask it; nothing where the manifest cannot answer it live.
+    fn try_restricted(&self, query: &Json) -> Option<Query> {
+        let parsed = Query::read(&self.store.manifest(), query).ok()?;
+        let restricted = self.store.restrict(&self.access, parsed).ok()?;
+        (!restricted.asks_rows).then_some(restricted.query)
     }
 
     /// The query as this caller may ask it.
@@ -154,8 +188,14 @@ impl Follower {
             }
             ServerMessage::Reached(reached) => return Some(reached.reference),
             ServerMessage::Error(error) => {
-                self.answers.remove(error.reference.as_deref().unwrap_or_default());
-                self.errors.push_back(error);
+                let reference = error.reference.clone().unwrap_or_default();
+                let answer = self.answers.remove(&reference);
+                match answer {
+                    Some(answer) if error.code == ErrorCode::QueryEnded => {
+                        self.ended.insert(reference, answer);
+                    }
+                    Some(_) | None => self.errors.push_back(error),
+                }
             }
             other @ (ServerMessage::Hello(_) | ServerMessage::Auth(_) | ServerMessage::Result(_)) => {
                 unreachable!("{other:?}")

@@ -3,7 +3,7 @@
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Map, Value as Json, json};
 
-use crate::house::object;
+use crate::{house::object, manifests::TURNS};
 
 const IDS: [&str; 9] = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
 
@@ -35,13 +35,17 @@ pub(crate) enum Step {
     RestoreElsewhere(Row),
     /// Several writes that may be committed together.
     Burst(Vec<(&'static str, Map<String, Json>)>),
+    /// Several writes that are made together or not at all.
+    Together(Vec<(&'static str, Map<String, Json>)>),
     Subscribe(Json),
     Unsubscribe(prop::sample::Index),
+    /// Another manifest is served from now on: the one of this turn.
+    Migrate(u8),
     /// The connection breaks, a write happens meanwhile, and it comes back with what it had.
     Reconnect(&'static str, Map<String, Json>),
 }
 
-fn id() -> impl Strategy<Value = &'static str> {
+pub(crate) fn id() -> impl Strategy<Value = &'static str> {
     select(&IDS[..])
 }
 
@@ -80,7 +84,7 @@ fn value(field: &'static str) -> BoxedStrategy<Json> {
 const FIELDS: [&str; 11] =
     ["title", "state", "stars", "votes", "place", "pinned", "due", "owner", "tags", "body", "team"];
 
-fn fields() -> impl Strategy<Value = Map<String, Json>> {
+pub(crate) fn fields() -> impl Strategy<Value = Map<String, Json>> {
     let field = select(&FIELDS[..])
         .prop_flat_map(|field| value(field).prop_map(move |value| (field.to_owned(), value)));
     vec(field, 1..4).prop_map(|fields| fields.into_iter().collect())
@@ -202,7 +206,7 @@ fn aggregate() -> impl Strategy<Value = Json> {
     })
 }
 
-fn query() -> impl Strategy<Value = Json> {
+pub(crate) fn query() -> impl Strategy<Value = Json> {
     prop_oneof![4 => rows_query(), 2 => aggregate(), 1 => query_elsewhere(), 3 => including(), 3 => words()]
 }
 
@@ -326,23 +330,28 @@ fn step() -> impl Strategy<Value = Step> {
         4 => id().prop_map(Step::Delete),
         2 => id().prop_map(Step::Restore),
         2 => vec((id(), fields()), 2..6).prop_map(Step::Burst),
+        2 => vec((id(), fields()), 2..5).prop_map(Step::Together),
         8 => row().prop_flat_map(|row| fields_elsewhere(row.0).prop_map(move |fields| Step::Elsewhere(row, fields))),
         2 => row().prop_map(Step::DeleteElsewhere),
         1 => row().prop_map(Step::RestoreElsewhere),
         3 => query().prop_map(Step::Subscribe),
         1 => any::<prop::sample::Index>().prop_map(Step::Unsubscribe),
         1 => (id(), fields()).prop_map(|(id, fields)| Step::Reconnect(id, fields)),
+        1 => (0..TURNS).prop_map(Step::Migrate),
     ]
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct History {
+    /// Under which manifest of the app it begins.
+    pub(crate) turn: u8,
     pub(crate) before: Vec<(&'static str, Map<String, Json>)>,
     pub(crate) queries: Vec<Json>,
     pub(crate) steps: Vec<Step>,
 }
 
 pub(crate) fn history() -> impl Strategy<Value = History> {
-    (vec((id(), fields()), 0..8), vec(query(), 1..5), vec(step(), 1..16))
-        .prop_map(|(before, queries, steps)| History { before, queries, steps })
+    let turn = prop_oneof![8 => Just(0), 1 => 0..TURNS];
+    (turn, vec((id(), fields()), 0..8), vec(query(), 1..5), vec(step(), 1..16))
+        .prop_map(|(turn, before, queries, steps)| History { turn, before, queries, steps })
 }

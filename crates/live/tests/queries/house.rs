@@ -13,7 +13,8 @@ use corella_manifest::{EntityName, Manifest};
 use corella_policy::Caller;
 use corella_rowdoc::{RowId, RowKey, Tenant};
 use corella_store::{
-    Access, Author, CommitSink, FollowInterval, RowChange, Store, StoreOptions, Write, WriteError,
+    Access, Author, CommitSink, FollowInterval, RowChange, Store, StoreOptions, Transaction,
+    TransactionError, Write, WriteError,
     port::Backend,
     postgres::{PostgresBackend, PostgresOptions},
     sqlite::{Durability, SqliteBackend},
@@ -71,6 +72,7 @@ pub(crate) struct House {
     pub(crate) store: Store,
     pub(crate) hub: Arc<Hub>,
     pub(crate) tenant: Tenant,
+    stop: CancellationToken,
     next_source: Arc<AtomicU64>,
     _folder: Option<Arc<tempfile::TempDir>>,
 }
@@ -81,17 +83,25 @@ impl House {
     }
 
     pub(crate) async fn sqlite_with(limits: LiveLimits) -> Self {
+        Self::sqlite_of(fixed_manifest(), limits).await
+    }
+
+    pub(crate) async fn sqlite_of(manifest: Manifest, limits: LiveLimits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let backend = Arc::new(SqliteBackend::open(folder.path(), Durability::Relaxed).unwrap());
-        let house = Self::over(backend, limits).await;
+        let house = Self::over(backend, manifest, limits).await;
         Self { _folder: Some(Arc::new(folder)), ..house }
     }
 
     /// A server over a PostgreSQL database, which others may share.
     pub(crate) async fn postgres(database: &str) -> Self {
+        Self::postgres_of(database, fixed_manifest()).await
+    }
+
+    pub(crate) async fn postgres_of(database: &str, manifest: Manifest) -> Self {
         let backend =
             PostgresBackend::open(&database.parse().unwrap(), PostgresOptions::default()).await.unwrap();
-        Self::over(Arc::new(backend), LiveLimits::default()).await
+        Self::over(Arc::new(backend), manifest, LiveLimits::default()).await
     }
 
     pub(crate) fn database() -> String {
@@ -99,15 +109,16 @@ impl House {
         postgres.address(&postgres.database())
     }
 
-    async fn over(backend: Arc<dyn Backend>, limits: LiveLimits) -> Self {
+    async fn over(backend: Arc<dyn Backend>, manifest: Manifest, limits: LiveLimits) -> Self {
         let hub = Arc::new(Hub::with_limits(PresenceLimits::default(), limits));
         let sink: Arc<dyn CommitSink> = Arc::clone(&hub) as _;
-        let manifest = Arc::new(Manifest::parse(MANIFEST).unwrap().manifest);
         let follow = FollowInterval(Duration::from_millis(20));
         let options = StoreOptions { follow, ..StoreOptions::default() };
-        let store = Store::start(backend, manifest, sink, options).await.unwrap();
-        hub.queries().start(&store, CancellationToken::new());
-        Self { store, hub, tenant: Tenant::none(), next_source: Arc::new(AtomicU64::new(1)), _folder: None }
+        let store = Store::start(backend, Arc::new(manifest), sink, options).await.unwrap();
+        let stop = CancellationToken::new();
+        hub.queries().start(&store, stop.clone());
+        let next_source = Arc::new(AtomicU64::new(1));
+        Self { store, hub, tenant: Tenant::none(), stop, next_source, _folder: None }
     }
 
     /// The same house for somebody else.
@@ -116,9 +127,16 @@ impl House {
             store: self.store.clone(),
             hub: Arc::clone(&self.hub),
             tenant: Tenant::new(tenant),
+            stop: self.stop.clone(),
             next_source: Arc::clone(&self.next_source),
             _folder: self._folder.clone(),
         }
+    }
+
+    /// Ends everything.
+    pub(crate) async fn close(self) {
+        self.stop.cancel();
+        self.store.close().await;
     }
 
     pub(crate) fn key(&self, entity: &str, id: &str) -> RowKey {
@@ -151,6 +169,18 @@ impl House {
             message: None,
         };
         self.store.write(write).await.map(|written| written.seq.0)
+    }
+
+    /// Makes changes of several rows together; gives back the last one's place.
+    pub(crate) async fn transact(&self, changes: Vec<(&str, RowChange)>) -> Result<i64, TransactionError> {
+        let transaction = Transaction {
+            changes: changes.into_iter().map(|(id, change)| (self.key("Item", id), change)).collect(),
+            author: Author::trusted("ada"),
+            idempotency: None,
+            message: None,
+        };
+        let written = self.store.transact(transaction).await?;
+        Ok(written.iter().map(|written| written.seq.0).max().unwrap_or_default())
     }
 
     pub(crate) async fn insert(&self, id: &str, fields: Json) -> i64 {
@@ -190,6 +220,10 @@ impl House {
         follower.access = Access::Caller(Arc::new(caller));
         follower
     }
+}
+
+fn fixed_manifest() -> Manifest {
+    Manifest::parse(MANIFEST).unwrap().manifest
 }
 
 pub(crate) fn object(json: Json) -> Map<String, Json> {

@@ -6,7 +6,7 @@ use corella_live::{LiveLimits, OutboxLimits};
 use corella_wire::ErrorCode;
 use serde_json::json;
 
-use crate::{follower::Follower, house::House};
+use crate::{follower::Follower, house::House, manifests::App};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_exceeds_a_limit_is_refused_with_the_number() {
@@ -110,6 +110,55 @@ async fn who_comes_back_gets_what_changed() {
     ada.settle(seq).await;
     assert_eq!(ada.answers["q"].snapshots, 2);
     ada.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_back_is_told_what_rows_bring_where_that_has_changed() {
+    let house = House::sqlite().await;
+    for at in 0..5 {
+        house.insert(&format!("r{at}"), json!({"stars": at})).await;
+    }
+    house.insert_of("Note", "n0", json!({"item": "r0", "text": "a"})).await;
+    let mut ada = house.connect();
+    ada.subscribe("q", &json!({"from": "Item", "orderBy": "stars", "include": "notes"})).await;
+    ada.settle(0).await;
+    house.hub.queries().leave(ada.outbox.source());
+    let seq = house.patch("r3", json!({"stars": -1})).await;
+    ada.reconnect(500).await;
+    ada.settle(seq).await;
+    ada.check().await;
+    let answer = &ada.answers["q"];
+    assert_eq!(
+        (answer.snapshots, answer.differences),
+        (1, 1),
+        "one row has changed, and nothing that rows bring"
+    );
+
+    // The log does not say which row had brought a note that moves on.
+    house.hub.queries().leave(ada.outbox.source());
+    let seq = house.patch_of("Note", "n0", json!({"item": "r1"})).await;
+    ada.reconnect(501).await;
+    ada.settle(seq).await;
+    ada.check().await;
+    assert_eq!(ada.answers["q"].snapshots, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_another_manifest_comes_whole() {
+    let app = App(7);
+    let house = House::sqlite_of(app.manifest(0, 0), LiveLimits::default()).await;
+    let seq = house.insert("a", json!({"stars": "1"})).await;
+    let mut ada = house.connect();
+    ada.subscribe("q", &json!({"from": "Item"})).await;
+    ada.settle(seq).await;
+    house.store.replace_manifest(app.manifest(0, 1).into()).await.unwrap();
+    ada.settle(seq).await;
+    let kept = ada.ended.remove("q").unwrap();
+    // The row has not changed, yet it has a column more.
+    ada.resume("q", &kept).await;
+    ada.settle(seq).await;
+    ada.check().await;
+    assert_eq!(ada.answers["q"].snapshots, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

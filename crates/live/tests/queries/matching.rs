@@ -1,5 +1,6 @@
 //! Work follows what matches, not what is followed.
 
+use corella_store::RowChange;
 use corella_wire::control::Upsert;
 use serde_json::json;
 
@@ -126,4 +127,27 @@ async fn a_difference_names_what_changed_and_no_more() {
     ada.check().await;
     assert_eq!(ada.changes.last().unwrap().answers[0].difference.remove, ["b"]);
     assert_eq!(ada.changes.last().unwrap().seq, u64::try_from(seq).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_together_is_told_together() {
+    let house = House::sqlite().await;
+    house.insert("a", json!({"stars": 5})).await;
+    house.insert("b", json!({"stars": 1})).await;
+    let mut ada = house.connect();
+    ada.subscribe("rows", &json!({"from": "Item", "orderBy": "stars", "select": ["stars"]})).await;
+    ada.subscribe("sum", &json!({"from": "Item", "aggregate": {"sum": {"$sum": "stars"}}})).await;
+    ada.settle(0).await;
+    for stars in 0..20 {
+        let patch = |stars: i64| RowChange::Patch(object(json!({ "stars": stars })));
+        let seq = house.transact(vec![("a", patch(stars)), ("b", patch(6 - stars))]).await.unwrap();
+        ada.settle(seq).await;
+        ada.check().await;
+    }
+    // The sum is never another one, and both rows always come in one message.
+    for changes in &ada.changes {
+        assert_eq!(changes.answers.len(), 1, "{changes:?}");
+        assert_eq!(changes.answers[0].difference.upsert.len(), 2, "{changes:?}");
+    }
+    assert!(ada.changes.len() >= 19, "{}", ada.changes.len());
 }

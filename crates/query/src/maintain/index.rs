@@ -43,10 +43,52 @@ struct Template {
     buckets: HashMap<Box<[u8]>, Bucket>,
 }
 
+/// The queries of a template that ask for the same values; one, for most.
 #[derive(Debug, Default)]
 struct Bucket {
-    queries: Vec<QueryId>,
+    queries: Few,
     bounded: Intervals,
+}
+
+/// Queries, of which there is seldom more than one.
+#[derive(Debug, Default)]
+enum Few {
+    #[default]
+    None,
+    One(QueryId),
+    More(Vec<QueryId>),
+}
+
+impl Few {
+    fn push(&mut self, query: QueryId) {
+        match self {
+            Self::None => *self = Self::One(query),
+            Self::One(first) => *self = Self::More(vec![*first, query]),
+            Self::More(queries) => queries.push(query),
+        }
+    }
+
+    fn remove(&mut self, query: QueryId) {
+        match self {
+            Self::None => {}
+            Self::One(only) if *only == query => *self = Self::None,
+            Self::One(_) => {}
+            Self::More(queries) => {
+                queries.retain(|other| *other != query);
+                if queries.is_empty() {
+                    *self = Self::None;
+                }
+            }
+        }
+    }
+
+    fn as_slice(&self) -> &[QueryId] {
+        match self {
+            Self::None => &[],
+            Self::One(only) => std::slice::from_ref(only),
+            Self::More(queries) => queries,
+        }
+    }
 }
 
 impl MatchIndex {
@@ -80,11 +122,11 @@ impl MatchIndex {
         for ((at, key), intervals) in places {
             let template = &mut self.templates[at];
             if let Some(bucket) = template.buckets.get_mut(&key) {
-                bucket.queries.retain(|other| *other != query);
+                bucket.queries.remove(query);
                 if intervals > 0 {
                     bucket.bounded.remove(query, intervals);
                 }
-                if bucket.queries.is_empty() && bucket.bounded.is_empty() {
+                if bucket.queries.as_slice().is_empty() && bucket.bounded.is_empty() {
                     template.buckets.remove(&key);
                 }
             }
@@ -102,7 +144,7 @@ impl MatchIndex {
                 encode(row.value(column), &mut key);
             }
             let Some(bucket) = template.buckets.get(key.as_slice()) else { continue };
-            found.extend(&bucket.queries);
+            found.extend(bucket.queries.as_slice());
             if let Some(column) = &template.within {
                 bucket.bounded.find(row.value(column), found);
             }
@@ -170,7 +212,13 @@ fn key_of(probe: &Probe) -> Box<[u8]> {
 fn encode(value: &Value, key: &mut Vec<u8>) {
     let mut bytes = |tag: u8, bytes: &[u8]| {
         key.push(tag);
-        key.extend(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
+        match u8::try_from(bytes.len()) {
+            Ok(length) if length < u8::MAX => key.push(length),
+            _ => {
+                key.push(u8::MAX);
+                key.extend(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
+            }
+        }
         key.extend(bytes);
     };
     match value {

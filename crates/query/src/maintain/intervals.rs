@@ -15,7 +15,17 @@ use crate::compare::compare;
 
 /// Intervals of one column's values, each of a query.
 #[derive(Debug, Default)]
-pub(super) struct Intervals {
+pub(super) enum Intervals {
+    #[default]
+    None,
+    /// Where the values of other columns tell queries apart, there is but one.
+    One(Box<Entry>),
+    More(Box<Runs>),
+}
+
+/// Several intervals.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
     runs: Vec<Run>,
     /// Taken out, but still in a run.
     gone: HashSet<QueryId>,
@@ -30,23 +40,77 @@ struct Run {
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
+pub(super) struct Entry {
     interval: Interval,
     query: QueryId,
 }
 
 impl Intervals {
     pub(super) fn insert(&mut self, interval: Interval, query: QueryId) {
+        let entry = Entry { interval, query };
+        *self = match std::mem::take(self) {
+            Self::None => Self::One(Box::new(entry)),
+            Self::One(first) => {
+                let mut runs = Runs::default();
+                runs.insert(*first);
+                runs.insert(entry);
+                Self::More(Box::new(runs))
+            }
+            Self::More(mut runs) => {
+                runs.insert(entry);
+                Self::More(runs)
+            }
+        };
+    }
+
+    /// Takes out all intervals of a query; it must not be put in again.
+    pub(super) fn remove(&mut self, query: QueryId, intervals: usize) {
+        match self {
+            Self::None => {}
+            Self::One(only) if only.query == query => *self = Self::None,
+            Self::One(_) => {}
+            Self::More(runs) => {
+                runs.remove(query, intervals);
+                if runs.count == 0 {
+                    *self = Self::None;
+                }
+            }
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// The queries in one of whose intervals `value` lies.
+    pub(super) fn find(&self, value: &Value, found: &mut Vec<QueryId>) {
+        if value.is_null() {
+            return;
+        }
+        match self {
+            Self::None => {}
+            Self::One(only) => {
+                let Interval { low, high } = &only.interval;
+                if begins(low.as_ref(), value) && reaches(high.as_ref(), value) {
+                    found.push(only.query);
+                }
+            }
+            Self::More(runs) => runs.find(value, found),
+        }
+    }
+}
+
+impl Runs {
+    fn insert(&mut self, entry: Entry) {
         self.count += 1;
-        let mut entries = vec![Entry { interval, query }];
+        let mut entries = vec![entry];
         while self.runs.last().is_some_and(|run| run.entries.len() <= entries.len()) {
             entries.extend(self.runs.pop().unwrap_or_default().entries);
         }
         self.runs.push(Run::new(entries));
     }
 
-    /// Takes out all intervals of a query; it must not be put in again.
-    pub(super) fn remove(&mut self, query: QueryId, intervals: usize) {
+    fn remove(&mut self, query: QueryId, intervals: usize) {
         self.gone.insert(query);
         self.count -= intervals;
         let kept: usize = self.runs.iter().map(|run| run.entries.len()).sum();
@@ -64,15 +128,7 @@ impl Intervals {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// The queries in one of whose intervals `value` lies.
-    pub(super) fn find(&self, value: &Value, found: &mut Vec<QueryId>) {
-        if value.is_null() {
-            return;
-        }
+    fn find(&self, value: &Value, found: &mut Vec<QueryId>) {
         for run in &self.runs {
             run.find(value, 0, run.entries.len(), &mut |query| {
                 if self.gone.is_empty() || !self.gone.contains(&query) {

@@ -21,15 +21,15 @@ const SIGNS: &str = r##"!"#$%&'()*+,-./:;<=>?@[\]^_`{|}~"##;
 /// What a database has so that an entity's rows can be searched for words.
 #[derive(Debug, Clone)]
 pub struct SearchDesign {
-    table: Identifier,
+    pub(super) table: Identifier,
     /// The words: an index of SQLite, a column's index of PostgreSQL.
-    words: Identifier,
+    pub(super) words: Identifier,
     /// Which row a number means; in SQLite alone.
-    places: Identifier,
+    pub(super) places: Identifier,
     /// The texts by number; in SQLite alone.
-    texts: Identifier,
+    pub(super) texts: Identifier,
     /// What keeps them true; in SQLite alone.
-    triggers: [Identifier; 3],
+    pub(super) triggers: [Identifier; 3],
 }
 
 /// The words of a statement, as SQL.
@@ -65,7 +65,7 @@ impl SearchDesign {
     }
 
     /// The column with the words in PostgreSQL.
-    fn column() -> Identifier {
+    pub(super) fn column() -> Identifier {
         Identifier::fixed("corella_search")
     }
 
@@ -104,8 +104,6 @@ impl SearchDesign {
 
     fn make_index(&self, search: &Search) -> Vec<String> {
         let Self { table, words, places, texts, triggers: [insert, update, delete] } = self;
-        // English is the one language whose words SQLite brings to their stems.
-        let stems = if search.language == Language::English { "porter " } else { "" };
         let text = |row: &str| {
             let text = joined(&search.columns, &format!("{row}."));
             format!("substr({text}, 1, {MAX_CHARACTERS})")
@@ -136,8 +134,9 @@ impl SearchDesign {
             ),
             format!(
                 "CREATE VIRTUAL TABLE {words} USING fts5(words, content='{}', content_rowid='place', \
-                 tokenize='{stems}unicode61 remove_diacritics 0')",
-                texts.as_str()
+                 {})",
+                texts.as_str(),
+                Self::tokenizer(search)
             ),
             format!(
                 "CREATE TRIGGER {insert} AFTER INSERT ON {table} BEGIN INSERT INTO {places} (corella_tenant, id) \
@@ -156,16 +155,28 @@ impl SearchDesign {
         ]
     }
 
-    fn make_column(&self, search: &Search) -> Vec<String> {
-        let Self { table, words, .. } = self;
-        let column = Self::column();
+    /// How SQLite parts texts into words.
+    pub(super) fn tokenizer(search: &Search) -> String {
+        // English is the one language whose words SQLite brings to their stems.
+        let stems = if search.language == Language::English { "porter " } else { "" };
+        format!("tokenize='{stems}unicode61 remove_diacritics 0'")
+    }
+
+    /// The words of a line of PostgreSQL's table.
+    pub(super) fn words_of_line(search: &Search) -> String {
         let (text, language) = (joined(&search.columns, ""), configuration(search.language));
         let signs = SIGNS.replace('\'', "''");
         let blanks = " ".repeat(SIGNS.len());
+        format!("to_tsvector({language}, left(translate({text}, '{signs}', '{blanks}'), {MAX_CHARACTERS}))")
+    }
+
+    fn make_column(&self, search: &Search) -> Vec<String> {
+        let Self { table, words, .. } = self;
+        let column = Self::column();
         vec![
             format!(
-                "ALTER TABLE {table} ADD COLUMN {column} tsvector GENERATED ALWAYS AS (to_tsvector({language}, \
-                 left(translate({text}, '{signs}', '{blanks}'), {MAX_CHARACTERS}))) STORED"
+                "ALTER TABLE {table} ADD COLUMN {column} tsvector GENERATED ALWAYS AS ({}) STORED",
+                Self::words_of_line(search)
             ),
             format!("CREATE INDEX {words} ON {table} USING gin ({column})"),
         ]

@@ -2,6 +2,7 @@
 
 use corella_manifest::FieldName;
 use corella_query::Identifier;
+use corella_rowdoc::RowKey;
 
 /// A table as a manifest wants it.
 #[derive(Debug, Clone)]
@@ -51,6 +52,39 @@ pub struct TableRecord {
     pub stale: bool,
     /// Whether lines may be missing from it until then, and not only columns of lines be behind.
     pub missing: bool,
+}
+
+/// What an index of words has in it that its table does not say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AstrayWords {
+    /// Whether parts of the index itself are missing; then nothing was compared.
+    pub is_missing: bool,
+    /// The rows that have other words in the index than in their texts.
+    pub rows: Vec<RowKey>,
+    /// Whether there are words of rows that are not there.
+    pub has_strangers: bool,
+}
+
+impl AstrayWords {
+    /// What is wrong, in words; nothing when all is right.
+    #[must_use]
+    pub fn told(&self) -> Option<String> {
+        /// Rows that are named.
+        const NAMED: usize = 10;
+        if self.is_missing {
+            return Some("parts of its index of words are missing".into());
+        }
+        let more = self.rows.len().saturating_sub(NAMED);
+        let mut named: Vec<String> = self.rows.iter().take(NAMED).map(ToString::to_string).collect();
+        if more > 0 {
+            named.push(format!("{more} more"));
+        }
+        match (named.is_empty(), self.has_strangers) {
+            (true, false) => None,
+            (true, true) => Some("its index has words of rows that are not there".into()),
+            (false, _) => Some(format!("its index has other words than the texts of {}", named.join(", "))),
+        }
+    }
 }
 
 /// A schema that the database was brought to.

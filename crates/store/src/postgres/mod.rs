@@ -33,7 +33,7 @@ use std::{
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use corella_manifest::{Entity, EntityName, Manifest};
-use corella_query::{Dialect, Statement};
+use corella_query::{Dialect, SearchCheck, Statement};
 use corella_rowdoc::{PeerId, Projection, RowKey, Tenant};
 use sqlx_core::{error::Error, raw_sql::raw_sql};
 use tokio::sync::mpsc;
@@ -49,10 +49,10 @@ use self::{
     tenants::ServingRole,
 };
 use crate::port::{
-    Alone, Backend, BackendError, ChangeEntry, Clash, DumpScope, Fold, FollowedChange, HistoryLine,
-    HistoryScope, Kept, KeptRow, KeptSchema, Mend, MendOutcome, Outcome, OutcomeKey, PeerOwner, RestoreOnto,
-    RestoreOutcome, ScannedRow, SchemaAction, SelectedParts, Seq, StoredHead, StoredRow, TableDesign,
-    TableRecord, Unit, UnitOutcome,
+    Alone, AstrayWords, Backend, BackendError, ChangeEntry, Clash, DumpScope, Fold, FollowedChange,
+    HistoryLine, HistoryScope, Kept, KeptRow, KeptSchema, Mend, MendOutcome, Outcome, OutcomeKey, PeerOwner,
+    RestoreOnto, RestoreOutcome, ScannedRow, SchemaAction, SelectedParts, Seq, StoredHead, StoredRow,
+    TableDesign, TableRecord, Unit, UnitOutcome,
 };
 
 /// Lends a reading connection to a read, which is made again on another one when the connection has died.
@@ -291,6 +291,10 @@ impl Backend for PostgresBackend {
 
     async fn orphans(&self, entity: &Entity) -> Result<Vec<RowKey>, BackendError> {
         reading!(self.link, connection => read::orphans(connection, entity))
+    }
+
+    async fn astray_words(&self, entity: &Entity, check: SearchCheck) -> Result<AstrayWords, BackendError> {
+        reading!(self.link, connection => read::astray_words(connection, entity, &check))
     }
 
     async fn reproject(

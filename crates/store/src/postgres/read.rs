@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use corella_manifest::{Entity, EntityName, Value};
-use corella_query::{Identifier, Statement};
+use corella_query::{Identifier, SearchCheck, Statement};
 use corella_rowdoc::RowKey;
 use jiff::Timestamp;
 use sqlx_core::{
@@ -24,8 +24,8 @@ use super::{
     tenants::ServingRole,
 };
 use crate::port::{
-    ChangeEntry, FollowedChange, HistoryMark, Outcome, OutcomeKey, ScannedRow, SelectedParts, Seq,
-    StoredHead, StoredRow, TailEntry, checksum,
+    AstrayWords, ChangeEntry, FollowedChange, HistoryMark, Outcome, OutcomeKey, ScannedRow, SelectedParts,
+    Seq, StoredHead, StoredRow, TailEntry, checksum,
 };
 
 /// Where a row stands, its line of `corella_rows` being called `kept`.
@@ -227,6 +227,24 @@ pub(super) async fn orphans(connection: &mut PgConnection, entity: &Entity) -> R
     let found: Vec<(String, String)> =
         query_as::<Postgres, _>(AssertSqlSafe(sql)).bind(entity.name.as_str()).fetch_all(connection).await?;
     found.iter().map(|(tenant, id)| row_key(&entity.name, tenant, id)).collect()
+}
+
+/// Compares the words of a table's lines with their texts.
+pub(super) async fn astray_words(
+    connection: &mut PgConnection,
+    entity: &Entity,
+    check: &SearchCheck,
+) -> Result<AstrayWords, Error> {
+    let parts: i64 =
+        query_scalar::<Postgres, _>(AssertSqlSafe(check.parts.clone())).fetch_one(&mut *connection).await?;
+    if parts < check.expected {
+        return Ok(AstrayWords { is_missing: true, ..AstrayWords::default() });
+    }
+    let found: Vec<(String, String)> =
+        query_as::<Postgres, _>(AssertSqlSafe(check.astray.clone())).fetch_all(connection).await?;
+    let rows =
+        found.iter().map(|(tenant, id)| row_key(&entity.name, tenant, id)).collect::<Result<_, _>>()?;
+    Ok(AstrayWords { rows, ..AstrayWords::default() })
 }
 
 pub(super) async fn changes(

@@ -16,6 +16,7 @@ pub(crate) use self::{
     clients::KnownSchemas,
     fill::{Fill, FillError, Pass, fill},
     filling::{Filling, Waited},
+    search::has_words_of,
     sql::indexes,
 };
 pub use self::{

@@ -19,6 +19,11 @@ fn line(entity: &Entity) -> Option<String> {
     Some(format!("{MARK}{} {}", search.language.word(), columns.join(" ")))
 }
 
+/// Whether a table has the index of words that `entity` wants.
+pub(crate) fn has_words_of(record: &TableRecord, entity: &Entity) -> bool {
+    line(entity).is_some_and(|line| record.indexes.contains(&line))
+}
+
 /// Whether a line of a table's record is about its index of words.
 pub(super) fn is_about_words(line: &str) -> bool {
     line.starts_with(ANY_MARK)

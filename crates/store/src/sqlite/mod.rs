@@ -24,7 +24,7 @@ use std::{
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use corella_manifest::{Entity, EntityName, Manifest};
-use corella_query::{Dialect, Statement};
+use corella_query::{Dialect, SearchCheck, Statement};
 use corella_rowdoc::{PeerId, Projection, RowKey, Tenant};
 use rusqlite::Connection;
 use tokio::sync::mpsc;
@@ -35,9 +35,10 @@ use self::{
 };
 pub use crate::durability::Durability;
 use crate::port::{
-    Backend, BackendError, ChangeEntry, Clash, DumpScope, Fold, HistoryLine, HistoryScope, Kept, KeptRow,
-    KeptSchema, Mend, MendOutcome, Outcome, OutcomeKey, PeerOwner, RestoreOnto, RestoreOutcome, ScannedRow,
-    SchemaAction, SelectedParts, Seq, StoredHead, StoredRow, TableDesign, TableRecord, Unit, UnitOutcome,
+    AstrayWords, Backend, BackendError, ChangeEntry, Clash, DumpScope, Fold, HistoryLine, HistoryScope, Kept,
+    KeptRow, KeptSchema, Mend, MendOutcome, Outcome, OutcomeKey, PeerOwner, RestoreOnto, RestoreOutcome,
+    ScannedRow, SchemaAction, SelectedParts, Seq, StoredHead, StoredRow, TableDesign, TableRecord, Unit,
+    UnitOutcome,
 };
 
 /// Why a database could not be opened.
@@ -343,6 +344,11 @@ impl Backend for SqliteBackend {
     async fn orphans(&self, entity: &Entity) -> Result<Vec<RowKey>, BackendError> {
         let entity = entity.clone();
         self.read(move |connection| read::orphans(connection, &entity)).await
+    }
+
+    async fn astray_words(&self, entity: &Entity, check: SearchCheck) -> Result<AstrayWords, BackendError> {
+        let entity = entity.clone();
+        self.read(move |connection| read::astray_words(connection, &entity, &check)).await
     }
 
     async fn reproject(

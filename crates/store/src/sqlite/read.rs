@@ -2,18 +2,21 @@
 
 use bytes::Bytes;
 use corella_manifest::{Entity, Value};
-use corella_query::{Identifier, Statement};
+use corella_query::{Identifier, SearchCheck, Statement};
 use corella_rowdoc::{RowId, RowKey, Tenant};
 use jiff::Timestamp;
-use rusqlite::{Connection, Error, OptionalExtension, Row, ToSql, params_from_iter, types::Type};
+use rusqlite::{
+    Connection, Error, OptionalExtension, Row, ToSql, params_from_iter,
+    types::{Type, ValueRef},
+};
 
 use super::{
     bind::{Bound, row_key, table_row, table_row_as_it_lies},
     tables::Tables,
 };
 use crate::port::{
-    ChangeEntry, HistoryMark, Outcome, OutcomeKey, ScannedRow, SelectedParts, Seq, StoredHead, StoredRow,
-    TailEntry, checksum,
+    AstrayWords, ChangeEntry, HistoryMark, Outcome, OutcomeKey, ScannedRow, SelectedParts, Seq, StoredHead,
+    StoredRow, TailEntry, checksum,
 };
 
 /// The columns of [`stored_head`].
@@ -211,6 +214,41 @@ pub(super) fn orphans(connection: &mut Connection, entity: &Entity) -> Result<Ve
         ))?
         .query_map([entity.name.as_str()], |row| row_key(row, entity, 0))?
         .collect()
+}
+
+/// Compares an index of words with its table.
+pub(super) fn astray_words(
+    connection: &mut Connection,
+    entity: &Entity,
+    check: &SearchCheck,
+) -> Result<AstrayWords, Error> {
+    // Its own tables go with the transaction, which writes to nothing else.
+    let transaction = connection.transaction()?;
+    let parts: i64 = transaction.query_row(&check.parts, [], |row| row.get(0))?;
+    if parts < check.expected {
+        return Ok(AstrayWords { is_missing: true, ..AstrayWords::default() });
+    }
+    for sql in &check.prepare {
+        transaction.execute(sql, [])?;
+    }
+    let mut found = AstrayWords::default();
+    let mut statement = transaction.prepare(&check.astray)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        match row.get_ref(0)? {
+            ValueRef::Null => found.has_strangers = true,
+            ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Text(_) | ValueRef::Blob(_) => {
+                found.rows.push(row_key(row, entity, 0)?);
+            }
+        }
+    }
+    drop(rows);
+    drop(statement);
+    for sql in &check.tidy {
+        transaction.execute(sql, [])?;
+    }
+    transaction.commit()?;
+    Ok(found)
 }
 
 pub(super) fn late_rows(connection: &mut Connection) -> Result<Vec<RowKey>, Error> {

@@ -1,10 +1,10 @@
 //! Rows that are found by the words of their texts.
 
 use corella_manifest::{Manifest, Value};
-use corella_query::{Query, QueryTexts};
+use corella_query::{Query, QueryTexts, SearchDesign};
 use corella_rowdoc::Projection;
 use corella_store::{
-    port::{Backend, ChangeKind, RowWrite, Selected, Seq},
+    port::{AstrayWords, Backend, ChangeKind, RowWrite, SchemaAction, Selected, Seq},
     schema,
 };
 use serde_json::{Value as Json, json};
@@ -150,6 +150,33 @@ pub(super) async fn what_is_found_follows_the_lines(Subject { backend, keep: _ke
         having(backend, &manifest, "w39999").await.is_empty(),
         "the end of a very long text is not searched"
     );
+    assert_eq!(astray(backend, &manifest).await, AstrayWords::default());
+}
+
+/// What is wrong with the index of words of the notes.
+async fn astray(backend: &dyn Backend, manifest: &Manifest) -> AstrayWords {
+    let entity = manifest.entity("Note").expect("it is declared");
+    let check = SearchDesign::of(&entity.name).check(backend.dialect(), entity).expect("notes are searched");
+    backend.astray_words(entity, check).await.expect("reads go through")
+}
+
+pub(super) async fn an_index_that_is_missing_is_told(Subject { backend, keep: _keep, .. }: Subject) {
+    let (backend, manifest) = (&*backend, notes(SIMPLE));
+    shape(backend, &manifest).await;
+    put(backend, note("acme", "a", Seq::ZERO, "red", Some("house"), 0)).await;
+    put(backend, note("other", "a", Seq::ZERO, "", None, 0)).await;
+    assert_eq!(astray(backend, &manifest).await, AstrayWords::default());
+    let entity = manifest.entity("Note").expect("it is declared");
+    let design = SearchDesign::of(&entity.name);
+    let run = async |statements: Vec<String>| {
+        let actions = statements.into_iter().map(SchemaAction::Run).collect();
+        assert!(backend.reshape(actions).await.expect("it goes through").is_empty());
+    };
+    run(design.remove(backend.dialect())).await;
+    assert!(astray(backend, &manifest).await.is_missing);
+    run(design.make(backend.dialect(), entity)).await;
+    assert_eq!(astray(backend, &manifest).await, AstrayWords::default());
+    assert_eq!(having(backend, &manifest, "red house").await, ["a"]);
 }
 
 pub(super) async fn the_best_come_first(Subject { backend, keep: _keep, .. }: Subject) {
