@@ -41,7 +41,7 @@ test("both type at once, from the first letter of a note on, and then in two pla
   }
 
   // Bob goes on in a paragraph of his own, Ada before everything.
-  await bob.moveToEnd();
+  await bob.move("ControlOrMeta+End");
   await bob.press("Enter");
   await ada.move("ControlOrMeta+Home");
   await Promise.all([ada.type(adas), bob.type(bobs)]);

@@ -172,35 +172,6 @@ export class Visitor {
     await this.press(...keys);
   }
 
-  /**
-   * Puts the caret behind everything.
-   *
-   * FIXME: a key that moves the caret is lost now and then when the cursor of somebody else is drawn at that moment, so
-   * the key is pressed until the caret is there and stays there.
-   */
-  async moveToEnd(): Promise<void> {
-    const isThere = async (): Promise<boolean> => {
-      await this.move("ControlOrMeta+End");
-      return this.find("editor").evaluate(async (editor) => {
-        // A drawing that is under way takes the caret back within the next frames.
-        for (let frame = 0; frame < 3; frame += 1) {
-          await new Promise((resolve) => requestAnimationFrame(resolve));
-        }
-        const selection = window.getSelection();
-        if (selection === null || selection.focusNode === null || !editor.contains(selection.focusNode)) {
-          return false;
-        }
-        const rest = document.createRange();
-        rest.selectNodeContents(editor);
-        rest.setStart(selection.focusNode, selection.focusOffset);
-        const behind = rest.cloneContents();
-        behind.querySelectorAll(".remote-cursor").forEach((widget) => widget.remove());
-        return behind.textContent === "";
-      });
-    };
-    await expect.poll(isThere).toBe(true);
-  }
-
   async press(...keys: readonly string[]): Promise<void> {
     for (const key of keys) {
       await this.page.keyboard.press(key);

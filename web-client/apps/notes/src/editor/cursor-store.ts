@@ -19,6 +19,8 @@ export class RowCursorStore extends CursorEphemeralStore {
   readonly #person: Person;
   #isEntered = false;
   #listener: ((by: "import") => void) | undefined;
+  /** Cursors are drawn once in a frame, however many moves of others came in for it. */
+  #drawing: number | undefined;
 
   constructor(row: RowHandle, person: Person) {
     super(row.doc.peerIdStr);
@@ -67,7 +69,18 @@ export class RowCursorStore extends CursorEphemeralStore {
 
   override subscribeBy(listener: (by: "local" | "import" | "timeout") => void): () => void {
     this.#listener = listener;
-    return this.#presence.subscribe((event) => listener(event.by));
+    const stop = this.#presence.subscribe(({ by }) => {
+      if (by !== "local") {
+        this.#drawing ??= requestAnimationFrame(() => {
+          this.#drawing = undefined;
+          listener("import");
+        });
+      }
+    });
+    return () => {
+      stop();
+      cancelAnimationFrame(this.#drawing ?? 0);
+    };
   }
 
   #read(key: string): Presence | undefined {
