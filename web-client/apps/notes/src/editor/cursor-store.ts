@@ -7,6 +7,9 @@ import { CursorEphemeralStore, type CursorPresenceState } from "loro-prosemirror
 
 import { type Presence, presenceOf, presenceValue } from "./presence";
 
+/** Nobody sees cursors drawn more often than this. Not the browser's own frames: it has none for a page that nobody looks at. */
+const FRAME_MILLISECONDS = 16;
+
 /**
  * Reads and writes the row's presence where loro-prosemirror would use a store of its own.
  *
@@ -19,8 +22,8 @@ export class RowCursorStore extends CursorEphemeralStore {
   readonly #person: Person;
   #isEntered = false;
   #listener: ((by: "import") => void) | undefined;
-  /** Cursors are drawn once in a frame, however many moves of others came in for it. */
-  #drawing: number | undefined;
+  /** Set while the others' cursors are about to be drawn, with all moves that come in until then. */
+  #drawing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(row: RowHandle, person: Person) {
     super(row.doc.peerIdStr);
@@ -71,15 +74,15 @@ export class RowCursorStore extends CursorEphemeralStore {
     this.#listener = listener;
     const stop = this.#presence.subscribe(({ by }) => {
       if (by !== "local") {
-        this.#drawing ??= requestAnimationFrame(() => {
+        this.#drawing ??= setTimeout(() => {
           this.#drawing = undefined;
           listener("import");
-        });
+        }, FRAME_MILLISECONDS);
       }
     });
     return () => {
       stop();
-      cancelAnimationFrame(this.#drawing ?? 0);
+      clearTimeout(this.#drawing);
     };
   }
 
