@@ -99,7 +99,7 @@ describe("after a reload", () => {
     await vi.waitFor(() => expect(tasks.has("new")).toBe(true));
     client.setOffline(false);
     await vi.waitFor(() => expect(titles(tasks.values())).toEqual(["Task 0", "Task 1", "Task 2"]));
-    expect((await client.rejections()).map(({ code }) => code)).toEqual(["forbidden", "forbidden", "forbidden", "forbidden"]);
+    await vi.waitFor(async () => expect((await client.rejections()).map(({ code }) => code)).toEqual(["forbidden", "forbidden", "forbidden", "forbidden"]));
   });
 
   test("what the application queues without the collection shows too", async () => {
