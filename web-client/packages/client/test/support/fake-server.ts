@@ -6,7 +6,8 @@ import { EphemeralStore, LoroDoc, type VersionVector } from "loro-crdt";
 import { WebSocketServer, type WebSocket } from "ws";
 
 import { decodeVersion } from "../../src/row/versions.js";
-import { Assembler, decode, encode, roomKey, toBatch, type AckStatus, type BatchId, type Frame, type Payload, type RoomAddress } from "../../src/wire/index.js";
+import { Assembler, decode, roomKey, toBatch, type AckStatus, type BatchId, type Frame, type Payload, type RoomAddress } from "../../src/wire/index.js";
+import { encode } from "./server-frames.js";
 
 export interface Refusal {
   readonly status: AckStatus;
