@@ -8,6 +8,7 @@ import { Holdings, type Key } from "./holdings.js";
 import { Overlay } from "./overlay.js";
 import { subsetOf } from "./subset.js";
 
+/** Which rows a collection has, and whose. */
 export interface CorellaCollectionConfig<T extends object> {
   readonly client: CorellaClient;
   /** The entity whose rows these are, and that inserts, updates and deletes go to. */
@@ -24,11 +25,13 @@ export interface CorellaCollectionConfig<T extends object> {
   readonly getKey?: (row: T) => Key;
 }
 
+/** What a collection can do beside what all of TanStack's can. */
 export interface CorellaCollectionUtils {
   /** Opens the document of a row. Give it back with its `close`. */
   readonly row: (key: Key) => RowHandle;
   /** The worst of the live queries behind the collection. */
   readonly status: () => LiveStatus;
+  /** Calls back when {@link status} is another. The returned function ends it. */
   readonly onStatus: (listener: (status: LiveStatus) => void) => () => void;
   // What TanStack asks of every set of utilities.
   readonly [name: string]: (...values: never[]) => unknown;
