@@ -30,6 +30,20 @@ export function launch(): Promise<Browser> {
   });
 }
 
+/** How long Chromium may take to open a window, on a machine that is busy with something else. */
+const windowMilliseconds = 20_000;
+
+/** Playwright waits for a window without a deadline. One that does not come is asked for once more. */
+async function opened<Opened>(open: () => Promise<Opened>): Promise<Opened> {
+  let deadline: ReturnType<typeof setTimeout> | number | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    deadline = setTimeout(resolve, windowMilliseconds);
+  });
+  const first = await Promise.race([open(), late]);
+  clearTimeout(deadline);
+  return first ?? open();
+}
+
 export interface Looks {
   readonly colorScheme?: "light" | "dark";
   readonly device?: "desktop" | "phone";
@@ -53,12 +67,13 @@ export class Visitor {
   /** Opens the page, at the sign-in if there is no name, else signed in at the list. */
   static async arrive(browser: Browser, server: Server, name: string, looks: Looks = {}, path = ""): Promise<Visitor> {
     const device = looks.device ?? "desktop";
-    const context = await browser.newContext({
+    const options = {
       viewport: viewports[device],
       colorScheme: looks.colorScheme ?? "light",
       deviceScaleFactor: device === "phone" ? 2 : 1,
       hasTouch: device === "phone",
-    });
+    };
+    const context = await opened(() => browser.newContext(options));
     const visitor = await Visitor.#open(context, name);
     onTestFinished(async () => {
       await context.close();
@@ -77,7 +92,7 @@ export class Visitor {
   }
 
   static async #open(context: BrowserContext, name: string): Promise<Visitor> {
-    const page = await context.newPage();
+    const page = await opened(() => context.newPage());
     const complaints: string[] = [];
     page.on("pageerror", (error) => complaints.push(`uncaught: ${error.stack ?? error.message}`));
     page.on("console", (message) => {
