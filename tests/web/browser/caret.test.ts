@@ -1,5 +1,6 @@
 /** Keys that move the caret, while the cursors of somebody else are drawn. */
 
+import type { CDPSession } from "playwright-core";
 import { expect, test } from "vitest";
 
 import { sameText, Visitor } from "../support/browser.js";
@@ -7,7 +8,7 @@ import { onStage } from "../support/stage.js";
 
 const stage = onStage("notes");
 
-const presses = 40;
+const presses = 20;
 
 /** How many letters are before the caret, once whatever is about to be drawn is drawn. */
 const caret = (visitor: Visitor): Promise<number> =>
@@ -50,4 +51,37 @@ test("no key is lost", async () => {
   isDone = true;
   await restless;
   expect(found).toEqual(expected);
+});
+
+/** Hands the page keys one directly after the other, as somebody does who types faster than the page draws. */
+async function pressAtOnce(session: CDPSession, ...keys: readonly { readonly key: string; readonly code: number; readonly modifiers?: number; readonly text?: string }[]): Promise<void> {
+  await Promise.all(
+    keys.flatMap(({ key, code, modifiers = 0, text }) => {
+      const event = { key, code: key, windowsVirtualKeyCode: code, modifiers };
+      return [
+        session.send("Input.dispatchKeyEvent", text === undefined ? { ...event, type: "rawKeyDown" } : { ...event, type: "keyDown", text }),
+        session.send("Input.dispatchKeyEvent", { ...event, type: "keyUp" }),
+      ];
+    }),
+  );
+}
+
+test("a key finds the caret where the key before it moved it, in a busy page too", async () => {
+  const ada = await Visitor.arrive(stage.browser, stage.server, "ada");
+  await ada.makeNote("Busy");
+  await ada.type("abc");
+  const session = await ada.page.context().newCDPSession(ada.page);
+  for (let line = 0; line < 3; line += 1) {
+    await ada.move("ControlOrMeta+Home");
+    expect(await caret(ada)).toBe(0);
+    // While the page is busy for a moment, the keys wait for it together.
+    await ada.page.evaluate(() => {
+      setTimeout(() => {
+        const start = performance.now();
+        while (performance.now() - start < 150);
+      });
+    });
+    await pressAtOnce(session, { key: "End", code: 35, modifiers: 2 }, { key: "Enter", code: 13, text: "\r" }, { key: "x", code: 88, text: "x" });
+  }
+  await expect.poll(() => ada.body()).toBe("abc\nx\nx\nx");
 });

@@ -63,6 +63,9 @@ describe.each(all)("$device, $colorScheme", (looks) => {
     await expect.poll(() => ada.page.locator(".remote-selection").count()).toBeGreaterThan(0);
     await ada.find("offline-switch").click();
     await ada.status("offline");
+    // Who else is here nobody can say now.
+    await expect.poll(() => ada.cursors()).toEqual([]);
+    await expectAccessible(ada.page);
     await ada.screenshot(name("4-offline"));
     await ada.find("offline-switch").click();
     await ada.status("synced");

@@ -32,7 +32,7 @@ test("a page that is loaded again without a server shows the notes, and edits ou
   expect(await ada.body()).toBe("Online. ");
   await expect.poll(() => ada.entry(other).textContent()).toContain("Body of the other note.");
   await expect.poll(() => ada.entry(id).textContent()).toContain("Kept");
-  await ada.moveToEnd();
+  await ada.move("ControlOrMeta+End");
   await ada.type("Offline. ");
   await ada.find("title-input").fill("Kept and changed");
   await expect.poll(() => text(ada)).toContain("1 unsent");

@@ -31,17 +31,17 @@ test("both type at once, from the first letter of a note on, and then in two pla
   const [adas, bobs] = ["thequickbrownfoxjumpsoverthelazydog", "PACKMYBOXWITHFIVEDOZENLIQUORJUGS"];
   let text = "";
   // The first letters of an empty note are the hardest: several notes, so that a mishap does not hide.
-  for (let note = 2; note <= 5; note += 1) {
+  for (let note = 2; note <= 4; note += 1) {
     await Promise.all([ada.type(adas), bob.type(bobs)]);
     text = await sameText(ada, bob);
     expect([only(text, lower), only(text, upper)], "each one's letters, in their order").toEqual([adas, bobs]);
-    if (note < 5) {
+    if (note < 4) {
       await bob.openNote(await ada.makeNote(`At once, note ${note}`));
     }
   }
 
   // Bob goes on in a paragraph of his own, Ada before everything.
-  await bob.moveToEnd();
+  await bob.move("ControlOrMeta+End");
   await bob.press("Enter");
   await ada.move("ControlOrMeta+Home");
   await Promise.all([ada.type(adas), bob.type(bobs)]);

@@ -10,11 +10,11 @@ import type { Server } from "./server.js";
 export { CorellaError } from "../../../web-client/packages/client/dist/index.js";
 export type { CorellaClient, RowHandle };
 
-export function corellaClient(server: Server, user: string): CorellaClient {
+export function corellaClient(server: Server, user: string, Socket = NodeWebSocket as unknown as typeof WebSocket): CorellaClient {
   const client = new CorellaClient({
     url: server.url,
     token: () => server.token(user),
-    WebSocket: NodeWebSocket as unknown as typeof WebSocket,
+    WebSocket: Socket,
   });
   onTestFinished(() => client.close());
   return client;

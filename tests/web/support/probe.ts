@@ -23,6 +23,7 @@ function buildProbe(): Promise<string> {
       resolve: {
         alias: [
           { find: /^loro-crdt$/, replacement: join(dependencies, "loro-crdt/web/index.js") },
+          { find: /^@tanstack\/db$/, replacement: join(dependencies, "@tanstack/db") },
           { find: /^loro-crdt\/web\//, replacement: `${join(dependencies, "loro-crdt/web")}/` },
         ],
       },

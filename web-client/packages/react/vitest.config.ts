@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.tsx"],
     environment: "jsdom",
-    testTimeout: 20_000,
+    testTimeout: 60_000,
+    setupFiles: ["../client/test/support/patience.ts"],
   },
 });

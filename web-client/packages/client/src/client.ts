@@ -84,10 +84,12 @@ export class CorellaClient {
     return this.#engine.sync;
   }
 
+  /** Calls back when {@link status} is another. */
   onStatus(listener: (status: ClientStatus) => void): Unsubscribe {
     return this.#engine.statusEvents.on(listener);
   }
 
+  /** Calls back when {@link sync} is another. */
   onSync(listener: (sync: SyncStatus) => void): Unsubscribe {
     return this.#engine.syncEvents.on(listener);
   }
@@ -155,10 +157,12 @@ export class CorellaClient {
     return (await this.#http()).list(entity, query);
   }
 
+  /** One row as JSON. Rejects with `row_not_found` where there is none. */
   async get(entity: string, id: string): Promise<WriteResult> {
     return (await this.#http()).get(entity, id);
   }
 
+  /** Makes a row, and resolves when it is durable. */
   async create(entity: string, fields: Fields, options: CreateOptions = {}): Promise<WriteResult> {
     return (await this.#http()).create(entity, fields, options);
   }
@@ -173,6 +177,7 @@ export class CorellaClient {
     return (await this.#http()).delete(entity, id, options);
   }
 
+  /** Brings a deleted row back, with all that was written to it. */
   async restore(entity: string, id: string, options: WriteOptions = {}): Promise<WriteResult> {
     return (await this.#http()).restore(entity, id, options);
   }

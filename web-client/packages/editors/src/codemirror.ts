@@ -8,6 +8,7 @@ import type { Delta, LoroEventBatch, LoroText } from "loro-crdt";
 import { editBetween } from "./edit.js";
 import { RowUndo } from "./undo.js";
 
+/** What a binding shares with others. */
 export interface CodeMirrorOptions {
   /** Whose steps Mod-z and Mod-y take back. Leave `@codemirror/commands`' `history()` out: it takes back what others wrote. */
   readonly undo?: RowUndo;

@@ -6,6 +6,7 @@ import type { Delta, LoroEventBatch, LoroText } from "loro-crdt";
 import { type Edit, editBetween, positionAfter, textAfter } from "./edit.js";
 import { RowUndo } from "./undo.js";
 
+/** What a binding shares with others. */
 export interface TextInputOptions {
   /** Whose steps Ctrl+Z and Ctrl+Y take back: one for several inputs of a row, if you have one. */
   readonly undo?: RowUndo;

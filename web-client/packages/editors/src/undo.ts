@@ -3,6 +3,7 @@
 import { CREATION_ORIGIN, type RowHandle, type Unsubscribe } from "@corella/client";
 import { UndoManager } from "loro-crdt";
 
+/** What counts as one step, and how many are kept. */
 export interface UndoOptions {
   /** Edits within so many milliseconds of each other are taken back together: 500 unless you say otherwise. */
   readonly mergeMilliseconds?: number;
@@ -45,6 +46,7 @@ export class RowUndo {
     return this.#manager.undo();
   }
 
+  /** Makes the step that was taken back last again. `false` if there is none. */
   redo(): boolean {
     return this.#manager.redo();
   }
@@ -55,6 +57,7 @@ export class RowUndo {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Stops remembering steps. */
   close(): void {
     this.#stop();
     this.#listeners.clear();

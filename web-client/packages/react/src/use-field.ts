@@ -9,41 +9,54 @@ import { type LiveRow, viewBehind } from "./use-row.js";
 /** A plain field: the last write wins. */
 export interface PlainField {
   readonly value: Value | undefined;
+  /** Writes the value. */
   set(value: Value): void;
 }
 
+/** A text that several people write. */
 export interface TextField {
   readonly value: string;
   /** Turns the text into another by the smallest edit. For inputs use `bindTextInput` of `@corella/editors`, which keeps the caret. */
   set(value: string): void;
+  /** Puts text in at a place, counted in UTF-16 units as pages count. */
   insert(at: number, text: string): void;
+  /** Takes so many characters away. */
   delete(at: number, length: number): void;
   /** For an editor's binding. Makes the field where it is missing. */
   container(): LoroText;
 }
 
+/** A number that several people add to. */
 export interface CounterField {
   readonly value: number;
   /** Adds, also what is below zero. What others add at the same time is added too. */
   add(amount: number): void;
 }
 
+/** A list of values. */
 export interface ListField {
   readonly value: readonly Value[];
+  /** Puts a value at the end. */
   push(value: Value): void;
+  /** Puts a value in at a place. */
   insert(at: number, value: Value): void;
+  /** Takes values away: one, unless you say otherwise. */
   delete(at: number, length?: number): void;
+  /** For an editor's binding. Makes the field where it is missing. */
   container(): LoroList;
 }
 
+/** A list whose values can be moved. */
 export interface MovableListField extends Omit<ListField, "container"> {
   /** Moves a value, which stays the same one for everybody who edits or moves it. */
   move(from: number, to: number): void;
   /** Puts another value in the place of one. */
   set(at: number, value: Value): void;
+  /** For an editor's binding. Makes the field where it is missing. */
   container(): LoroMovableList;
 }
 
+/** What the manifest makes of a field. */
 export type FieldKind = "plain" | "text" | "counter" | "list" | "movable-list";
 
 type FieldOf<Kind extends FieldKind> = { readonly plain: PlainField; readonly text: TextField; readonly counter: CounterField; readonly list: ListField; readonly "movable-list": MovableListField }[Kind];

@@ -6,6 +6,7 @@ import { useCallback, useEffect, useMemo, useSyncExternalStore } from "react";
 
 import { useCorella } from "./context.js";
 
+/** The answer to a query as a component sees it. */
 export interface LiveAnswer {
   /** In their order. Rows that did not change are the same objects as before. */
   readonly rows: readonly Row[];

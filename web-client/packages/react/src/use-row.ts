@@ -12,6 +12,7 @@ export interface LiveRow extends RowState {
   readonly row: RowHandle;
 }
 
+/** How a component opens a row. */
 export interface UseRowOptions {
   /** Suspends until there is something to show, and throws what keeps it from being shown to the nearest error boundary. */
   readonly suspense?: boolean;

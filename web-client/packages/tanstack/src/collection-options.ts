@@ -1,12 +1,14 @@
 /** The options of a TanStack DB collection whose rows a Corella server keeps true. */
 
 import type { CorellaClient, Fields, Mutation, RowHandle } from "@corella/client";
-import { live, type LiveQuery, type LiveStatus, type Query, reached } from "@corella/client/live";
+import { followWaiting, live, type LiveQuery, type LiveStatus, type Query, reached } from "@corella/client/live";
 import { BTreeIndex, type CollectionConfig, type LoadSubsetOptions, type SyncConfig } from "@tanstack/db";
 
 import { Holdings, type Key } from "./holdings.js";
+import { Overlay } from "./overlay.js";
 import { subsetOf } from "./subset.js";
 
+/** Which rows a collection has, and whose. */
 export interface CorellaCollectionConfig<T extends object> {
   readonly client: CorellaClient;
   /** The entity whose rows these are, and that inserts, updates and deletes go to. */
@@ -23,11 +25,13 @@ export interface CorellaCollectionConfig<T extends object> {
   readonly getKey?: (row: T) => Key;
 }
 
+/** What a collection can do beside what all of TanStack's can. */
 export interface CorellaCollectionUtils {
   /** Opens the document of a row. Give it back with its `close`. */
   readonly row: (key: Key) => RowHandle;
   /** The worst of the live queries behind the collection. */
   readonly status: () => LiveStatus;
+  /** Calls back when {@link status} is another. The returned function ends it. */
   readonly onStatus: (listener: (status: LiveStatus) => void) => () => void;
   // What TanStack asks of every set of utilities.
   readonly [name: string]: (...values: never[]) => unknown;
@@ -49,6 +53,8 @@ export function corellaCollectionOptions<T extends object = Record<string, unkno
   const base = { ...query, from: entity } as Query;
   const getKey = config.getKey ?? ((row: T) => (row as { readonly id: Key }).id);
   const open = new Set<LiveQuery>();
+  // The keys of mutations that the collection itself shows until they are done.
+  const own = new Set<string>();
   const listeners = new Set<(status: LiveStatus) => void>();
   let told = "";
   const status = (): LiveStatus => worst([...open].map((each) => each.status));
@@ -73,7 +79,16 @@ export function corellaCollectionOptions<T extends object = Record<string, unkno
         },
       },
       getKey,
+      new Overlay(base.select),
     );
+    // What rows are counted into, or grouped by, shows with the server's answer.
+    const isOfRows = base["aggregate"] === undefined && base["groupBy"] === undefined;
+    const unfollow = !isOfRows
+      ? () => {}
+      : followWaiting(client, {
+          waiting: (mutations) => holdings.waiting(mutations.filter(({ key, mutation }) => mutation.entity === entity && !own.has(key))),
+          ended: (keys) => holdings.ended(keys),
+        });
     const follow = (wanted: Query): { readonly query: LiveQuery; readonly end: () => void } => {
       const followed = live(client, wanted);
       open.add(followed);
@@ -99,7 +114,10 @@ export function corellaCollectionOptions<T extends object = Record<string, unkno
     if (syncMode === "eager") {
       const { query: whole, end } = follow(base);
       whole.ready.then(markReady, markError);
-      return end;
+      return () => {
+        unfollow();
+        end();
+      };
     }
     markReady();
     const subsets = new Map<string, { users: number; readonly ends: readonly (() => void)[]; readonly ready: Promise<unknown> }>();
@@ -128,6 +146,7 @@ export function corellaCollectionOptions<T extends object = Record<string, unkno
         }
       },
       cleanup: () => {
+        unfollow();
         subsets.forEach(({ ends }) => ends.forEach((end) => end()));
         subsets.clear();
       },
@@ -146,10 +165,10 @@ export function corellaCollectionOptions<T extends object = Record<string, unkno
     // As the server compares texts: a window has the same rows on both sides.
     defaultStringCollation: { stringSort: "lexical" },
     onInsert: ({ transaction }) =>
-      done(client, transaction.mutations.map(({ key, modified }): Mutation => ({ entity, operation: "insert", id: String(key), fields: fieldsOf(modified) }))),
+      done(client, own, transaction.mutations.map(({ key, modified }): Mutation => ({ entity, operation: "insert", id: String(key), fields: fieldsOf(modified) }))),
     onUpdate: ({ transaction }) =>
-      done(client, transaction.mutations.map(({ key, changes }): Mutation => ({ entity, operation: "patch", id: String(key), fields: fieldsOf(changes) }))),
-    onDelete: ({ transaction }) => done(client, transaction.mutations.map(({ key }): Mutation => ({ entity, operation: "delete", id: String(key) }))),
+      done(client, own, transaction.mutations.map(({ key, changes }): Mutation => ({ entity, operation: "patch", id: String(key), fields: fieldsOf(changes) }))),
+    onDelete: ({ transaction }) => done(client, own, transaction.mutations.map(({ key }): Mutation => ({ entity, operation: "delete", id: String(key) }))),
     utils: {
       row: (key: Key) => client.row(entity, String(key)),
       status,
@@ -162,12 +181,15 @@ export function corellaCollectionOptions<T extends object = Record<string, unkno
 }
 
 /** Makes the changes, and waits until the answers have them. All are tried, and the first refusal is thrown. */
-async function done(client: CorellaClient, mutations: readonly Mutation[]): Promise<void> {
-  const results = await Promise.allSettled(mutations.map((mutation) => client.mutate(mutation).result));
+async function done(client: CorellaClient, own: Set<string>, mutations: readonly Mutation[]): Promise<void> {
+  const queued = mutations.map((mutation) => client.mutate(mutation));
+  queued.forEach(({ key }) => own.add(key));
+  const results = await Promise.allSettled(queued.map(({ result }) => result));
   const seqs = results.flatMap((each) => (each.status === "fulfilled" ? [each.value.seq] : []));
   if (seqs.length > 0) {
     await reached(client, Math.max(...seqs));
   }
+  queued.forEach(({ key }) => own.delete(key));
   const refused = results.find((each) => each.status === "rejected");
   if (refused !== undefined) {
     throw refused.reason;

@@ -35,11 +35,12 @@ export function Board({ client, person, onSignOut }: BoardProps) {
   const here = usePresence(live, { name: person.name, card: openId ?? "" });
   const others = useMemo(
     () =>
-      Object.values(here).flatMap((state) => {
+      // Without a connection nobody can say who is here.
+      (offline ? [] : Object.values(here)).flatMap((state) => {
         const { name, card } = (state ?? {}) as Readonly<Record<string, unknown>>;
         return typeof name === "string" && name !== person.name ? [{ person: personOf(name), card }] : [];
       }),
-    [here, person.name],
+    [here, person.name, offline],
   );
   const people = useMemo(() => [...new Map(others.map((each) => [each.person.name, each.person])).values()], [others]);
 
@@ -86,6 +87,7 @@ export function Board({ client, person, onSignOut }: BoardProps) {
               carrying.move(id, { column: column.id, before: undefined });
             }}
             onRename={(title) => columnField.set(index, { id: column.id, title })}
+            beside={{ left: index, right: columns.length - 1 - index }}
             onMove={(step) => {
               if (index + step >= 0 && index + step < columns.length) {
                 columnField.move(index, index + step);

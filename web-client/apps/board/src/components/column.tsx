@@ -17,10 +17,12 @@ interface ColumnViewProps {
   readonly onOpen: (card: string) => void;
   readonly onAdd: (title: string) => void;
   readonly onRename: (title: string) => void;
+  /** How many columns are to its left and to its right. */
+  readonly beside: { readonly left: number; readonly right: number };
   readonly onMove: (step: -1 | 1) => void;
 }
 
-export function ColumnView({ column, cards, count, others, carrying, isLoading, onOpen, onAdd, onRename, onMove }: ColumnViewProps) {
+export function ColumnView({ column, cards, count, others, carrying, isLoading, onOpen, onAdd, onRename, beside, onMove }: ColumnViewProps) {
   const heading = useId();
   const isTarget = carrying.spot?.column === column.id;
   const over = (before: string | undefined) => (event: DragEvent) => {
@@ -59,10 +61,10 @@ export function ColumnView({ column, cards, count, others, carrying, isLoading, 
         <span className="column-count" aria-label={`${count} ${count === 1 ? "card" : "cards"}`} role="img" data-testid="count">
           {count}
         </span>
-        <button type="button" className="button-icon" aria-label={`Move ${column.title} to the left`} onClick={() => onMove(-1)}>
+        <button type="button" className="button-icon" aria-label={`Move ${column.title} to the left`} aria-disabled={beside.left === 0} onClick={() => onMove(-1)}>
           <Icon name="back" />
         </button>
-        <button type="button" className="button-icon icon-turned" aria-label={`Move ${column.title} to the right`} onClick={() => onMove(1)}>
+        <button type="button" className="button-icon icon-turned" aria-label={`Move ${column.title} to the right`} aria-disabled={beside.right === 0} onClick={() => onMove(1)}>
           <Icon name="back" />
         </button>
       </header>

@@ -19,15 +19,18 @@ interface NoteSheetProps {
   readonly onDelete: () => void;
 }
 
+/** Without a connection nobody can say who is here. */
+const NOBODY: readonly Person[] = [];
+
 export function NoteSheet({ row, generation, live, person, offline, onDelete }: NoteSheetProps) {
   const [place, editor] = useEditor(row, generation, person);
   const people = usePeople(row);
   return (
-    <article className="sheet">
+    <article className={offline ? "sheet sheet-alone" : "sheet"}>
       <div className="sheet-head">
         <ColorChoice color={live.color} onChange={(color) => row.set("color", color)} />
         <span className="sheet-gap" />
-        <People people={people} />
+        <People people={offline ? NOBODY : people} />
         <button
           type="button"
           className="button-icon"

@@ -7,6 +7,9 @@ import { CursorEphemeralStore, type CursorPresenceState } from "loro-prosemirror
 
 import { type Presence, presenceOf, presenceValue } from "./presence";
 
+/** Nobody sees cursors drawn more often than this. Not the browser's own frames: it has none for a page that nobody looks at. */
+const FRAME_MILLISECONDS = 16;
+
 /**
  * Reads and writes the row's presence where loro-prosemirror would use a store of its own.
  *
@@ -19,6 +22,8 @@ export class RowCursorStore extends CursorEphemeralStore {
   readonly #person: Person;
   #isEntered = false;
   #listener: ((by: "import") => void) | undefined;
+  /** Set while the others' cursors are about to be drawn, with all moves that come in until then. */
+  #drawing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(row: RowHandle, person: Person) {
     super(row.doc.peerIdStr);
@@ -67,7 +72,18 @@ export class RowCursorStore extends CursorEphemeralStore {
 
   override subscribeBy(listener: (by: "local" | "import" | "timeout") => void): () => void {
     this.#listener = listener;
-    return this.#presence.subscribe((event) => listener(event.by));
+    const stop = this.#presence.subscribe(({ by }) => {
+      if (by !== "local") {
+        this.#drawing ??= setTimeout(() => {
+          this.#drawing = undefined;
+          listener("import");
+        }, FRAME_MILLISECONDS);
+      }
+    });
+    return () => {
+      stop();
+      clearTimeout(this.#drawing);
+    };
   }
 
   #read(key: string): Presence | undefined {

@@ -13,6 +13,7 @@ import { keyPlugins } from "./keys";
 import { placeholder } from "./placeholder";
 import { remoteChanges } from "./remote-changes";
 import { noteSchema } from "./schema";
+import { selectionBeforeKeys } from "./selection";
 
 export interface NoteEditor {
   readonly view: EditorView;
@@ -35,6 +36,7 @@ export function openEditor(
     state: EditorState.create({
       schema: noteSchema,
       plugins: [
+        selectionBeforeKeys(),
         ...keyPlugins(),
         LoroSyncPlugin({ doc, containerId: body.id }),
         remoteChanges(body, () => cursors.enter()),

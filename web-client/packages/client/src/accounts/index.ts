@@ -21,7 +21,9 @@ export interface User {
 
 /** Where the refresh token is kept between two visits; whoever can read it can go on with the session. */
 export interface RefreshStore {
+  /** The token that was set last; `undefined` where there is none. */
   get(): string | undefined;
+  /** Keeps the token, or forgets it. */
   set(token: string | undefined): void;
 }
 

@@ -8,7 +8,7 @@ import type { ClientStatus } from "../public/types.js";
 import { Router } from "../router.js";
 import type { Link } from "../row/room.js";
 import { unreachable } from "../util/unreachable.js";
-import { type ControlMessage, decode, encode, type Frame, parseControl, WireError } from "../wire/index.js";
+import { type ClientFrame, type ControlMessage, decode, encode, parseControl, WireError } from "../wire/index.js";
 import { Renewal } from "./renewal.js";
 
 export type MutationAnswer = Extract<ControlMessage, { type: "result" }> | (Extract<ControlMessage, { type: "error" }> & { readonly ref: string });
@@ -74,7 +74,7 @@ export class Uplink implements Link {
     return this.#epoch;
   }
 
-  send(frame: Frame): void {
+  send(frame: ClientFrame): void {
     this.#connection.sendBinary(encode(frame));
   }
 

@@ -3,12 +3,15 @@
 import { engineOf } from "../client.js";
 import type { CorellaClient } from "../client.js";
 import { CorellaError } from "../public/error.js";
+import type { Unsubscribe } from "../public/types.js";
 import { LiveHub } from "./hub.js";
 import { Scope } from "./scope.js";
 import type { LiveQuery, Query } from "./types.js";
+import { Waiting, type WaitingListener } from "./waiting.js";
 
 export type { Scope, ScopeStatus } from "./scope.js";
 export type * from "./types.js";
+export type { WaitingListener, WaitingMutation } from "./waiting.js";
 
 /**
  * Follows a query. Equal queries of all tabs share one subscription and one answer, which is kept on this device; call `close`
@@ -58,4 +61,13 @@ function hubOf(client: CorellaClient): LiveHub {
 /** Resolves when all answers of this client have this change in them, such as the `seq` of a mutation's result. */
 export function reached(client: CorellaClient, seq: number): Promise<void> {
   return hubOf(client).reached(seq);
+}
+
+/**
+ * Follows the mutations that wait for the server: those that earlier pages left behind, and those of this page and of other tabs.
+ * For lists that show what was written on this device before the server has it.
+ */
+export function followWaiting(client: CorellaClient, listener: WaitingListener): Unsubscribe {
+  const waiting = new Waiting(client, listener, (seq) => reached(client, seq));
+  return () => waiting.close();
 }

@@ -9,6 +9,7 @@ import type { LiveChange, LiveQuery, Query } from "./types.js";
 /** So many rows are joined at once to bring their documents. */
 const TOGETHER = 32;
 
+/** How much of a scope is on this device. */
 export type ScopeStatus =
   /** Documents are still missing, or the query is not answered. */
   | { readonly kind: "incomplete"; readonly missing: number }
@@ -23,6 +24,7 @@ export interface ScopeHost {
   evict(key: ReturnType<typeof rowKey>): Promise<void>;
 }
 
+/** A live query whose rows' documents are kept on this device; {@link scope} makes one. */
 export class Scope {
   readonly answer: LiveQuery;
   readonly #client: CorellaClient;
@@ -61,6 +63,7 @@ export class Scope {
     return { kind: status.kind === "live" ? "complete" : "stale" };
   }
 
+  /** Calls back when {@link status} is another. */
   onStatus(listener: (status: ScopeStatus) => void): Unsubscribe {
     return this.#events.on(listener);
   }

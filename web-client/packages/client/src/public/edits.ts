@@ -15,9 +15,12 @@ export type ListStep =
   | { readonly $set: readonly [place: number, value: JsonValue] }
   | { readonly $move: readonly [from: number, to: number] }
   | { readonly $remove: number };
+/** What becomes of a `list` field. */
 export type ListEdit = readonly JsonValue[] | Steps<ListStep>;
+/** What becomes of a `movable-list` field. */
 export type MovableListEdit = ListEdit;
 
+/** One operation on a `map` field. */
 export type MapStep =
   | { readonly $set: readonly [key: string, value: JsonValue] }
   | { readonly $merge: { readonly [key: string]: JsonValue } }
@@ -31,17 +34,20 @@ export interface TreeNode {
   readonly data: { readonly [key: string]: JsonValue };
   readonly children: readonly TreeNode[];
 }
+/** A node that is to come to a tree, with those below it. */
 export interface NewTreeNode {
   readonly id?: string;
   readonly data?: { readonly [key: string]: JsonValue };
   readonly children?: readonly NewTreeNode[];
 }
+/** One operation on a `tree` field; nodes are named by their ids. */
 export type TreeStep =
   | { readonly $create: NewTreeNode & { readonly parent?: string | null; readonly index?: number | null } }
   | { readonly $move: { readonly id: string; readonly parent?: string | null; readonly index?: number | null } }
   | { readonly $set: { readonly id: string; readonly data: { readonly [key: string]: JsonValue } } }
   | { readonly $merge: { readonly id: string; readonly data: { readonly [key: string]: JsonValue } } }
   | { readonly $delete: string };
+/** What becomes of a `tree` field. */
 export type TreeEdit = readonly NewTreeNode[] | Steps<TreeStep>;
 
 /** A piece of a delta as Quill writes it, counted in UTF-16 code units. */
@@ -49,6 +55,7 @@ export type DeltaStep =
   | { readonly insert: string; readonly attributes?: { readonly [mark: string]: JsonValue } }
   | { readonly retain: number; readonly attributes?: { readonly [mark: string]: JsonValue } }
   | { readonly delete: number };
+/** What becomes of a `text` field. */
 export type TextEdit = string | Steps<{ readonly $delta: readonly DeltaStep[] }>;
 /** A list of inserts replaces the text with its marks. */
 export type RichtextEdit = TextEdit | readonly Extract<DeltaStep, { readonly insert: string }>[];
@@ -60,6 +67,7 @@ export type DocumentEdit = string | { readonly type: string; readonly attrs?: Js
 export interface Whole {
   readonly $value: JsonValue;
 }
+/** What becomes of a `json` field that the last writer wins. */
 export type JsonEdit = JsonValue | Whole;
 
 type OperationName = "$ops" | "$set" | "$merge" | "$remove" | "$value";

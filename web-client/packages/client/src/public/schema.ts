@@ -71,6 +71,7 @@ export type Filter<Columns> = { readonly [Name in keyof Columns]?: Test<Columns[
   readonly $not?: Filter<Columns>;
 };
 
+/** Which rows of an entity, with its columns. */
 export interface TypedQuery<E extends EntityTypes> extends Omit<ListQuery, "where" | "match" | "orderBy"> {
   readonly where?: E["where"];
   readonly match?: E["match"];
@@ -78,12 +79,14 @@ export interface TypedQuery<E extends EntityTypes> extends Omit<ListQuery, "wher
 }
 type OrderOf<E extends EntityTypes> = { readonly [Name in E["orderBy"]]?: "asc" | "desc" };
 
+/** Rows that match, as `ListResult` has them. */
 export interface TypedList<E extends EntityTypes> {
   readonly rows: readonly E["row"][];
   readonly cursor?: string;
   readonly seq: number;
 }
 
+/** A row after a change, as `WriteResult` has it. */
 export interface TypedResult<E extends EntityTypes> {
   readonly id: string;
   readonly row: E["row"];
@@ -93,15 +96,25 @@ export interface TypedResult<E extends EntityTypes> {
 /** A {@link RowHandle} that knows its fields. */
 export interface TypedRow<E extends EntityTypes>
   extends Omit<RowHandle, "text" | "map" | "list" | "movableList" | "tree" | "count" | "increment" | "get" | "set" | "onChange"> {
+  /** As {@link RowHandle.text}. */
   text(field: E["text"]): LoroText;
+  /** As {@link RowHandle.map}. */
   map(field: E["map"]): LoroMap;
+  /** As {@link RowHandle.list}. */
   list(field: E["list"]): LoroList;
+  /** As {@link RowHandle.movableList}. */
   movableList(field: E["movableList"]): LoroMovableList;
+  /** As {@link RowHandle.tree}. */
   tree(field: E["tree"]): LoroTree;
+  /** As {@link RowHandle.count}. */
   count(field: E["counter"]): number;
+  /** As {@link RowHandle.increment}. */
   increment(field: E["counter"], by?: number): void;
+  /** As {@link RowHandle.get}, with the type of the field. */
   get<Name extends keyof E["plain"]>(field: Name): E["plain"][Name] | undefined;
+  /** What a collaborative field shows as plain data. */
   get(field: Exclude<keyof E["row"], keyof E["plain"]> & string): Value | undefined;
+  /** As {@link RowHandle.set}. */
   set<Name extends keyof E["plain"]>(field: Name, value: E["plain"][Name]): void;
   /** The changed fields have the names that the schema gives them. */
   onChange(listener: (change: RowChange) => void): Unsubscribe;
@@ -117,22 +130,30 @@ export type TypedMutation<Entities extends { readonly [Name in keyof Entities]: 
 
 /** The part of a client that is about rows, with the schema's types. */
 export interface TypedClient<Entities extends { readonly [Name in keyof Entities]: EntityTypes }> {
+  /** Opens a row, as {@link CorellaClient.row}. */
   row<Name extends keyof Entities & string>(entity: Name, id: string): TypedRow<Entities[Name]>;
+  /** Rows that match, as {@link CorellaClient.list}. */
   list<Name extends keyof Entities & string>(entity: Name, query?: TypedQuery<Entities[Name]>): Promise<TypedList<Entities[Name]>>;
+  /** One row as JSON, as {@link CorellaClient.get}. */
   get<Name extends keyof Entities & string>(entity: Name, id: string): Promise<TypedResult<Entities[Name]>>;
+  /** Makes a row, as {@link CorellaClient.create}. */
   create<Name extends keyof Entities & string>(
     entity: Name,
     fields: Entities[Name]["insert"],
     options?: CreateOptions,
   ): Promise<TypedResult<Entities[Name]>>;
+  /** Changes the named fields, as {@link CorellaClient.patch}. */
   patch<Name extends keyof Entities & string>(
     entity: Name,
     id: string,
     fields: Entities[Name]["patch"],
     options?: WriteOptions,
   ): Promise<TypedResult<Entities[Name]>>;
+  /** Takes a row out of its table, as {@link CorellaClient.delete}. */
   delete(entity: keyof Entities & string, id: string, options?: WriteOptions): Promise<void>;
+  /** Brings a deleted row back, as {@link CorellaClient.restore}. */
   restore<Name extends keyof Entities & string>(entity: Name, id: string, options?: WriteOptions): Promise<TypedResult<Entities[Name]>>;
+  /** Queues a change, as {@link CorellaClient.mutate}. */
   mutate(mutation: TypedMutation<Entities>): QueuedMutation;
 }
 

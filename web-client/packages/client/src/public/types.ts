@@ -66,6 +66,7 @@ export type Mutation =
   | { readonly entity: string; readonly operation: "patch"; readonly id: string; readonly fields: Fields }
   | { readonly entity: string; readonly operation: "delete" | "restore"; readonly id: string };
 
+/** What the server made of a mutation. */
 export interface MutationResult {
   readonly id: string;
   /** The row after the change; `null` when it was deleted. */
@@ -102,6 +103,7 @@ export interface Rejection {
     | { readonly kind: "mutation"; readonly key: string; readonly mutation: Mutation };
 }
 
+/** How a row is opened. */
 export interface RowOptions {
   /**
    * Fills the document if nobody has written to it: once among all clients and tabs, whether the server can be reached or not.
@@ -206,9 +208,13 @@ export interface RowHandle {
   /** Sets a plain (last-writer-wins) field and commits. */
   set(field: string, value: Value): void;
 
+  /** Calls back when {@link status} is another. */
   onStatus(listener: (status: RowStatus) => void): Unsubscribe;
+  /** Calls back when {@link saved} is another. */
   onSaved(listener: (saved: boolean) => void): Unsubscribe;
+  /** Calls back after each commit, of this client or of others, with the fields that it changed. */
   onChange(listener: (change: RowChange) => void): Unsubscribe;
+  /** Calls back when somebody comes, moves or goes, with what all say of themselves. */
   onPresence(listener: (states: Readonly<Record<string, Value>>) => void): Unsubscribe;
   /** Refused edits, before the document is replaced. */
   onRejected(listener: (rejection: RowRejection) => void): Unsubscribe;
@@ -232,6 +238,7 @@ export interface RowHandle {
 /** One sort key: a field and its direction. */
 export type OrderBy = Readonly<Record<string, "asc" | "desc">>;
 
+/** Which rows, and how many of them. */
 export interface ListQuery {
   readonly where?: JsonValue;
   /** Words that the rows have in the texts that the manifest lets be searched. The best come first, unless `orderBy` says otherwise. */
@@ -241,6 +248,7 @@ export interface ListQuery {
   readonly cursor?: string;
 }
 
+/** Rows that match. */
 export interface ListResult {
   readonly rows: readonly Row[];
   /** Present when there is more: pass it to the next `list`. */
@@ -249,24 +257,29 @@ export interface ListResult {
   readonly seq: number;
 }
 
+/** How a row is made. */
 export interface CreateOptions {
   readonly id?: string;
   /** Repeating a request with the same key repeats its answer, not its effect. */
   readonly idempotencyKey?: string;
 }
 
+/** How a row is changed. */
 export interface WriteOptions {
   readonly idempotencyKey?: string;
 }
 
+/** A row after a change. */
 export interface WriteResult {
   readonly id: string;
   readonly row: Row;
   readonly seq: number;
 }
 
+/** Fields as JSON, by their names. */
 export type Fields = Readonly<Record<string, JsonValue>>;
 
+/** Whose client it is, of which server, and what it keeps where. */
 export interface CorellaClientOptions {
   /** The server's address: `http://localhost:4400`. `https` leads to `wss`. */
   readonly url: string;
@@ -277,6 +290,7 @@ export interface CorellaClientOptions {
   readonly token?: (refused?: string) => Promise<string | undefined> | string | undefined;
   /** Where the platform has no WebSocket of its own (Node 20): the class of the `ws` package. */
   readonly WebSocket?: typeof WebSocket;
+  /** The platform's own `fetch`, unless you say otherwise. */
   readonly fetch?: typeof fetch;
   /**
    * Who is signed in, as the server knows the user. With it, everything is kept on this device, for this user alone, and the

@@ -2,7 +2,7 @@
 
 import type { Credentials } from "../net/credentials.js";
 import type { ClientStatus } from "../public/types.js";
-import type { BatchId, Frame, Payload, RoomAddress } from "../wire/index.js";
+import type { BatchId, ClientFrame, Payload, RoomAddress } from "../wire/index.js";
 
 /** The connection as a room sees it. */
 export interface Link {
@@ -11,7 +11,7 @@ export interface Link {
   /** The server's epoch, once it is known: another one after a restore. */
   readonly epoch: string | undefined;
   /** Sends, or does nothing when the socket is not open: the next join makes it good. */
-  send(frame: Frame): void;
+  send(frame: ClientFrame): void;
   /** A control message, in its order among the frames. */
   sendText(text: string): void;
 }

@@ -5,7 +5,11 @@ import { rowKey, type RowKey, type StoragePort, type StorageWrite, type StoredMu
 /** One promise of the port. `run` rejects when it is broken. */
 export interface AcceptanceTest {
   readonly name: string;
-  /** @param open opens the same empty place each time: what one hand wrote, the other reads. */
+  /**
+   * Tries it.
+   *
+   * @param open opens the same empty place each time: what one hand wrote, the other reads.
+   */
   run(open: () => StoragePort): Promise<void>;
 }
 
@@ -47,6 +51,7 @@ function expectSame(what: string, found: unknown, expected: unknown): void {
   }
 }
 
+/** Everything that the port promises. An implementation passes when none of them rejects. */
 export const storageAcceptance: readonly AcceptanceTest[] = [
   {
     name: "a row that was never written is not there",

@@ -9,6 +9,7 @@ declare const rowKeyBrand: unique symbol;
 /** `Entity/rowid`: one row of one server and user. */
 export type RowKey = string & { readonly [rowKeyBrand]: true };
 
+/** The key of the row `id` of an entity. */
 export function rowKey(entity: string, id: string): RowKey {
   return `${entity}/${id}` as RowKey;
 }
@@ -40,6 +41,7 @@ export interface RowView {
   readonly deleted: boolean;
 }
 
+/** A row as a list needs it. */
 export interface ListedRow {
   readonly key: RowKey;
   readonly hasUnsent: boolean;
@@ -47,6 +49,7 @@ export interface ListedRow {
   readonly view: RowView | undefined;
 }
 
+/** What a row takes up, and whether it may go. */
 export interface RowSummary {
   readonly key: RowKey;
   /** Of its document and of its view. */
@@ -56,6 +59,7 @@ export interface RowSummary {
   readonly usedAt: number;
 }
 
+/** What a mutation does to its row. */
 export type MutationOperation = "insert" | "patch" | "delete" | "restore";
 
 /** One change of one row as JSON, on its way to the server. */
@@ -68,6 +72,7 @@ export interface StoredMutation {
   readonly fields: Fields | undefined;
 }
 
+/** A mutation in its place of the queue. */
 export interface QueuedEntry {
   /** Grows with each entry; never used twice. */
   readonly place: number;
@@ -138,8 +143,12 @@ export interface StoragePort {
   unsentRows(): Promise<readonly RowKey[]>;
   /** Up to `limit` mutations with places above `after`, in order. */
   mutations(after: number, limit: number): Promise<readonly QueuedEntry[]>;
+  /** How many mutations wait. */
   mutationCount(): Promise<number>;
+  /** All refused work, the oldest first. */
   rejections(): Promise<readonly StoredRejection[]>;
+  /** What was remembered under the name; `undefined` if nothing was. */
   recall(name: string): Promise<string | undefined>;
+  /** Lets go of the place. What was written stays. */
   close(): void;
 }

@@ -8,13 +8,18 @@ export interface Locks {
 
 /** The part of `BroadcastChannel` that is used. */
 export interface Channel {
+  /** Tells all other tabs. */
   postMessage(message: unknown): void;
+  /** Hears what other tabs post. */
   onmessage: ((event: { readonly data: unknown }) => void) | null;
+  /** Hears and posts no more. */
   close(): void;
 }
 
+/** Where a client finds the other tabs of its user. */
 export interface TabPlatform {
   readonly locks: Locks;
+  /** The channel of this name, which all tabs that open it share. */
   openChannel(name: string): Channel;
 }
 

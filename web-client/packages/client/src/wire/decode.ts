@@ -24,19 +24,19 @@ export function decode(bytes: Uint8Array): Frame {
   }
   const reader = new Reader(bytes);
   const magic = readMagic(reader);
-  const room = reader.text("the room's name", MAX_ROOM_BYTES);
-  const typeByte = reader.byte("the frame's type");
+  const room = reader.text(MAX_ROOM_BYTES);
+  const typeByte = reader.byte();
   const type = types.get(typeByte);
   if (type === undefined) {
     throw new WireError("unsupported", `no frame type has the number ${typeByte}`);
   }
   const payload = readPayload(reader, type);
-  reader.end(`a frame of type ${type}`);
+  reader.end();
   return { magic, room, ...payload };
 }
 
 function readMagic(reader: Reader): Magic {
-  const bytes = reader.take(4, "the room's kind");
+  const bytes = reader.take(4);
   const magic = MAGICS.find((candidate) => bytes.every((byte, index) => byte === candidate.charCodeAt(index)));
   if (magic === undefined) {
     throw new WireError("unsupported", `a room's kind is one of ${MAGICS.join(" ")}, this is ${String.fromCharCode(...bytes)}`);
@@ -47,7 +47,7 @@ function readMagic(reader: Reader): Magic {
 function readPayload(reader: Reader, type: Payload["type"]): Payload {
   switch (type) {
     case "join":
-      return { type, auth: reader.bytes("the credentials"), version: reader.bytes("the version") };
+      return { type, auth: reader.bytes(), version: reader.bytes() };
     case "joined":
       return readJoined(reader);
     case "join_error":
@@ -58,48 +58,48 @@ function readPayload(reader: Reader, type: Payload["type"]): Payload {
       return {
         type,
         batch: readBatchId(reader),
-        count: reader.number("the number of fragments"),
-        totalBytes: reader.number("the size of the batch"),
+        count: reader.number(),
+        totalBytes: reader.number(),
       };
     case "fragment":
-      return { type, batch: readBatchId(reader), index: reader.number("the fragment's index"), chunk: reader.bytes("the fragment") };
+      return { type, batch: readBatchId(reader), index: reader.number(), chunk: reader.bytes() };
     case "room_error": {
-      const failure = roomFailures.get(reader.byte("the room error's code")) ?? "unknown";
-      return { type, failure, message: reader.text("the message") };
+      const failure = roomFailures.get(reader.byte()) ?? "unknown";
+      return { type, failure, message: reader.text() };
     }
     case "leave":
       return { type };
     case "ack":
-      return { type, batch: readBatchId(reader), status: ackStatuses.get(reader.byte("the status")) ?? "unknown" };
+      return { type, batch: readBatchId(reader), status: ackStatuses.get(reader.byte()) ?? "unknown" };
     default:
       return unreachable(type);
   }
 }
 
 function readBatchId(reader: Reader): BatchId {
-  return batchIdFromBytes(reader.take(8, "the batch id"));
+  return batchIdFromBytes(reader.take(8));
 }
 
 function readJoined(reader: Reader): Payload {
-  const permission = reader.text("the permission");
+  const permission = reader.text();
   if (permission !== "read" && permission !== "write") {
     throw new WireError("malformed", `a permission is "read" or "write", this is "${permission}"`);
   }
-  return { type: "joined", permission, version: reader.bytes("the version"), extra: reader.bytes("the extra data") };
+  return { type: "joined", permission, version: reader.bytes(), extra: reader.bytes() };
 }
 
 function readJoinError(reader: Reader): Payload {
-  const kind = joinFailures.get(reader.byte("the join error's code")) ?? "unknown";
-  const message = reader.text("the message");
+  const kind = joinFailures.get(reader.byte()) ?? "unknown";
+  const message = reader.text();
   return { type: "join_error", failure: readJoinFailure(reader, kind), message };
 }
 
 function readJoinFailure(reader: Reader, kind: JoinFailure["kind"]): JoinFailure {
   switch (kind) {
     case "version_unknown":
-      return { kind, version: reader.remaining > 0 ? reader.bytes("the receiver's version") : undefined };
+      return { kind, version: reader.remaining > 0 ? reader.bytes() : undefined };
     case "application":
-      return { kind, code: reader.remaining > 0 ? reader.text("the application's code") : undefined };
+      return { kind, code: reader.remaining > 0 ? reader.text() : undefined };
     case "unknown":
     case "auth_failed":
       return { kind };
@@ -109,14 +109,14 @@ function readJoinFailure(reader: Reader, kind: JoinFailure["kind"]): JoinFailure
 }
 
 function readUpdate(reader: Reader): Payload {
-  const count = reader.number("the number of updates");
+  const count = reader.number();
   // Each update takes at least its length byte, so a count beyond the rest of the frame is a lie.
   if (count > reader.remaining) {
     throw new WireError("malformed", `the frame promises ${count} updates and has ${reader.remaining} bytes left`);
   }
   const updates: Uint8Array[] = [];
   for (let index = 0; index < count; index += 1) {
-    updates.push(reader.bytes("an update"));
+    updates.push(reader.bytes());
   }
   return { type: "update", updates, batch: readBatchId(reader) };
 }

@@ -1,13 +1,14 @@
 /** Large batches: cut for sending, put together when they arrive. */
 
 import { WireError } from "./error.js";
-import { newBatchId, roomKey, type BatchId, type Frame, type RoomAddress } from "./frame.js";
+import type { ClientFrame } from "./encode.js";
+import { newBatchId, roomKey, type BatchId, type RoomAddress } from "./frame.js";
 import { FRAGMENT_BYTES, FRAGMENT_IDLE_MILLISECONDS, MAX_BATCH_BYTES, MAX_OPEN_BATCHES } from "./limits.js";
 
 /** One batch, ready to send: one frame, or a header and its pieces. */
 export interface OutgoingBatch {
   readonly batch: BatchId;
-  readonly frames: readonly Frame[];
+  readonly frames: readonly ClientFrame[];
 }
 
 /** Puts one update into as many frames as it needs. */
@@ -17,7 +18,7 @@ export function toBatch(address: RoomAddress, update: Uint8Array): OutgoingBatch
     return { batch, frames: [{ ...address, type: "update", updates: [update], batch }] };
   }
   const count = Math.ceil(update.length / FRAGMENT_BYTES);
-  const frames: Frame[] = [{ ...address, type: "fragment_header", batch, count, totalBytes: update.length }];
+  const frames: ClientFrame[] = [{ ...address, type: "fragment_header", batch, count, totalBytes: update.length }];
   for (let index = 0; index < count; index += 1) {
     const chunk = update.subarray(index * FRAGMENT_BYTES, (index + 1) * FRAGMENT_BYTES);
     frames.push({ ...address, type: "fragment", batch, index, chunk });

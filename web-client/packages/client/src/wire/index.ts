@@ -3,7 +3,7 @@
 export { WireError, type WireErrorKind } from "./error.js";
 export * from "./limits.js";
 export * from "./frame.js";
-export { encode } from "./encode.js";
+export { type ClientFrame, encode } from "./encode.js";
 export { decode } from "./decode.js";
 export { Assembler, toBatch, type BatchTimeout, type OutgoingBatch } from "./fragments.js";
 export { parseControl, type ControlMessage } from "./control.js";

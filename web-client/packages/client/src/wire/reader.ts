@@ -17,19 +17,14 @@ export class Reader {
     return this.#bytes.length - this.#position;
   }
 
-  byte(what: string): number {
-    const value = this.#bytes[this.#position];
-    if (value === undefined) {
-      throw new WireError("malformed", `the frame ends where ${what} should be`);
-    }
-    this.#position += 1;
-    return value;
+  byte(): number {
+    return this.take(1)[0] ?? 0;
   }
 
   /** A view of the next `length` bytes: nothing is copied or allocated for a length that is not there. */
-  take(length: number, what: string): Uint8Array {
+  take(length: number): Uint8Array {
     if (length > this.remaining) {
-      throw new WireError("malformed", `${what} should have ${length} bytes, the frame has ${this.remaining} left`);
+      throw this.#malformed(`${length} bytes should follow, the frame has ${this.remaining} left`);
     }
     const view = this.#bytes.subarray(this.#position, this.#position + length);
     this.#position += length;
@@ -37,10 +32,10 @@ export class Reader {
   }
 
   /** An LEB128 number that fits in 32 bits. */
-  number(what: string): number {
+  number(): number {
     let value = 0;
     for (let index = 0; index < 5; index += 1) {
-      const byte = this.byte(what);
+      const byte = this.byte();
       if (index === 4 && byte > 0x0f) {
         break;
       }
@@ -50,28 +45,33 @@ export class Reader {
         return value;
       }
     }
-    throw new WireError("malformed", `${what} should be a number below 2^32`);
+    throw this.#malformed("a number below 2^32 should end here");
   }
 
-  bytes(what: string): Uint8Array {
-    return this.take(this.number(`the length of ${what}`), what);
+  bytes(): Uint8Array {
+    return this.take(this.number());
   }
 
-  text(what: string, maxBytes = Number.POSITIVE_INFINITY): string {
-    const bytes = this.bytes(what);
+  text(maxBytes = Number.POSITIVE_INFINITY): string {
+    const bytes = this.bytes();
     if (bytes.length > maxBytes) {
-      throw new WireError("malformed", `${what} may have ${maxBytes} bytes, this has ${bytes.length}`);
+      throw this.#malformed(`a text of at most ${maxBytes} bytes should end here, it has ${bytes.length}`);
     }
     try {
       return utf8.decode(bytes);
     } catch {
-      throw new WireError("malformed", `${what} should be UTF-8`);
+      throw this.#malformed("a text in UTF-8 should end here");
     }
   }
 
-  end(what: string): void {
+  end(): void {
     if (this.remaining > 0) {
-      throw new WireError("malformed", `${what} should end here, ${this.remaining} bytes follow`);
+      throw this.#malformed(`the frame should end here, ${this.remaining} bytes follow`);
     }
+  }
+
+  /** The place says which part of the frame it is. */
+  #malformed(expected: string): WireError {
+    return new WireError("malformed", `at byte ${this.#position}: ${expected}`);
   }
 }

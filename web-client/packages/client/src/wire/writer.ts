@@ -1,7 +1,5 @@
 /** Collects numbers and byte strings into one frame. */
 
-const utf8 = new TextEncoder();
-
 /** Keeps the pieces and joins them once, so that a large chunk is copied one time only. */
 export class Writer {
   readonly #pieces: Uint8Array[] = [];
@@ -31,10 +29,6 @@ export class Writer {
 
   bytes(bytes: Uint8Array): this {
     return this.number(bytes.length).raw(bytes);
-  }
-
-  text(text: string): this {
-    return this.bytes(utf8.encode(text));
   }
 
   get length(): number {

@@ -1,10 +1,13 @@
 /** A small server of the v1 protocol whose answers a test can bend. */
 
+import { createServer, type Server } from "node:http";
+
 import { EphemeralStore, LoroDoc, type VersionVector } from "loro-crdt";
 import { WebSocketServer, type WebSocket } from "ws";
 
 import { decodeVersion } from "../../src/row/versions.js";
-import { Assembler, decode, encode, roomKey, toBatch, type AckStatus, type BatchId, type Frame, type Payload, type RoomAddress } from "../../src/wire/index.js";
+import { Assembler, decode, roomKey, toBatch, type AckStatus, type BatchId, type Frame, type Payload, type RoomAddress } from "../../src/wire/index.js";
+import { encode } from "./server-frames.js";
 
 export interface Refusal {
   readonly status: AckStatus;
@@ -57,7 +60,7 @@ export class FakeServer {
   readonly #peers = new Set<Peer>();
   readonly #done = new Set<string>();
   readonly #waiting: { readonly holds: () => boolean; readonly resolve: () => void }[] = [];
-  #server: WebSocketServer | undefined;
+  #server: Server | undefined;
   #port = 0;
 
   static async start(): Promise<FakeServer> {
@@ -72,10 +75,10 @@ export class FakeServer {
 
   /** Listens, at the second time on the same port as at the first. */
   async listen(): Promise<void> {
-    const server = new WebSocketServer({ host: "127.0.0.1", port: this.#port });
+    const server = createServer((_, response) => response.writeHead(426).end());
     this.#server = server;
-    server.on("connection", (socket) => this.#accept(socket));
-    await new Promise<void>((resolve) => server.once("listening", () => resolve()));
+    new WebSocketServer({ server }).on("connection", (socket) => this.#accept(socket));
+    await new Promise<void>((resolve) => server.listen(this.#port, "127.0.0.1", resolve));
     const address = server.address();
     if (address !== null && typeof address === "object") {
       this.#port = address.port;
@@ -84,8 +87,13 @@ export class FakeServer {
 
   async stop(): Promise<void> {
     this.drop();
-    await new Promise<void>((resolve) => (this.#server === undefined ? resolve() : this.#server.close(() => resolve())));
+    const server = this.#server;
+    // A connection that fetch keeps for later would be waited for.
+    server?.closeAllConnections();
+    await new Promise<void>((resolve) => (server === undefined ? resolve() : server.close(() => resolve())));
     this.#server = undefined;
+    this.#peers.clear();
+    this.subscriptions.length = 0;
   }
 
   /** Ends all connections: with a close code, or without a word. */

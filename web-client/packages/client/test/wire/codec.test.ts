@@ -3,9 +3,10 @@ import { decode as referenceDecode, encode as referenceEncode } from "loro-proto
 import { describe, expect, test } from "vitest";
 
 import { fromHex, toHex } from "../../src/util/hex.js";
-import { decode, encode, MAX_FRAME_BYTES, WireError } from "../../src/wire/index.js";
+import { decode, MAX_FRAME_BYTES, WireError } from "../../src/wire/index.js";
 import { toReference } from "../support/reference-codec.js";
 import { anyFrame } from "./arbitrary.js";
+import { encode } from "../support/server-frames.js";
 
 /** What decoding makes of hexadecimal digits: the frame, or the error's kind and words. */
 function check(hex: string): unknown {
@@ -101,19 +102,19 @@ describe("broken bytes", () => {
   });
 
   test("says what was expected and what came", () => {
-    expect(check("")).toMatchInlineSnapshot(`"malformed: the room's kind should have 4 bytes, the frame has 0 left"`);
+    expect(check("")).toMatchInlineSnapshot(`"malformed: at byte 0: 4 bytes should follow, the frame has 0 left"`);
     expect(check("25594a53 0172 07")).toMatchInlineSnapshot(`"unsupported: a room's kind is one of %LOR %EPH %EPS, this is %YJS"`);
-    expect(check("254c4f52 02c328 07")).toMatchInlineSnapshot(`"malformed: the room's name should be UTF-8"`);
-    expect(check("254c4f52 8102" + "61".repeat(257) + "07")).toMatchInlineSnapshot(`"malformed: the room's name may have 128 bytes, this has 257"`);
+    expect(check("254c4f52 02c328 07")).toMatchInlineSnapshot(`"malformed: at byte 7: a text in UTF-8 should end here"`);
+    expect(check("254c4f52 8102" + "61".repeat(257) + "07")).toMatchInlineSnapshot(`"malformed: at byte 263: a text of at most 128 bytes should end here, it has 257"`);
     expect(check("254c4f52 0172 09")).toMatchInlineSnapshot(`"unsupported: no frame type has the number 9"`);
-    expect(check("254c4f52 0172 07 00")).toMatchInlineSnapshot(`"malformed: a frame of type leave should end here, 1 bytes follow"`);
+    expect(check("254c4f52 0172 07 00")).toMatchInlineSnapshot(`"malformed: at byte 7: the frame should end here, 1 bytes follow"`);
     expect(check("254c4f52 0172 01 056f776e6572 00 00")).toMatchInlineSnapshot(`"malformed: a permission is "read" or "write", this is "owner""`);
-    expect(check("254c4f52 0172 08 0102")).toMatchInlineSnapshot(`"malformed: the batch id should have 8 bytes, the frame has 2 left"`);
-    expect(check("254c4f52 0172 00 ffffffffff01")).toMatchInlineSnapshot(`"malformed: the length of the credentials should be a number below 2^32"`);
+    expect(check("254c4f52 0172 08 0102")).toMatchInlineSnapshot(`"malformed: at byte 7: 8 bytes should follow, the frame has 2 left"`);
+    expect(check("254c4f52 0172 00 ffffffffff01")).toMatchInlineSnapshot(`"malformed: at byte 12: a number below 2^32 should end here"`);
   });
 
   test("a count that was only claimed allocates nothing", () => {
-    expect(check("254c4f52 0172 03 808080808020 0000000000000000")).toMatchInlineSnapshot(`"malformed: the number of updates should be a number below 2^32"`);
+    expect(check("254c4f52 0172 03 808080808020 0000000000000000")).toMatchInlineSnapshot(`"malformed: at byte 12: a number below 2^32 should end here"`);
     expect(check("254c4f52 0172 03 ffffffff0f 0000000000000000")).toMatchInlineSnapshot(`"malformed: the frame promises 4294967295 updates and has 8 bytes left"`);
   });
 

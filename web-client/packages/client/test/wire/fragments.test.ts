@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
-import { Assembler, encode, FRAGMENT_BYTES, MAX_FRAME_BYTES, newBatchId, toBatch, type Frame, type RoomAddress } from "../../src/wire/index.js";
+import { Assembler, FRAGMENT_BYTES, MAX_FRAME_BYTES, newBatchId, toBatch, type Frame, type RoomAddress } from "../../src/wire/index.js";
+import { encode } from "../support/server-frames.js";
 
 const ADDRESS: RoomAddress = { magic: "%LOR", room: "Note/a" };
 

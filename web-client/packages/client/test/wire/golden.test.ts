@@ -5,9 +5,10 @@ import { MessageType } from "loro-protocol";
 import { describe, expect, test } from "vitest";
 
 import { fromHex, toHex } from "../../src/util/hex.js";
-import { decode, encode, parseControl, WireError } from "../../src/wire/index.js";
+import { decode, parseControl, WireError } from "../../src/wire/index.js";
 import { MAGICS } from "../../src/wire/codes.js";
 import { toReference } from "../support/reference-codec.js";
+import { encode } from "../support/server-frames.js";
 
 interface Golden {
   readonly frames: readonly { readonly name: string; readonly hex: string; readonly frame: { readonly crdt: string } }[];
