@@ -233,7 +233,9 @@ fn committing() -> Box<dyn FnMut()> {
         let unit =
             Unit { writes: vec![write], references: Vec::new(), outcomes: Vec::new(), at: Timestamp::now() };
         let outcome = runtime.block_on(backend.commit(&[unit])).unwrap().remove(0);
-        let UnitOutcome::Committed(seqs) = outcome else { panic!("expected a commit, found {outcome:?}") };
+        let UnitOutcome::Committed(seqs) = outcome else {
+            unreachable!("expected a commit, found {outcome:?}")
+        };
         head = seqs[0];
     })
 }

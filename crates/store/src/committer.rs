@@ -192,6 +192,10 @@ fn commit_all(
                 if let Some(rest) =
                     gathering.rest(taken.submissions.iter().map(|submission| submission.haste))
                 {
+                    #[expect(
+                        clippy::disallowed_methods,
+                        reason = "what comes meanwhile waits in the channel, and is taken right after"
+                    )]
                     std::thread::sleep(rest);
                     taken.take(orders.try_iter());
                 }
