@@ -115,7 +115,10 @@ mod tests {
 
     #[test]
     fn a_stage_is_told_beside_what_it_took_before() {
-        assert_eq!(line("decode", 110, Some(100)), "decode           110 instructions,       100 before (+10 %)");
+        assert_eq!(
+            line("decode", 110, Some(100)),
+            "decode           110 instructions,       100 before (+10 %)"
+        );
         assert_eq!(line("decode", 110, None), "decode           110 instructions, none kept before");
     }
 }
