@@ -73,7 +73,8 @@ impl Outbox {
 impl Queue {
     /// Whether all frames are out.
     fn flush(&mut self) -> bool {
-        if !self.shortcut.rests || self.shortcut.begun > 0 || !self.doubts.is_empty() {
+        let is_in_turn = self.shortcut.begun == 0 && self.replies.is_empty() && self.texts.is_empty();
+        if !self.shortcut.rests || !is_in_turn || !self.doubts.is_empty() {
             return false;
         }
         let Some(socket) = self.shortcut.socket.clone() else { return false };
@@ -166,6 +167,16 @@ mod tests {
         assert!(waiting(&outbox).0.is_empty(), "and now it rests");
         push(&outbox, b"past it");
         assert!(waiting(&outbox).0.is_empty(), "it is out");
+    }
+
+    #[test]
+    fn a_reason_that_waits_is_not_overtaken_by_the_acknowledgement() {
+        let outbox = outbox(100);
+        assert!(waiting(&outbox).0.is_empty());
+        outbox.push_text("why".to_owned());
+        outbox.push_answer(Bytes::from_static(b"refused"));
+        assert!(matches!(outbox.take(usize::MAX), Some(Work::Text(_))));
+        assert_eq!(waiting(&outbox).0, [Bytes::from_static(b"refused")]);
     }
 
     #[test]
