@@ -14,7 +14,7 @@ use corella_query::{
 };
 use corella_rowdoc::{Change, PeerId, RowDoc, RowId, RowKey, RowShape, Tenant, Version, examine};
 use corella_store::{
-    SourceId,
+    SourceId, StoreOptions,
     port::{About, Backend, ChangeKind, RowWrite, Seq, Unit, UnitOutcome},
     sqlite::{Durability, SqliteBackend},
 };
@@ -201,14 +201,14 @@ fn exporting() -> Box<dyn FnMut()> {
 /// The row's part of a transaction is written and synced.
 fn committing() -> Box<dyn FnMut()> {
     let folder = tempfile::tempdir_in(".").unwrap();
-    let backend = SqliteBackend::open(folder.path(), Durability::Full).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let backend = Arc::new(SqliteBackend::open(folder.path(), Durability::Full).unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let typing = Typing::new();
-    // Has the tables made.
-    drop(runtime.block_on(app::store_over(
-        Arc::new(SqliteBackend::open(folder.path(), Durability::Full).unwrap()),
-        corella_store::StoreOptions::default(),
-    )));
+    runtime.block_on(async {
+        // Has the tables made.
+        let same = Arc::clone(&backend) as Arc<dyn Backend>;
+        app::store_over(same, StoreOptions::default()).await.close().await;
+    });
     let (doc, before, _) = typing.typed();
     let projection = Arc::new(doc.project().unwrap());
     let mut head = Seq(0);
