@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::process::Task;
 use crate::report::{Failure, Steps, Stop, note};
@@ -15,9 +15,8 @@ use crate::workspace;
 /// What `cargo xtask fuzz` is told.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// What is tried.
-    #[arg(value_enum)]
-    target: Target,
+    /// What is tried: a folder of tests/fuzz/corpus, such as `wire` or `policy`.
+    target: String,
     /// How many inputs are tried.
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     runs: u64,
@@ -26,41 +25,8 @@ pub(crate) struct Options {
     keep: bool,
 }
 
-/// The targets of `fuzz/src/lib.rs`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Target {
-    /// Binary frames.
-    Wire,
-    /// Text frames.
-    Control,
-    /// Versions, as joiners send them.
-    Version,
-    /// What connections say of themselves.
-    Presence,
-    /// Manifests.
-    Manifest,
-    /// Queries.
-    Query,
-    /// Expressions of policies.
-    Policy,
-    /// Clients' updates.
-    Update,
-}
-
-impl Target {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Wire => "wire",
-            Self::Control => "control",
-            Self::Version => "version",
-            Self::Presence => "presence",
-            Self::Manifest => "manifest",
-            Self::Query => "query",
-            Self::Policy => "policy",
-            Self::Update => "update",
-        }
-    }
-}
+/// The target that is meant to end its process now and then, as it ends guards.
+const DEADLY: &str = "update";
 
 /// Counts edges, and tells the fuzzer what is compared with what.
 const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -78,12 +44,13 @@ const FOUND: &str = "found.hex";
 /// Builds the fuzzer, and has it look.
 pub(crate) fn run(steps: &mut Steps, options: &Options) -> Result<(), Stop> {
     let root = workspace::root();
+    let name = &*options.target;
+    steps.must("the target", || known(&root, name))?;
     let home = workspace::target_folder(&root).map(|folder| folder.join("fuzz"));
     let (fuzzer, home) = steps.must("the fuzzer", || {
         let home = home?;
         Ok((build(&root, &home)?, home))
     })?;
-    let name = options.target.name();
     let [inputs, smallest, broken] =
         ["inputs", "smallest", "broken"].map(|folder| home.join(folder).join(name));
     let kept = root.join("tests/fuzz/corpus").join(name);
@@ -98,7 +65,7 @@ pub(crate) fn run(steps: &mut Steps, options: &Options) -> Result<(), Stop> {
     };
     steps.attempt(&format!("{} inputs for {name}", options.runs), || {
         // What is meant to end a guard ends the fuzzer's process as well: children try, and are replaced.
-        let fork = (options.target == Target::Update)
+        let fork = (name == DEADLY)
             .then_some(["-fork=1", "-ignore_crashes=1", "-ignore_ooms=1", "-ignore_timeouts=1"]);
         task()
             .args([format!("-runs={}", options.runs), format!("-artifact_prefix={}/", broken.display())])
@@ -107,7 +74,7 @@ pub(crate) fn run(steps: &mut Steps, options: &Options) -> Result<(), Stop> {
             .args([&inputs])
             .run("the input lies in the file that is named above; mend what it breaks, and add it to the corpus")
     });
-    if options.target == Target::Update {
+    if name == DEADLY {
         note(&format!("what ended the fuzzer lies in {}; guards have to take it", broken.display()));
     }
     if options.keep {
@@ -122,6 +89,17 @@ pub(crate) fn run(steps: &mut Steps, options: &Options) -> Result<(), Stop> {
         });
     }
     Ok(())
+}
+
+/// Whether there is such a target: each has a corpus of its name.
+fn known(root: &Path, name: &str) -> Result<(), Failure> {
+    let corpora = files(&root.join("tests/fuzz/corpus"))?;
+    let names: Vec<_> = corpora.iter().filter_map(|corpus| corpus.file_name()?.to_str()).collect();
+    if names.contains(&name) {
+        return Ok(());
+    }
+    let what = format!("expected one of {}, found {name}", names.join(", "));
+    Err(Failure::new(what, "name a target of fuzz/src/lib.rs"))
 }
 
 fn build(root: &Path, home: &Path) -> Result<PathBuf, Failure> {

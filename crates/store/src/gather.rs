@@ -1,6 +1,6 @@
 //! Whether a commit waits a moment for what else is about to come.
 //!
-//! A commit costs about the same for one row as for ten, most of it for the sync. Where many people type, each in a
+//! More than half of what it costs to commit a keystroke is the transaction's own, most of that its sync. Where many people type, each in a
 //! document of their own, commits would follow one another with one keystroke in each. Those who type do not wait for an
 //! answer before they go on, so that commits of nothing but keystrokes keep a small distance from one another, and share
 //! what they cost. A commit that comes alone is not held up, and neither is one with a write whose author waits.
