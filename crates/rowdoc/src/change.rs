@@ -1,6 +1,6 @@
 //! Which fields a change touched.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::PeerId;
 
@@ -17,8 +17,9 @@ pub struct Change {
     pub liveness: bool,
     /// Whether the whole value of an open entity's row changed.
     pub open: bool,
-    /// The peers whose operations came as bytes and were new; they are no part of what changed.
-    pub peers: BTreeSet<PeerId>,
+    /// The peers whose operations came as bytes and were new, each with the fields that its own may have changed; they are
+    /// no part of what changed.
+    pub peers: BTreeMap<PeerId, BTreeSet<usize>>,
 }
 
 impl Change {
@@ -33,6 +34,8 @@ impl Change {
         self.fields.extend(&other.fields);
         self.liveness |= other.liveness;
         self.open |= other.open;
-        self.peers.extend(&other.peers);
+        for (peer, fields) in &other.peers {
+            self.peers.entry(*peer).or_default().extend(fields);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Where the operations of an import may land.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use loro::{
     Container, ContainerID, ContainerTrait, ContainerType, ID, IdSpan, ImportStatus, LoroDoc, LoroValue,
@@ -10,7 +10,7 @@ use loro::{
 use loro_internal::handler::HandlerTrait as _;
 
 use crate::{
-    Change, Form, Refusal, RowShape, ShapeField, container,
+    Change, Form, PeerId, Refusal, RowShape, ShapeField, container,
     doc::{DELETED, META, ROW},
     former,
     landed::{self, Fault, Landed},
@@ -42,7 +42,8 @@ pub(crate) fn check(
 ) -> Result<Change, Refusal> {
     let mut change = Change::default();
     // Comparing values, and much else, recurses into them, so that their depth comes first.
-    let touched = touched(doc, shape, status, levels)?;
+    let Touched { containers: touched, peers } = touched(doc, shape, status, levels)?;
+    change.peers = peers;
     if touched.is_empty() {
         return Ok(change);
     }
@@ -51,7 +52,7 @@ pub(crate) fn check(
     check_meta(before, &after, &mut change)?;
 
     let mut homes = Homes::new(doc, levels);
-    for (id, landed) in &touched {
+    for (id, Editing { landed, by }) in &touched {
         let Some((home, level)) = homes.find(id)? else { continue };
         if level + landed.nesting > levels {
             return Err(Refusal::TooDeep { most: levels });
@@ -64,6 +65,9 @@ pub(crate) fn check(
                     check_kind(field, kind)?;
                     check_content(field, id, level, *landed)?;
                     change.fields.insert(index);
+                    for peer in by {
+                        change.peers.entry(*peer).or_default().insert(index);
+                    }
                 }
                 None if shape.is_open() => {}
                 None => return Err(unknown(shape, &key)),
@@ -84,25 +88,50 @@ pub(crate) fn check(
     Ok(change)
 }
 
-/// The containers that the imported operations edit, each with what they put there.
+/// What the imported operations are about.
+#[derive(Default)]
+struct Touched {
+    /// The containers that they edit.
+    containers: HashMap<ContainerID, Editing>,
+    /// Who made them, each with the fields that it wrote as plain values.
+    peers: BTreeMap<PeerId, BTreeSet<usize>>,
+}
+
+/// What the imported operations do to a container.
+#[derive(Default)]
+struct Editing {
+    /// What they put there.
+    landed: Landed,
+    /// Who made them.
+    by: BTreeSet<PeerId>,
+}
+
+/// What the imported operations are about.
 fn touched(
     doc: &LoroDoc,
     shape: &RowShape,
     status: &ImportStatus,
     levels: usize,
-) -> Result<HashMap<ContainerID, Landed>, Refusal> {
-    let mut touched: HashMap<ContainerID, Landed> = HashMap::new();
+) -> Result<Touched, Refusal> {
+    let mut touched = Touched::default();
     for (peer, (start, end)) in status.success.iter() {
         let count = usize::try_from(i64::from(*end) - i64::from(*start)).unwrap_or(0);
+        let by = PeerId(*peer);
+        let written = touched.peers.entry(by).or_default();
         // Unlike the operations below, this says so when a part of the history is not readable.
         let containers = doc
             .try_get_changed_containers_in(ID::new(*peer, *start), count)
             .map_err(|error| Refusal::InvalidUpdate { reason: error.to_string() })?;
-        touched.extend(containers.into_iter().map(|id| (id, Landed::default())));
+        for id in containers {
+            touched.containers.entry(id).or_default().by.insert(by);
+        }
         for operation in
             doc.export_json_in_id_span(IdSpan::new(*peer, *start, *end)).iter().flat_map(|c| &c.ops)
         {
-            let landed = touched.entry(operation.container.clone()).or_default();
+            written.extend(landed::row_key(operation).and_then(|key| shape.key_index(key)));
+            let Editing { landed, by: makers } =
+                touched.containers.entry(operation.container.clone()).or_default();
+            makers.insert(by);
             landed.add(&operation.content, levels);
             if landed.nesting > levels {
                 return Err(Refusal::TooDeep { most: levels });

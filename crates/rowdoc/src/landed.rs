@@ -120,12 +120,31 @@ fn has_nul(value: &LoroValue) -> bool {
     })
 }
 
+/// The key of the row's own map that an operation writes to.
+pub(crate) fn row_key(operation: &JsonOp) -> Option<&str> {
+    if !is_row(&operation.container) {
+        return None;
+    }
+    match &operation.content {
+        JsonOpContent::Map(JsonMapOp::Insert { key, .. } | JsonMapOp::Delete { key }) => Some(key),
+        JsonOpContent::List(_)
+        | JsonOpContent::MovableList(_)
+        | JsonOpContent::Text(_)
+        | JsonOpContent::Tree(_)
+        | JsonOpContent::Future(_) => None,
+    }
+}
+
+fn is_row(container: &ContainerID) -> bool {
+    matches!(container, ContainerID::Root { name, container_type: ContainerType::Map } if &**name == ROW)
+}
+
 /// Refuses what `peer` may not do to a counter: write another peer's total, or something that is no number.
 pub(crate) fn check_counter(shape: &RowShape, peer: u64, operation: &JsonOp) -> Result<(), Refusal> {
     let Some((parent, key, ContainerType::Map)) = operation.container.parse_mergeable() else {
         return Ok(());
     };
-    if !matches!(&parent, ContainerID::Root { name, container_type: ContainerType::Map } if &**name == ROW) {
+    if !is_row(&parent) {
         return Ok(());
     }
     let Some(field) = shape.key_index(&key).map(|index| &shape.fields()[index]) else { return Ok(()) };

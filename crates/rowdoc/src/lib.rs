@@ -8,7 +8,8 @@
 //! - `doc`: the document: load, export, delete, size
 //! - `change`: which fields a change touched; `absent`: which ones have nothing
 //! - `refusal`: why bytes, patches and stored rows are turned away
-//! - `import`: bytes from clients, and the gates that they pass; `examine`: the same where nothing is lost by it
+//! - `import`: bytes from clients, and the gates that they pass; `joined`: several updates as one
+//! - `examine`: the same where nothing is lost by it
 //! - `check`: where the operations of an import may land; `landed`: what they put there
 //! - `patch`: JSON patches as minimal operations
 //! - `wanted`: what a patch wants of each field; `operation`: `{"$push": …}` and kin; `given`: JSON from outside
@@ -49,6 +50,7 @@ mod fold;
 mod former;
 mod given;
 mod import;
+mod joined;
 mod json_edit;
 mod json_steps;
 mod key;
@@ -82,7 +84,7 @@ pub use change::Change;
 pub use doc::RowDoc;
 pub use examine::{examine, examine_kept};
 pub use fold::{Folded, merge_stored};
-pub use import::Bounds;
+pub use import::{Bounds, Part};
 pub use key::{RowId, RowIdError, RowKey, Tenant};
 pub use past::{Difference, FieldDiff, Past, RowDiff};
 pub use project::{Projection, Shown, Unfit};

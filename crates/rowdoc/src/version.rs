@@ -27,7 +27,7 @@ impl PeerId {
 }
 
 /// A version vector.
-#[derive(Clone, PartialEq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Version(VersionVector);
 
 /// Bytes that are no version.
@@ -136,6 +136,12 @@ impl Version {
 
     pub(crate) fn vector(&self) -> &VersionVector {
         &self.0
+    }
+}
+
+impl FromIterator<(PeerId, i32)> for Version {
+    fn from_iter<I: IntoIterator<Item = (PeerId, i32)>>(ends: I) -> Self {
+        Self(ends.into_iter().map(|(peer, count)| (peer.0, count)).collect())
     }
 }
 
