@@ -1,11 +1,14 @@
 //! Who asks.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use cel::Value as Cel;
 use serde_json::{Map, Value as Json};
 
-use crate::values::from_json;
+use crate::values::from_object;
 
 /// Who asks, as policies see it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -26,20 +29,18 @@ impl Caller {
     /// The names that `auth` has.
     pub(crate) const FIELDS: [&'static str; 5] = ["userId", "roles", "tenant", "isAdmin", "claims"];
 
-    /// What an expression sees as `auth`.
-    pub(crate) fn to_cel(&self) -> Cel {
+    /// What an expression sees as `auth` that names these fields of it.
+    pub(crate) fn to_cel(&self, named: &BTreeSet<&'static str>) -> Cel {
         let text = |text: &Option<Arc<str>>| text.as_ref().map_or(Cel::Null, |text| Cel::from(&**text));
-        let roles: Vec<Cel> = self.roles.iter().map(|role| Cel::from(&**role)).collect();
-        let fields: HashMap<String, Cel> = [
-            ("userId", text(&self.user)),
-            ("roles", Cel::from(roles)),
-            ("tenant", text(&self.tenant)),
-            ("isAdmin", Cel::Bool(self.is_admin)),
-            ("claims", from_json(&Json::Object(self.claims.clone()))),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect();
-        Cel::from(fields)
+        let value = |name: &str| match name {
+            "userId" => text(&self.user),
+            "roles" => Cel::from(self.roles.iter().map(|role| Cel::from(&**role)).collect::<Vec<Cel>>()),
+            "tenant" => text(&self.tenant),
+            "isAdmin" => Cel::Bool(self.is_admin),
+            _ => from_object(&self.claims),
+        };
+        Cel::from(
+            named.iter().map(|name| ((*name).to_owned(), value(name))).collect::<HashMap<String, Cel>>(),
+        )
     }
 }

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use crate::{
     caller::Caller,
     check::key,
+    named::{HAS_ROLE, Named},
     text::value_text,
     values::{Literal, from_row, literal, time_to_cel},
 };
@@ -142,35 +143,42 @@ async fn joined<M: Memberships + ?Sized>(
 /// A row, and the declared fields of it that an expression looks at.
 pub(crate) type Looked<'a> = (&'a dyn RowView, &'a BTreeSet<usize>);
 
-/// All that an expression may name.
+/// What an expression names, with its values.
 pub(crate) struct Frame<'a> {
     pub(crate) manifest: &'a Manifest,
     context: Context<'static, 'static>,
-    roles: Vec<Arc<str>>,
+    roles: &'a [Arc<str>],
 }
 
 impl<'a> Frame<'a> {
     pub(crate) fn new(
         manifest: &'a Manifest,
         entity: &Entity,
-        caller: &Caller,
-        data: Option<Looked<'_>>,
-        next: Option<Looked<'_>>,
+        named: &Named,
+        caller: &'a Caller,
+        (data, next): (Option<Looked<'_>>, Option<Looked<'_>>),
         now: Timestamp,
     ) -> Self {
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
-        context.add_variable_from_value("auth", caller.to_cel());
-        context.add_variable_from_value("now", time_to_cel(now));
-        if let Some((row, columns)) = data {
+        if let Some(fields) = &named.auth {
+            context.add_variable_from_value("auth", caller.to_cel(fields));
+        }
+        if named.now {
+            context.add_variable_from_value("now", time_to_cel(now));
+        }
+        if let Some((row, columns)) = data.filter(|_| named.data) {
             context.add_variable_from_value("data", from_row(entity, row, columns));
         }
-        if let Some((row, columns)) = next {
+        if let Some((row, columns)) = next.filter(|_| named.next) {
             context.add_variable_from_value("next", from_row(entity, row, columns));
         }
-        let roles = caller.roles.clone();
-        let has_role = move |_auth: This<Cel>, role: Arc<String>| roles.iter().any(|held| **held == **role);
-        context.add_function("hasRole", has_role).expect("no other function has that name");
-        Self { manifest, context, roles: caller.roles.clone() }
+        if named.roles {
+            let roles = caller.roles.clone();
+            let has_role =
+                move |_auth: This<Cel>, role: Arc<String>| roles.iter().any(|held| **held == **role);
+            context.add_function(HAS_ROLE, has_role).expect("no other function has that name");
+        }
+        Self { manifest, context, roles: &caller.roles }
     }
 
     /// The caller's roles as text.

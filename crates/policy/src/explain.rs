@@ -169,8 +169,8 @@ impl Asking<'_> {
         memberships: &M,
     ) -> Result<Ruling, M::Error> {
         let looked = |row| (row as &dyn RowView, &rule.columns);
-        let (data, next) = (data.map(looked), next.map(looked));
-        let frame = Frame::new(self.manifest, self.entity, self.caller, data, next, self.now);
+        let rows = (data.map(looked), next.map(looked));
+        let frame = Frame::new(self.manifest, self.entity, &rule.named, self.caller, rows, self.now);
         let tracing = Tracing { frame: &frame, memberships };
         let (truth, reasons) = tracing.trace(&rule.expression).await?;
         Ok(Ruling {

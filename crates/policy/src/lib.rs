@@ -38,6 +38,7 @@ mod check;
 mod evaluate;
 mod explain;
 mod lower;
+mod named;
 mod policies;
 mod problem;
 mod question;

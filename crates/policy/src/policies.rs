@@ -13,6 +13,7 @@ use crate::{
     caller::Caller,
     evaluate::{Frame, Memberships, Outline, Truth, names},
     lower::Lowering,
+    named::Named,
     problem::PolicyProblem,
     question::{Action, Images, Reach, Verdict},
     reading::Reading,
@@ -193,7 +194,7 @@ impl Policies {
             return Reach { filter: Filter::everything(), is_exact: true };
         }
         let rules = self.of(entity);
-        let frame = Frame::new(&self.manifest, entity, caller, None, None, now);
+        let frame = Frame::new(&self.manifest, entity, &Named::everything(), caller, (None, None), now);
         let lowering = Lowering { entity, frame: &frame };
         let mut is_exact = true;
         let mut readable = Vec::new();
@@ -228,8 +229,9 @@ impl Asking<'_> {
         next: Option<&'r (dyn RowView + Sync)>,
     ) -> Outline {
         let looked = |row: &'r (dyn RowView + Sync)| (row as &dyn RowView, &rule.columns);
-        let (data, next) = (data.map(looked), next.map(looked));
-        Frame::new(self.manifest, self.entity, self.caller, data, next, self.now).outline(&rule.expression)
+        let rows = (data.map(looked), next.map(looked));
+        let frame = Frame::new(self.manifest, self.entity, &rule.named, self.caller, rows, self.now);
+        frame.outline(&rule.expression)
     }
 
     async fn ask<M: Memberships + ?Sized>(

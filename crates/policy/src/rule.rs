@@ -11,6 +11,7 @@ use corella_manifest::{Entity, Manifest};
 use crate::{
     check,
     evaluate::{self, ENVIRONMENT},
+    named::Named,
     problem::PolicyProblem,
 };
 
@@ -38,6 +39,8 @@ pub(crate) struct Rule {
     pub(crate) expression: IdedExpr,
     /// Whether it speaks of the row after the change.
     pub(crate) names_next: bool,
+    /// What it names beside fields.
+    pub(crate) named: Named,
     /// The declared fields that it looks at, by their place in the entity.
     pub(crate) columns: BTreeSet<usize>,
 }
@@ -90,6 +93,7 @@ impl<'a> Parsed<'a> {
             text: source.text.to_owned(),
             expression: expression.clone(),
             names_next,
+            named: Named::of(expression),
             columns: columns(entity, expression),
         })
     }

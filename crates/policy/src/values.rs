@@ -9,7 +9,7 @@ use cel::Value as Cel;
 use chrono::DateTime;
 use corella_manifest::{Entity, Value};
 use corella_query::{Column, ColumnType, RowView};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 /// A row as an expression sees it that looks at these declared fields: a map with them and `id`.
 pub(crate) fn from_row(entity: &Entity, row: &dyn RowView, columns: &BTreeSet<usize>) -> Cel {
@@ -57,10 +57,14 @@ pub(crate) fn from_json(json: &Json) -> Cel {
         },
         Json::String(text) => Cel::from(text.as_str()),
         Json::Array(items) => Cel::from(items.iter().map(from_json).collect::<Vec<Cel>>()),
-        Json::Object(map) => Cel::from(
-            map.iter().map(|(key, value)| (key.clone(), from_json(value))).collect::<HashMap<String, Cel>>(),
-        ),
+        Json::Object(map) => from_object(map),
     }
+}
+
+pub(crate) fn from_object(map: &Map<String, Json>) -> Cel {
+    Cel::from(
+        map.iter().map(|(key, value)| (key.clone(), from_json(value))).collect::<HashMap<String, Cel>>(),
+    )
 }
 
 /// What stands in the place of a literal that a column is compared with.
