@@ -1,5 +1,7 @@
 //! Working off the writes that wait for one row: apply, check, commit as one delta, answer.
 
+mod together;
+
 use std::sync::Arc;
 
 use corella_rowdoc::{Change, Version};
@@ -108,7 +110,7 @@ async fn run(store: &Arc<Inner>, slot: &Slot, resident: &mut Resident, jobs: Vec
     let (change, live) = (Change::default(), None);
     let mut batch = Batch { store, slot, model, resident, accepted: Vec::new(), change, live, fresh };
     let mut again = Vec::new();
-    for job in jobs {
+    for job in batch.accept_together(jobs).await {
         again.extend(batch.accept(job).await);
     }
     let mut left = batch.commit().await;

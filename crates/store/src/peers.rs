@@ -4,12 +4,11 @@
 //! nobody else can bring operations of it that the document does not have yet.
 
 use std::{
-    collections::BTreeSet,
     num::NonZeroUsize,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use corella_rowdoc::{PeerId, RowKey, Tenant};
+use corella_rowdoc::{Change, PeerId, RowKey, Tenant};
 use lru::LruCache;
 
 use crate::{error::WriteError, job::Author, port::PeerOwner, store::Inner};
@@ -44,7 +43,7 @@ impl Peers {
 }
 
 impl Inner {
-    /// Whether an author may bring new operations of `peers`; those that were nobody's are the author's from now on.
+    /// Whether an author may bring the new operations of a change; peer ids that were nobody's are the author's from now on.
     ///
     /// Administrators are not held to this, and own none: they may hand in what others wrote. Callers without a name own
     /// none either.
@@ -52,16 +51,16 @@ impl Inner {
         &self,
         key: &RowKey,
         author: &Author,
-        peers: &BTreeSet<PeerId>,
+        change: &Change,
     ) -> Result<(), WriteError> {
         let servers = self.backend.server_peer();
-        if peers.contains(&servers) {
+        if change.peers.contains_key(&servers) {
             return Err(WriteError::PeerTaken(servers));
         }
         let Some(caller) = author.access.caller() else { return Ok(()) };
         let user = caller.user.as_ref();
         let mut unknown = Vec::new();
-        for peer in peers {
+        for peer in change.peers.keys() {
             match self.peers.owner(&key.tenant, *peer) {
                 Some(owner) if Some(&owner) == user => {}
                 Some(_) => return Err(WriteError::PeerTaken(*peer)),

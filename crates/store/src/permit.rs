@@ -30,7 +30,7 @@ pub(crate) struct Live {
     /// What differs from the columns in hand.
     values: BTreeMap<usize, Value>,
     /// What has changed in the document since it was last read.
-    unread: BTreeSet<usize>,
+    pub(crate) unread: BTreeSet<usize>,
 }
 
 impl Live {
@@ -39,7 +39,7 @@ impl Live {
     }
 
     /// Reads of `wanted` what is behind the document.
-    fn read(&mut self, doc: &RowDoc, wanted: &BTreeSet<usize>) -> Result<(), WriteError> {
+    pub(crate) fn read(&mut self, doc: &RowDoc, wanted: &BTreeSet<usize>) -> Result<(), WriteError> {
         let missing: Vec<usize> = self.unread.intersection(wanted).copied().collect();
         if missing.is_empty() {
             return Ok(());
@@ -88,7 +88,7 @@ impl Target<'_> {
         let applied = self.apply_permitted(loaded, live, write, author, written_before).await?;
         match write {
             RowChange::Update(_) | RowChange::Seed(_) => {
-                let checked = self.store.check_peers(self.key, author, &applied.change.peers).await;
+                let checked = self.store.check_peers(self.key, author, &applied.change).await;
                 checked.map_err(|error| Rejection { error, traces: true })?;
             }
             RowChange::Merge(_)
@@ -154,7 +154,8 @@ impl Target<'_> {
         Cow::Borrowed(written)
     }
 
-    async fn ask(
+    /// Whether the caller may do what has been applied, with the row before and after it.
+    pub(crate) async fn ask(
         &self,
         caller: &Caller,
         write: &RowChange,
@@ -250,14 +251,14 @@ fn names_row(change: &RowChange) -> bool {
 }
 
 /// Where a row stands at one moment of a batch.
-struct State {
+pub(crate) struct State {
     exists: bool,
     deleted: bool,
     values: BTreeMap<usize, Value>,
 }
 
 impl State {
-    fn of(loaded: &Loaded, live: &Live, written_before: bool) -> Self {
+    pub(crate) fn of(loaded: &Loaded, live: &Live, written_before: bool) -> Self {
         Self {
             exists: loaded.exists() || written_before,
             deleted: loaded.doc.is_deleted(),

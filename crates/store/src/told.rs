@@ -34,10 +34,12 @@ impl From<&Accepted> for Writer {
 
 /// Whether `job` is written by somebody else, or said something else of, than what was accepted last.
 pub(crate) fn seam(accepted: &[Accepted], job: &Job) -> bool {
-    accepted.last().is_some_and(|last| {
-        let last = &last.job;
-        last.author.user != job.author.user || last.message != job.message
-    })
+    accepted.last().is_some_and(|last| is_seam(&last.job, job))
+}
+
+/// Whether `next` is written by somebody else, or said something else of, than `last`.
+pub(crate) fn is_seam(last: &Job, next: &Job) -> bool {
+    last.author.user != next.author.user || last.message != next.message
 }
 
 /// What is told of a change that led a row from one version to another, and that these made one after the other.
