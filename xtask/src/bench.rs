@@ -14,14 +14,14 @@ use crate::workspace;
 pub(crate) struct Options {
     /// What to measure, such as `writes` or `cold`; everything when nothing is named. `peers` puts other servers under the
     /// same load as Corella, `keep` kills them and counts what is left, `storm` cuts all their clients, `cold-opens` opens
-    /// all their documents after a restart, `limit` finds how fast writers may be; `follow` has many clients follow queries.
-    /// These take options: `peers --help` lists them.
+    /// all their documents after a restart, `limit` finds how fast writers may be; `follow` has many clients follow queries,
+    /// `rows` has them write rows. These take options: `peers --help` lists them.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     measurements: Vec<OsString>,
 }
 
 /// The measurements that put other servers under load as well.
-const LOADS: [&str; 6] = ["peers", "keep", "storm", "cold-opens", "limit", "follow"];
+const LOADS: [&str; 7] = ["peers", "keep", "storm", "cold-opens", "limit", "follow", "rows"];
 /// The folder with the servers that Corella is measured beside.
 const PEERS: &str = "benches/load/peers";
 

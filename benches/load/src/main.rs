@@ -12,9 +12,11 @@ mod document;
 mod follow;
 mod keep;
 mod limit;
+mod mutations;
 mod plot;
 mod relay;
 mod report;
+mod rows;
 mod run;
 mod scenario;
 mod server;
@@ -31,6 +33,7 @@ use serde_json::json;
 
 use crate::{
     report::Line,
+    rows::Way,
     scenario::Scenario,
     server::{Home, Kind},
 };
@@ -107,6 +110,21 @@ enum Command {
         #[arg(long)]
         rate: Option<usize>,
     },
+    /// Has many writers write rows over HTTP and on sockets, each one after the other.
+    Rows {
+        /// How many.
+        #[arg(long, default_value_t = 64)]
+        writers: usize,
+        /// How many rows the table has before; the default takes a while to fill.
+        #[arg(long, value_delimiter = ',', default_values_t = [1, 10_000, 1_000_000])]
+        stored: Vec<usize>,
+        /// What they do; everything when nothing is named.
+        #[arg(long, value_enum)]
+        way: Vec<Way>,
+        /// How often each is measured.
+        #[arg(long, default_value_t = 2)]
+        rounds: usize,
+    },
     /// Serves the bare relay.
     #[command(hide = true)]
     Relay,
@@ -125,6 +143,7 @@ async fn main() {
         }
         Command::Storm { clients, server } => storm(clients, &chosen(server)).await,
         Command::Follow { scene, rate } => follow(&scene, rate).await,
+        Command::Rows { writers, stored, way, rounds } => rows(writers, &stored, way, rounds).await,
         Command::Relay => relay::serve().await,
     }
 }
@@ -258,6 +277,14 @@ async fn follow(names: &[String], rate: Option<usize>) {
     {
         scene.rate = rate.unwrap_or(scene.rate);
         follow::run(&scene).await;
+    }
+}
+
+async fn rows(writers: usize, stored: &[usize], ways: Vec<Way>, rounds: usize) {
+    println!("Load of the machine before: {}\n\n{}", machine_load(), rows::HEAD);
+    let ways = if ways.is_empty() { Way::value_variants().to_vec() } else { ways };
+    for stored in stored {
+        rows::run(writers, *stored, &ways, rounds).await;
     }
 }
 

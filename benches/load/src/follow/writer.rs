@@ -5,12 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use corella_wire::control::{ClientMessage, Mutate, Operation, PING, ServerMessage};
-use serde_json::{Value as Json, json};
+use corella_wire::control::Operation;
+use serde_json::json;
 use tokio::time::sleep_until;
 
 use super::{Stage, Target, WRITERS, owner};
-use crate::client::{self, Receiver, Sender};
+use crate::{
+    client::{self, Receiver, Sender},
+    mutations::{confirmation, mutation},
+};
 
 /// Insertions that are under way at the same time.
 const AT_ONCE: usize = 100;
@@ -41,7 +44,7 @@ impl Writer {
                     "owner": owner(query / scene.queries), "list": format!("l{query}"), "title": "as it was at first",
                     "rank": target.first_rank(),
                 });
-                self.sender.say(mutation("fill".into(), target, Operation::Insert, fields)).await;
+                self.sender.say(mutation("fill".into(), target.id(), Operation::Insert, fields)).await;
                 under_way += 1;
                 if under_way == AT_ONCE {
                     confirmation(&mut self.receiver).await;
@@ -75,42 +78,8 @@ impl Writer {
             let fields = json!({ "rank": write + 1, "title": format!("written as number {write}") });
             let target = stage.scene.target(write);
             stage.sent[write].store(stage.now(), Ordering::Relaxed);
-            sender.say(mutation(write.to_string(), target, Operation::Patch, fields)).await;
+            sender.say(mutation(write.to_string(), target.id(), Operation::Patch, fields)).await;
         }
         confirmed.await.expect("every write is confirmed");
-    }
-}
-
-fn mutation(reference: String, target: Target, operation: Operation, fields: Json) -> String {
-    let Json::Object(fields) = fields else { unreachable!("fields are an object") };
-    let mutate = Mutate {
-        reference,
-        entity: "Task".into(),
-        id: Some(target.id()),
-        operation,
-        fields: Some(fields),
-        key: None,
-        message: None,
-    };
-    ClientMessage::Mutate(mutate).encode()
-}
-
-/// The reference of the next write that is durable.
-async fn confirmation(receiver: &mut Receiver) -> String {
-    loop {
-        let text = receiver.next_text().await.expect("the server answers");
-        if text == PING {
-            // It hears from whoever writes.
-            continue;
-        }
-        match serde_json::from_str(&text).expect("the server sends messages") {
-            ServerMessage::Result(result) => return result.reference,
-            ServerMessage::Error(error) => panic!("{}: {}", error.code, error.message),
-            ServerMessage::Hello(_)
-            | ServerMessage::Auth(_)
-            | ServerMessage::Snapshot(_)
-            | ServerMessage::Changes(_)
-            | ServerMessage::Reached(_) => {}
-        }
     }
 }

@@ -126,9 +126,9 @@ impl Pen {
 
 impl super::Pen for Pen {
     fn take_in(&mut self, updates: Vec<Bytes>) {
-        for update in updates {
-            self.doc.import(&update).expect("an update of Loro's");
-        }
+        // As one, which Loro merges once.
+        let updates: Vec<Vec<u8>> = updates.iter().map(|update| update.to_vec()).collect();
+        self.doc.import_batch(&updates).expect("updates of Loro's");
     }
 
     fn write(&mut self) -> (Vec<Bytes>, u64) {
