@@ -18,8 +18,9 @@ const webClient = resolve(import.meta.dirname, "../../../web-client");
 
 export interface ReadmeOptions {
   readonly package: string;
-  /** The examples that are to be there, by their language. */
+  /** The examples that are to be there, by their language; those behind them are left out where there are more. */
   readonly examples: readonly string[];
+  readonly more?: true;
   /** What the examples leave to the reader, before them, and what the test adds, behind them. */
   readonly before?: string;
   readonly behind?: string;
@@ -66,9 +67,10 @@ export function onReadme(options: ReadmeOptions): ReadmeStage {
   };
 }
 
-async function buildPage({ package: name, examples, before: more = "", behind = "", meant }: ReadmeOptions, source: string, outDir: string): Promise<void> {
+async function buildPage({ package: name, examples, more, before: own = "", behind = "", meant }: ReadmeOptions, source: string, outDir: string): Promise<void> {
   const text = await readFile(join(webClient, "packages", name, "README.md"), "utf8");
-  const blocks = [...text.matchAll(/^```(tsx?)\n(.*?)^```$/gms)];
+  const all = [...text.matchAll(/^```(tsx?)\n(.*?)^```$/gms)];
+  const blocks = more === true ? all.slice(0, examples.length) : all;
   expect(blocks.map(([, language]) => language)).toEqual(examples);
   const code = meant.reduce(
     (code, [shown, means]) => {
@@ -79,7 +81,7 @@ async function buildPage({ package: name, examples, before: more = "", behind = 
   );
   const page = join(source, "page.tsx");
   await mkdir(source, { recursive: true });
-  await writeFile(page, `${before}${more}${code}${behind}document.title = "ready";\n`);
+  await writeFile(page, `${before}${own}${code}${behind}document.title = "ready";\n`);
   await writeFile(join(source, "package.json"), JSON.stringify({ type: "module" }));
   const compilerOptions = { strict: true, noEmit: true, jsx: "react-jsx", module: "esnext", moduleResolution: "bundler", target: "es2022", lib: ["es2023", "dom", "dom.iterable"], skipLibCheck: true, types: [] };
   await writeFile(join(source, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["page.tsx"] }));
