@@ -37,7 +37,7 @@ export class RowCursorStore extends CursorEphemeralStore {
   enter(): void {
     this.#isEntered = true;
     this.setLocal({});
-    this.redraw();
+    this.#draw(0);
   }
 
   leave(): void {
@@ -75,10 +75,7 @@ export class RowCursorStore extends CursorEphemeralStore {
   override subscribeBy(): () => void {
     const stop = this.#presence.subscribe(({ by }) => {
       if (by !== "local") {
-        this.#drawing ??= setTimeout(() => {
-          this.#drawing = undefined;
-          this.redraw();
-        }, FRAME_MILLISECONDS);
+        this.#draw(FRAME_MILLISECONDS);
       }
     });
     return () => {
@@ -86,6 +83,13 @@ export class RowCursorStore extends CursorEphemeralStore {
       clearTimeout(this.#drawing);
       this.#drawing = undefined;
     };
+  }
+
+  #draw(milliseconds: number): void {
+    this.#drawing ??= setTimeout(() => {
+      this.#drawing = undefined;
+      this.redraw();
+    }, milliseconds);
   }
 
   #read(key: string): EditingPresence | undefined {
