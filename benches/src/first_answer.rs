@@ -2,7 +2,7 @@
 
 use std::{hint::black_box, sync::Arc, time::Instant};
 
-use corella_live::{Hub, NewSubscription, Outbox, OutboxLimits, Work, answer_once};
+use corella_live::{Hub, Interest, NewSubscription, Outbox, OutboxLimits, Work, answer_once};
 use corella_manifest::{EntityName, Manifest, Value};
 use corella_query::Query;
 use corella_rowdoc::{RowId, RowKey, Tenant};
@@ -79,6 +79,7 @@ pub(crate) async fn measure() {
                 reference: "q".into(),
                 tenant: Tenant::none(),
                 query: query(&manifest, number),
+                interest: Interest::Columns,
                 since: None,
             });
             black_box(snapshot(&outbox).await);

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use corella_live::{Hub, LiveLimits, NewSubscription, Outbox, OutboxLimits, PresenceLimits, Work};
+use corella_live::{Hub, Interest, LiveLimits, NewSubscription, Outbox, OutboxLimits, PresenceLimits, Work};
 use corella_manifest::{EntityName, Manifest, Value};
 use corella_query::{
     Query, RowView,
@@ -183,6 +183,7 @@ fn subscription(store: &Store, outbox: &Arc<Outbox>, follower: usize) -> NewSubs
         reference: format!("q{follower}"),
         tenant: Tenant::none(),
         query: Query::read(&store.manifest(), &query(follower)).unwrap(),
+        interest: Interest::Columns,
         since: None,
     }
 }

@@ -26,5 +26,6 @@ pub use hub::{Hub, JoinError, Joined};
 pub use outbox::{HandedOver, Outbox, OutboxLimits, Queued, Socket, Work};
 pub use presence::{Presence, PresenceError, PresenceLimits};
 pub use queries::{
-    LiveCounters, LiveCounts, LiveLimits, LiveQueries, NewSubscription, OneAnswer, Refused, answer_once,
+    Interest, LiveCounters, LiveCounts, LiveLimits, LiveQueries, NewSubscription, OneAnswer, Refused,
+    answer_once,
 };

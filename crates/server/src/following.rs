@@ -2,12 +2,23 @@
 
 use std::sync::Arc;
 
-use corella_live::{NewSubscription, Outbox};
+use corella_live::{Interest, NewSubscription, Outbox};
 use corella_query::Query;
 use corella_store::Restricted;
 use corella_wire::{ErrorCode, control::Since};
 
 use crate::{App, Failure, Principal};
+
+/// What a connection wants to follow.
+pub(crate) struct Wanted {
+    /// What messages about the answer name.
+    pub(crate) reference: String,
+    pub(crate) query: Query,
+    /// Which changes of its rows are told; of documents only where the caller may have them whole.
+    pub(crate) interest: Interest,
+    /// The answer that the client has already.
+    pub(crate) since: Option<Since>,
+}
 
 /// Lets a connection follow the answer to a query, as far as `principal` may see it.
 ///
@@ -17,16 +28,27 @@ pub(crate) fn follow(
     app: &App,
     principal: &Principal,
     outbox: &Arc<Outbox>,
-    reference: String,
-    query: Query,
-    since: Option<Since>,
+    Wanted { reference, query, interest, since }: Wanted,
 ) -> Result<(), Failure> {
+    let interest = match interest {
+        Interest::Documents if query.aggregation().is_some() => {
+            let detail =
+                "expected documents where the answer is rows, found an aggregate, whose rows are groups";
+            return Err(Failure::new(ErrorCode::InvalidQuery, detail));
+        }
+        // That something has changed in a field is not for those who may not see it.
+        Interest::Documents if !app.store.guarded_fields(query.entity(), &principal.access())?.is_empty() => {
+            Interest::Columns
+        }
+        interest @ (Interest::Documents | Interest::Columns) => interest,
+    };
     let Restricted { query, .. } = restricted(app, principal, query)?;
     app.hub.queries().subscribe(NewSubscription {
         outbox: Arc::clone(outbox),
         reference,
         tenant: principal.tenant.clone(),
         query,
+        interest,
         since,
     });
     Ok(())

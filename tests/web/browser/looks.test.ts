@@ -53,6 +53,7 @@ describe.each(all)("$device, $colorScheme", (looks) => {
     await ada.openNote(id);
     await sameText(ada, bob);
     await ada.move("ControlOrMeta+Home");
+    await expect.poll(() => ada.page.getByRole("button", { name: "Heading", exact: true }).getAttribute("aria-pressed")).toBe("true");
     await bob.move("ControlOrMeta+End");
     await expect.poll(() => ada.cursors()).toEqual(["bob"]);
     expect(await overflows(ada)).toBe(false);

@@ -35,6 +35,7 @@ impl Reader {
                     "orderBy": { "rank": "desc" }, "limit": scene.limit, "select": ["title", "rank"],
                 }),
                 since: None,
+                documents: false,
             });
             sender.say(message.encode()).await;
         }

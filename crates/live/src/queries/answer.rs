@@ -158,7 +158,14 @@ impl Answer {
     }
 
     /// What became of the answer since the last time; nothing when nothing that is shown did.
-    pub(super) fn difference(&mut self, query: &Query, parts: &Parts) -> Option<Difference> {
+    ///
+    /// Rows of `documents` are told of, even where no column of theirs has changed.
+    pub(super) fn difference(
+        &mut self,
+        query: &Query,
+        parts: &Parts,
+        documents: &HashSet<Arc<str>>,
+    ) -> Option<Difference> {
         let (upsert, remove): (Vec<Upsert>, Vec<String>) = match self {
             Self::Rows(window) => {
                 let Diff { changed, removed } = window.take_diff();
@@ -179,7 +186,7 @@ impl Answer {
                         }
                     }
                 }
-                upserts.extend(changed.iter().filter_map(|changed| upsert(query, parts, changed)));
+                upserts.extend(changed.iter().filter_map(|changed| upsert(query, parts, documents, changed)));
                 (upserts, removed.iter().map(ToString::to_string).collect())
             }
             Self::Groups(groups) => {
@@ -233,14 +240,20 @@ fn id_of(row: &Map<String, Json>) -> String {
     row.get("id").and_then(Json::as_str).unwrap_or_default().to_owned()
 }
 
-fn upsert(query: &Query, parts: &Parts, Changed { before, row, at }: &Changed<Image>) -> Option<Upsert> {
+fn upsert(
+    query: &Query,
+    parts: &Parts,
+    documents: &HashSet<Arc<str>>,
+    Changed { before, row, at }: &Changed<Image>,
+) -> Option<Upsert> {
     let Some(before) = before else {
         let shown = parts.show(query, row);
         return Some(Upsert { id: row.id().to_string(), at: *at, row: shown, parts: BTreeMap::new() });
     };
     let columns = changed_columns(query, before, row);
     let parts = if parts.is_empty() { BTreeMap::new() } else { parts.changes(before, row) };
-    let says_something = at.is_some() || !columns.is_empty() || !parts.is_empty();
+    let says_something =
+        at.is_some() || !columns.is_empty() || !parts.is_empty() || documents.contains(row.id());
     says_something.then(|| Upsert { id: row.id().to_string(), at: *at, row: columns, parts })
 }
 

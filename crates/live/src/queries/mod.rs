@@ -72,8 +72,20 @@ pub struct NewSubscription {
     pub tenant: Tenant,
     /// The query, restricted to what the caller may see.
     pub query: Query,
+    /// Which changes of its rows the client wants to hear of.
+    pub interest: Interest,
     /// The answer that the client has already.
     pub since: Option<Since>,
+}
+
+/// Which changes of the rows of an answer are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Interest {
+    /// Those that show in the answer.
+    #[default]
+    Columns,
+    /// Every change of their documents, such as one of marks alone, which no column shows.
+    Documents,
 }
 
 /// The way to the task that keeps queries true.

@@ -8,7 +8,7 @@ use corella_query::{
 };
 use corella_rowdoc::Tenant;
 use corella_store::{SourceId, port::Seq};
-use corella_wire::control::Since;
+use corella_wire::control::{Difference, Since};
 
 use super::{
     answer::{Answer, Extent},
@@ -46,6 +46,8 @@ pub(super) struct LiveQuery {
     /// What has to be looked up before its answer is known to be right; seldom anything.
     pub(super) doubt: Option<Box<Doubt>>,
     pub(super) mask: ColumnMask,
+    /// Where every change of a row's document is told: which have changed since the last time.
+    pub(super) documents: Option<Box<ChangedDocuments>>,
     /// The columns whose texts are searched.
     pub(super) words: ColumnMask,
     /// The columns that decide whether a row is in the answer, and where.
@@ -74,6 +76,10 @@ pub(super) struct LiveQuery {
     /// About how many bytes its rows take.
     pub(super) bytes: usize,
 }
+
+/// The rows held whose documents have changed since they were last told of; in a place of its own, because few ask for it.
+#[derive(Debug, Default)]
+pub(super) struct ChangedDocuments(HashSet<Arc<str>>);
 
 /// What happened while the rows of a query were being read.
 #[derive(Default)]
@@ -128,7 +134,8 @@ impl LiveQuery {
     ///
     /// Where that depends on rows of other entities of which nothing is known, the row is put in doubt.
     pub(super) fn apply(&mut self, change: &RowChange) -> Held {
-        if self.answer.is_none() || change.seq <= self.read_at || !change.mask.meets(self.mask) {
+        let concerns = self.documents.is_some() || change.mask.meets(self.mask);
+        if self.answer.is_none() || change.seq <= self.read_at || !concerns {
             return Held::default();
         }
         match change.row.as_ref().map_or(Truth::No, |row| self.judge(row)) {
@@ -205,6 +212,14 @@ impl LiveQuery {
             Some(_) | None => Vec::new(),
         };
         let held = answer.apply(id, row);
+        if let Some(documents) = &mut self.documents {
+            for gone in &held.left {
+                documents.0.remove(gone);
+            }
+            if answer.holds(id) {
+                documents.0.insert(Arc::clone(id));
+            }
+        }
         if answer.holds(id) {
             for (part, key) in missing {
                 self.open_doubt().add_lists(part, &[key]);
@@ -214,6 +229,25 @@ impl LiveQuery {
             self.bytes += weight;
         }
         held
+    }
+
+    /// Notes that any document may have changed.
+    pub(super) fn doubt_documents(&mut self) {
+        if let (Some(documents), Some(answer)) = (&mut self.documents, &self.answer) {
+            documents.0.extend(answer.held());
+        }
+    }
+
+    /// What became of the answer since the last time; nothing when nothing that is told did.
+    pub(super) fn difference(&mut self) -> Option<Difference> {
+        let documents = self.documents.as_deref_mut().map(std::mem::take).unwrap_or_default();
+        self.answer.as_mut()?.difference(&self.query, &self.parts, &documents.0)
+    }
+
+    /// Forgets what has changed: whoever follows is told the whole answer.
+    pub(super) fn forget_diff(&mut self) {
+        self.answer.iter_mut().for_each(Answer::forget_diff);
+        self.documents.iter_mut().for_each(|documents| documents.0.clear());
     }
 
     /// By which of its values a row is found to concern it.

@@ -163,6 +163,9 @@ impl Registry {
                     entity.lets_go(&row, id);
                 }
                 query.settled_from = query.settled_from.max(seq);
+                if query.is_astray {
+                    query.doubt_documents();
+                }
             }
             empty => {
                 for row in &rows {

@@ -20,7 +20,7 @@ use corella_wire::ErrorCode;
 use tokio::sync::mpsc;
 
 use super::{
-    Event,
+    Event, Interest,
     answer::{Answer, Extent},
     counters::{Count, LiveCounters},
     entity::Entity,
@@ -224,6 +224,7 @@ impl Registry {
         tenant: Tenant,
         identity: Identity,
         query: Query,
+        interest: Interest,
     ) -> Result<QueryId, Refused> {
         self.make_room(&tenant);
         let usage = self.tenants.entry(tenant.clone()).or_default();
@@ -278,6 +279,7 @@ impl Registry {
             parts,
             doubt: None,
             mask,
+            documents: matches!(interest, Interest::Documents).then(Box::default),
             words,
             placing,
             extent,

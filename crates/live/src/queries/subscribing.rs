@@ -15,7 +15,7 @@ use corella_wire::{
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    NewSubscription,
+    Interest, NewSubscription,
     query::{Identity, Kept, Subscription, Waiting},
     registry::{Connection, Refused, Registry},
 };
@@ -31,7 +31,7 @@ impl Registry {
     }
 
     fn try_subscribe(&mut self, new: NewSubscription) -> Result<(), Refused> {
-        let NewSubscription { outbox, reference, tenant, query, since } = new;
+        let NewSubscription { outbox, reference, tenant, query, interest, since } = new;
         let reference: Arc<str> = reference.into();
         let source = outbox.source();
         let most = self.limits.subscriptions;
@@ -49,12 +49,12 @@ impl Registry {
             let detail = format!("expected at most {most} live queries on one connection; end some first");
             return Err(Refused(ErrorCode::TooManyQueries, detail));
         }
-        let identity = self.identity_of(&query);
+        let identity = self.identity_of(&query, interest);
         let place = (tenant.clone(), identity);
         let id = match self.by_identity.get(&place) {
             Some(id) => *id,
             None => {
-                let id = self.add(tenant, identity, query)?;
+                let id = self.add(tenant, identity, query, interest)?;
                 self.by_identity.insert(place, id);
                 id
             }
@@ -77,14 +77,18 @@ impl Registry {
     }
 
     /// What a query asks for, under the manifest that is served.
-    fn identity_of(&mut self, query: &Query) -> Identity {
+    fn identity_of(&mut self, query: &Query, interest: Interest) -> Identity {
         let manifest = self.store.manifest();
         if !self.schema.as_ref().is_some_and(|(known, _)| Arc::ptr_eq(known, &manifest)) {
             let fingerprint = manifest.fingerprint();
             self.schema = Some((manifest, fingerprint));
         }
         let schema = self.schema.as_ref().map_or("", |(_, fingerprint)| fingerprint);
-        Sha256::new().chain_update(schema).chain_update(query.identity()).finalize().into()
+        let more = match interest {
+            Interest::Columns => "",
+            Interest::Documents => " and documents",
+        };
+        Sha256::new().chain_update(schema).chain_update(query.identity()).chain_update(more).finalize().into()
     }
 
     pub(super) fn unsubscribe(&mut self, source: SourceId, reference: &str) {

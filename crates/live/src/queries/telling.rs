@@ -9,7 +9,6 @@ use corella_wire::control::{
 };
 
 use super::{
-    answer::Answer,
     counters::Count,
     query::{Follower, Kept, Standing, Subscription, Waiting},
     registry::Registry,
@@ -38,10 +37,8 @@ impl Registry {
             }
             if query.followers.is_empty() {
                 // Whoever comes is told the whole answer.
-                query.answer.iter_mut().for_each(Answer::forget_diff);
-            } else if let Some(difference) =
-                query.answer.as_mut().and_then(|answer| answer.difference(&query.query, &query.parts))
-            {
+                query.forget_diff();
+            } else if let Some(difference) = query.difference() {
                 let encoded = difference.encode();
                 self.counters.add(Count::Encodings, 1);
                 let current = query.followers.iter().filter(|told| told.standing == Standing::Current);

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use corella_live::{Hub, NewSubscription, Outbox, OutboxLimits, Work, answer_once};
+use corella_live::{Hub, Interest, NewSubscription, Outbox, OutboxLimits, Work, answer_once};
 use corella_query::Query;
 use corella_rowdoc::Tenant;
 use corella_store::{Access, Restricted, SourceId, Store, port::Seq};
@@ -101,7 +101,19 @@ impl Follower {
         }
     }
 
+    /// Follows a query and every change of its rows' documents; goes on with an answer that was kept.
+    pub(crate) async fn subscribe_documents(&mut self, reference: &str, query: &Json, kept: Option<&Answer>) {
+        self.subscribe_with(reference, query, Interest::Documents, kept.map(Answer::since)).await;
+        let fresh = Answer { query: query.clone(), ..Answer::default() };
+        let kept = kept.map(|kept| Answer { snapshots: 0, differences: 0, ..kept.clone() });
+        self.answers.insert(reference.to_owned(), kept.unwrap_or(fresh));
+    }
+
     async fn subscribe_since(&self, reference: &str, query: &Json, since: Option<Since>) {
+        self.subscribe_with(reference, query, Interest::Columns, since).await;
+    }
+
+    async fn subscribe_with(&self, reference: &str, query: &Json, interest: Interest, since: Option<Since>) {
         let Restricted { query, asks_rows } = self.restricted(query);
         assert!(!asks_rows, "all policies can be said as conditions");
         self.hub.queries().subscribe(NewSubscription {
@@ -109,6 +121,7 @@ impl Follower {
             reference: reference.to_owned(),
             tenant: self.tenant.clone(),
             query,
+            interest,
             since,
         });
     }

@@ -1,6 +1,7 @@
 //! Live queries over real stores: what is told adds up to what a fresh query finds.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod documents;
 mod follower;
 mod histories;
 mod house;

@@ -6,7 +6,7 @@ use axum::{
     extract::{Query as QueryString, State, rejection::QueryRejection},
     response::sse::{Event, KeepAlive, Sse},
 };
-use corella_live::{Outbox, Work};
+use corella_live::{Interest, Outbox, Work};
 use corella_query::Query;
 use corella_wire::ErrorCode;
 use futures_util::Stream;
@@ -17,7 +17,11 @@ use tokio::sync::Notify;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::caller::Caller;
-use crate::{App, Failure, Principal, accounts::Vigil, following};
+use crate::{
+    App, Failure, Principal,
+    accounts::Vigil,
+    following::{self, Wanted},
+};
 
 /// What the messages of the only query of such a connection name.
 const REFERENCE: &str = "live";
@@ -47,7 +51,8 @@ pub(super) async fn follow(
         .map_err(|error| Failure::new(ErrorCode::InvalidQuery, format!("{expected}: {error}")))?;
     let query = Query::read(&app.manifest(), &json)?;
     let outbox = Arc::new(Outbox::new(app.next_source(), app.options.outbox));
-    following::follow(&app, &caller, &outbox, REFERENCE.to_owned(), query, None)?;
+    let wanted = Wanted { reference: REFERENCE.to_owned(), query, interest: Interest::Columns, since: None };
+    following::follow(&app, &caller, &outbox, wanted)?;
     let expires = caller.expires;
     let wake = Arc::new(Notify::new());
     let vigil = app.accounts.as_ref().and_then(|accounts| accounts.standings.watch(&caller, &wake));

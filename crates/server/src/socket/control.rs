@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use corella_live::Interest;
 use corella_query::Query;
 use corella_store::{Reply, RowChange, Write, port::Seq};
 use corella_wire::{
@@ -17,7 +18,7 @@ use serde_json::{Map, Value as Json};
 use super::{inbound::Inbound, session::End};
 use crate::{
     Failure,
-    following::follow,
+    following::{Wanted, follow},
     http::{
         caller::{caller, message_of, promise, stranger},
         rows::new_id,
@@ -90,6 +91,7 @@ fn greet(inbound: &Inbound) -> ServerMessage {
         schema: Some(inbound.connection.app.manifest().fingerprint()),
         now: corella_manifest::time_text(Timestamp::now()),
         connection: inbound.connection.outbox.source().0.to_string(),
+        can: vec!["documents".to_owned()],
     })
 }
 
@@ -107,14 +109,15 @@ async fn authenticate(inbound: &mut Inbound, auth: Auth) -> ServerMessage {
 
 /// Lets the connection follow the answer to a query.
 fn subscribe(inbound: &Inbound, subscribe: Subscribe) -> Result<(), Failure> {
-    let Subscribe { reference, query, since } = subscribe;
+    let Subscribe { reference, query, since, documents } = subscribe;
     let app = &inbound.connection.app;
     let principal = match &inbound.principal {
         Some(principal) => principal.clone(),
         None => stranger(app)?,
     };
     let query = Query::read(&app.manifest(), &query)?;
-    follow(app, &principal, &inbound.connection.outbox, reference, query, since)
+    let interest = if documents { Interest::Documents } else { Interest::Columns };
+    follow(app, &principal, &inbound.connection.outbox, Wanted { reference, query, interest, since })
 }
 
 /// Starts a mutation; it is answered once it is durable.

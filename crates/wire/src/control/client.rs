@@ -233,6 +233,7 @@ mod tests {
     fn live_queries_read_what_they_write() {
         assert_snapshot!(check(r#"{"type":"subscribe","ref":"s","query":{"from":"Note"}}"#), @r#"{"type":"subscribe","ref":"s","query":{"from":"Note"}}"#);
         assert_snapshot!(check(r#"{"type":"subscribe","ref":"s","query":{},"since":{"epoch":"e","seq":7,"ids":["n1"]}}"#), @r#"{"type":"subscribe","ref":"s","query":{},"since":{"epoch":"e","seq":7,"ids":["n1"]}}"#);
+        assert_snapshot!(check(r#"{"type":"subscribe","ref":"s","query":{},"documents":true}"#), @r#"{"type":"subscribe","ref":"s","query":{},"documents":true}"#);
         assert_snapshot!(check(r#"{"type":"unsubscribe","ref":"s"}"#), @r#"{"type":"unsubscribe","ref":"s"}"#);
         assert_snapshot!(check(r#"{"type":"await","ref":"a","seq":7}"#), @r#"{"type":"await","ref":"a","seq":7}"#);
     }

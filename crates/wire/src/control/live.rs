@@ -20,6 +20,14 @@ pub struct Subscribe {
     /// The answer that the client has already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Since>,
+    /// Whether every change of a row's document is told, such as one of marks alone, which no column shows.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub documents: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks it")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// An answer that a client has kept.

@@ -42,6 +42,9 @@ pub struct HelloReply {
     pub now: String,
     /// The id of the connection, as the server's logs name it.
     pub connection: String,
+    /// What this server can that an earlier one of the same protocol could not, by its names in the protocol.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub can: Vec<String>,
 }
 
 /// As whom the caller is known from now on.
@@ -149,7 +152,8 @@ mod tests {
             schema: None,
             now: "2026-11-20T06:14:00.000000Z".into(),
             connection: "c1".into(),
-        })), @r#"{"type":"hello","server":"corella/0.1.0","protocol":1,"now":"2026-11-20T06:14:00.000000Z","connection":"c1"}"#);
+            can: vec!["documents".into()],
+        })), @r#"{"type":"hello","server":"corella/0.1.0","protocol":1,"now":"2026-11-20T06:14:00.000000Z","connection":"c1","can":["documents"]}"#);
         assert_snapshot!(check(ServerMessage::Auth(AuthReply { reference: None, user: "ada".into() })), @r#"{"type":"auth","user":"ada"}"#);
         assert_snapshot!(check(ServerMessage::Result(MutateReply {
             reference: "1".into(),

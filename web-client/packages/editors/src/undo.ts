@@ -1,7 +1,7 @@
 /** Undo for one person: takes back what was written here, and leaves what others wrote. */
 
 import { CREATION_ORIGIN, type RowHandle, type Unsubscribe } from "@corella/client";
-import { UndoManager } from "loro-crdt";
+import { type LoroDoc, UndoManager } from "loro-crdt";
 
 /** What counts as one step, and how many are kept. */
 export interface UndoOptions {
@@ -31,6 +31,11 @@ export class RowUndo {
       row.onChange(() => this.#tell()),
     ];
     this.#stop = () => stops.forEach((stop) => stop());
+  }
+
+  /** What remembers the steps of the present document, for bindings of other editors. */
+  get manager(): UndoManager {
+    return this.#manager;
   }
 
   get canUndo(): boolean {
@@ -64,8 +69,7 @@ export class RowUndo {
   }
 
   #begin(): UndoManager {
-    const { mergeMilliseconds = 500, steps = 200 } = this.#options;
-    return new UndoManager(this.#row.doc, { mergeInterval: mergeMilliseconds, maxUndoSteps: steps, excludeOriginPrefixes: [CREATION_ORIGIN] });
+    return undoManager(this.#row.doc, this.#options);
   }
 
   #tell(): void {
@@ -73,4 +77,9 @@ export class RowUndo {
       listener();
     }
   }
+}
+
+/** Remembers the steps that are made here from now on. */
+export function undoManager(doc: LoroDoc, { mergeMilliseconds = 500, steps = 200 }: UndoOptions = {}): UndoManager {
+  return new UndoManager(doc, { mergeInterval: mergeMilliseconds, maxUndoSteps: steps, excludeOriginPrefixes: [CREATION_ORIGIN] });
 }

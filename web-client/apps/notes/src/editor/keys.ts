@@ -5,7 +5,6 @@ import { inputRules, textblockTypeInputRule, undoInputRule, wrappingInputRule } 
 import { keymap } from "prosemirror-keymap";
 import { liftListItem, sinkListItem, splitListItem } from "prosemirror-schema-list";
 import type { Command, Plugin } from "prosemirror-state";
-import { redo, undo } from "loro-prosemirror";
 
 import { noteSchema } from "./schema";
 
@@ -35,9 +34,6 @@ export function keyPlugins(): Plugin[] {
   return [
     shorthand,
     keymap({
-      "Mod-z": undo,
-      "Mod-y": redo,
-      "Mod-Shift-z": redo,
       "Mod-b": toggleMark(marks.strong),
       "Mod-i": toggleMark(marks.em),
       "Mod-e": toggleMark(marks.code),

@@ -1,6 +1,6 @@
 /** What the toolbar offers: each tool's name, its command, and whether it is in force at the selection. */
 
-import { canRedo, canUndo, redo, undo } from "loro-prosemirror";
+import { canRedo, canUndo, redo, undo } from "@corella/editors/prosemirror";
 import { lift, setBlockType, toggleMark, wrapIn } from "prosemirror-commands";
 import type { MarkType, NodeType } from "prosemirror-model";
 import { liftListItem, wrapInList } from "prosemirror-schema-list";

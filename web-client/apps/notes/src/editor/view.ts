@@ -2,18 +2,13 @@
 
 import type { Person } from "@corella/app-kit";
 import type { RowHandle } from "@corella/client";
-import { type LoroDocType, LoroSyncPlugin, LoroUndoPlugin } from "loro-prosemirror";
+import { rowDocument } from "@corella/editors/prosemirror";
 import { EditorState } from "prosemirror-state";
 import { EditorView } from "prosemirror-view";
 
-import { bodyOf } from "./body";
-import { RowCursorStore } from "./cursor-store";
-import { cursorPlugin, keepingSelection } from "./cursors";
 import { keyPlugins } from "./keys";
 import { placeholder } from "./placeholder";
-import { remoteChanges } from "./remote-changes";
 import { noteSchema } from "./schema";
-import { selectionBeforeKeys } from "./selection";
 
 export interface NoteEditor {
   readonly view: EditorView;
@@ -27,21 +22,12 @@ export function openEditor(
   person: Person,
   onState: (state: EditorState) => void,
 ): NoteEditor {
-  const body = bodyOf(row);
-  const cursors = new RowCursorStore(row, person);
-  const othersCursors = cursorPlugin(cursors, person);
-  // loro-prosemirror names the containers that it makes at a document's root; a row's document is wider than that.
-  const doc = row.doc as LoroDocType;
   const view = new EditorView(place, {
     state: EditorState.create({
       schema: noteSchema,
       plugins: [
-        selectionBeforeKeys(),
         ...keyPlugins(),
-        LoroSyncPlugin({ doc, containerId: body.id }),
-        remoteChanges(body, () => cursors.enter()),
-        LoroUndoPlugin({ doc }),
-        othersCursors,
+        ...rowDocument(row, "body", { cursors: { person } }),
         placeholder("Write something, or type # for a heading and - for a list"),
       ],
     }),
@@ -53,7 +39,7 @@ export function openEditor(
       class: "editor",
     },
     dispatchTransaction: (transaction) => {
-      const state = view.state.apply(keepingSelection(transaction, view, othersCursors));
+      const state = view.state.apply(transaction);
       view.updateState(state);
       onState(state);
     },
@@ -61,10 +47,6 @@ export function openEditor(
   onState(view.state);
   return {
     view,
-    close: () => {
-      view.destroy();
-      cursors.leave();
-      cursors.destroy();
-    },
+    close: () => view.destroy(),
   };
 }

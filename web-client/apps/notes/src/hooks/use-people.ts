@@ -1,11 +1,11 @@
 /** Who else has the note open. */
 
-import type { Person } from "@corella/app-kit";
+import { type Person, personOf } from "@corella/app-kit";
 import type { RowHandle } from "@corella/client";
+import { presenceOf } from "@corella/editors/prosemirror";
 import type { Value } from "loro-crdt";
 import { useEffect, useState } from "react";
 
-import { presenceOf } from "../editor/presence";
 
 /** One entry per person, however many windows that person has. */
 export function usePeople(row: RowHandle): readonly Person[] {
@@ -23,7 +23,7 @@ function others(states: Readonly<Record<string, Value | undefined>>, self: strin
   for (const [key, state] of Object.entries(states)) {
     const person = presenceOf(state)?.person;
     if (key !== self && person !== undefined) {
-      byName.set(person.name, person);
+      byName.set(person.name, personOf(person.name));
     }
   }
   return [...byName.values()].sort((left, right) => left.name.localeCompare(right.name));

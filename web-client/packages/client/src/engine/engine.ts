@@ -143,6 +143,9 @@ export class Engine {
       get status() {
         return engine.status;
       },
+      get can() {
+        return engine.#uplink?.can ?? [];
+      },
       storage: this.keeper.storage,
       tabId: this.#tabs.id,
       sendText: (text) => this.#uplink?.sendText(text),

@@ -28,6 +28,8 @@ export interface ExtensionHost {
   readonly leads: boolean;
   readonly isAuthorized: boolean;
   readonly status: ClientStatus;
+  /** What the server can that an earlier one could not; nothing in a tab that follows. */
+  readonly can: readonly unknown[];
   readonly storage: StoragePort;
   readonly tabId: TabId;
   sendText(text: string): void;

@@ -43,6 +43,8 @@ export class Uplink implements Link {
   readonly #owner: UplinkOwner;
   readonly #connection: Connection;
   readonly #renewal: Renewal;
+  /** What the server can that an earlier one could not. */
+  can: readonly unknown[] = [];
   #epoch: string | undefined;
   #token: string | undefined;
   #renewed = false;
@@ -153,6 +155,7 @@ export class Uplink implements Link {
         this.sendText("pong");
         return;
       case "hello":
+        this.can = message.can;
         void this.#learnEpoch(message.epoch);
         return;
       case "auth":

@@ -45,7 +45,11 @@ export function changed(answer: Answer, seq: number, { upsert, remove }: Differe
 function differing(before: readonly Row[], { upsert, remove }: Difference): { readonly rows: readonly Row[]; readonly upserted: readonly Row[] } {
   const known = new Map(before.map((row) => [row.id, row]));
   const isMoved = new Set([...remove, ...upsert.flatMap(({ id, at }) => (at === undefined ? [] : [id]))]);
-  const upserted = upsert.map(({ id, row, parts }) => ({ ...known.get(id), ...row, ...bringing(known.get(id), parts ?? {}), id }) as Row);
+  const upserted = upsert.map(({ id, row, parts }) => {
+    const old = known.get(id);
+    const saysNothing = old !== undefined && parts === undefined && Object.keys(row).length === 0;
+    return saysNothing ? old : ({ ...old, ...row, ...bringing(old, parts ?? {}), id } as Row);
+  });
   const inPlace = new Map(upserted.filter(({ id }) => !isMoved.has(id)).map((row) => [row.id, row]));
   const rows = before.filter(({ id }) => !isMoved.has(id)).map((row) => inPlace.get(row.id) ?? row);
   upsert.forEach(({ at }, index) => {

@@ -16,7 +16,7 @@ type Json = Readonly<Record<string, unknown>>;
 /** What tabs say to each other about live queries. Tabs of one origin run one version of this. */
 type Words =
   /** A tab wants to know an answer. */
-  | { readonly type: "follow"; readonly query: Query; readonly key: string }
+  | { readonly type: "follow"; readonly query: Query; readonly key: string; readonly documents: boolean }
   | { readonly type: "unfollow"; readonly key: string }
   /** The leader's answer, to one tab or to all. */
   | { readonly type: "answer"; readonly to: TabId | undefined; readonly key: string; readonly answer: Answer | undefined; readonly status: LiveStatus }
@@ -47,8 +47,9 @@ export class LiveHub implements Extension {
     this.#kept = new KeptAnswers(host.storage);
   }
 
-  open(query: Query): LiveQuery {
-    return this.#ensure(query, keyOf(query)).retain();
+  /** @param documents whether changes of documents are told that do not show in the rows. */
+  open(query: Query, documents = false): LiveQuery {
+    return this.#ensure(query, documents ? `documents ${keyOf(query)}` : keyOf(query), documents).retain();
   }
 
   authorized(): void {
@@ -126,7 +127,7 @@ export class LiveHub implements Extension {
     switch (words.type) {
       case "follow":
         if (this.#host.leads) {
-          const followed = this.#ensure(words.query, words.key);
+          const followed = this.#ensure(words.query, words.key, words.documents);
           followed.followers.add(from);
           this.#tell(followed, from);
         }
@@ -192,14 +193,14 @@ export class LiveHub implements Extension {
     this.#instances.clear();
   }
 
-  #ensure(query: Query, key: string): Instance {
+  #ensure(query: Query, key: string, documents: boolean): Instance {
     const known = this.#instances.get(key);
     if (known !== undefined) {
       clearTimeout(this.#lingering.get(known));
       this.#lingering.delete(known);
       return known;
     }
-    const instance = new Instance(query, key, { unused: (each) => this.#linger(each), reached: (seq) => this.reached(seq) });
+    const instance = new Instance(query, key, documents, { unused: (each) => this.#linger(each), reached: (seq) => this.reached(seq) });
     this.#instances.set(key, instance);
     void this.#begin(instance);
     return instance;
@@ -230,12 +231,14 @@ export class LiveHub implements Extension {
     const ref = this.#newRef("live");
     instance.ref = ref;
     const { answer, query } = instance;
+    // A server that does not know the key would refuse the query.
+    const documents = (instance.documents && this.#host.can.includes("documents")) || undefined;
     const since = answer && { epoch: answer.epoch, seq: answer.seq, ids: answer.rows.map(({ id }) => id) };
-    this.#host.sendText(JSON.stringify({ type: "subscribe", ref, query, since }));
+    this.#host.sendText(JSON.stringify({ type: "subscribe", ref, query, since, documents }));
   }
 
   #ask(instance: Instance): void {
-    this.#post({ type: "follow", query: instance.query, key: instance.key });
+    this.#post({ type: "follow", query: instance.query, key: instance.key, documents: instance.documents });
   }
 
   #adopt(instance: Instance, answer: Answer | undefined, status: LiveStatus): void {
@@ -357,7 +360,7 @@ export class LiveHub implements Extension {
 /** The same text for queries that say the same. */
 export function keyOf(query: Query): string {
   return JSON.stringify(query, (_, value: unknown) =>
-    // Conditions and fields in one order; that of `orderBy` has a meaning, and keeps it.
+    // The order of keys stays: that of `orderBy` has a meaning.
     typeof value === "object" && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) : value,
   );
 }

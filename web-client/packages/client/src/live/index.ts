@@ -4,7 +4,7 @@ import { engineOf } from "../client.js";
 import type { CorellaClient } from "../client.js";
 import { CorellaError } from "../public/error.js";
 import type { Unsubscribe } from "../public/types.js";
-import { LiveHub } from "./hub.js";
+import { keyOf, LiveHub } from "./hub.js";
 import { Scope } from "./scope.js";
 import type { LiveQuery, Query } from "./types.js";
 import { Waiting, type WaitingListener } from "./waiting.js";
@@ -30,14 +30,25 @@ export function scope(client: CorellaClient, query: Query): Scope {
   if (query.select !== undefined) {
     throw new CorellaError("invalid_query", "The query of a scope has no select: every change of a row has to show in its answer.");
   }
-  const engine = engineOf(client);
-  return new Scope(client, live(client, query), {
+  const { keeper, rows } = engineOf(client);
+  const name = `scope/${keyOf(query)}`;
+  const made = new Scope(client, hubOf(client).open(query, true), {
     evict: async (key) => {
-      if (!engine.rows.open.has(key)) {
-        await engine.keeper.write({ type: "evict", key });
+      if (!rows.open.has(key)) {
+        await keeper.write({ type: "evict", key });
       }
     },
+    isWanted: (key) => [...scopes].some((each) => each !== made && each.holds(key)),
+    kept: async () => {
+      await keeper.flushed();
+      return new Set((await keeper.storage.rows(query.from)).map(({ key }) => key));
+    },
+    recall: () => keeper.storage.recall(name),
+    remember: (value) => void keeper.write({ type: "remember", name, value }),
+    closed: () => scopes.delete(made),
   });
+  const scopes = scopesOf(client).add(made);
+  return made;
 }
 
 /**
@@ -52,6 +63,15 @@ export async function resetReplica(client: CorellaClient): Promise<number> {
   await keeper.write(...clean.map(({ key }) => ({ type: "evict", key }) as const));
   await hub.forget();
   return clean.length;
+}
+
+const open = new WeakMap<CorellaClient, Set<Scope>>();
+
+/** The scopes of a client that are open in this tab. */
+function scopesOf(client: CorellaClient): Set<Scope> {
+  const known = open.get(client) ?? new Set();
+  open.set(client, known);
+  return known;
 }
 
 function hubOf(client: CorellaClient): LiveHub {

@@ -16,6 +16,8 @@ export class Instance implements LiveQuery {
   readonly query: Query;
   /** Equal queries are one instance. */
   readonly key: string;
+  /** Whether changes of documents are told that do not show in the rows. */
+  readonly documents: boolean;
   readonly ready: Promise<void>;
   readonly followers = new Set<TabId>();
   readonly #owner: InstanceOwner;
@@ -28,9 +30,10 @@ export class Instance implements LiveQuery {
   #resolveReady: () => void = () => {};
   #rejectReady: (error: CorellaError) => void = () => {};
 
-  constructor(query: Query, key: string, owner: InstanceOwner) {
+  constructor(query: Query, key: string, documents: boolean, owner: InstanceOwner) {
     this.query = query;
     this.key = key;
+    this.documents = documents;
     this.#owner = owner;
     this.ready = new Promise((resolve, reject) => {
       this.#resolveReady = resolve;
@@ -50,6 +53,10 @@ export class Instance implements LiveQuery {
 
   get seq(): number {
     return this.#answer?.seq ?? 0;
+  }
+
+  get epoch(): string | undefined {
+    return this.#answer?.epoch;
   }
 
   get cursor(): string | undefined {

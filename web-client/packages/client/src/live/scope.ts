@@ -2,7 +2,7 @@
 
 import type { CorellaClient } from "../client.js";
 import type { RowHandle, Unsubscribe } from "../public/types.js";
-import { rowKey } from "../storage/port.js";
+import { type RowKey, rowKey } from "../storage/port.js";
 import { Emitter } from "../util/emitter.js";
 import type { LiveChange, LiveQuery, Query } from "./types.js";
 
@@ -19,10 +19,29 @@ export type ScopeStatus =
   | { readonly kind: "stale" }
   | { readonly kind: "refused"; readonly code: string; readonly message: string };
 
-export interface ScopeHost {
-  /** Removes a row from the device unless something in it is unsent. */
-  evict(key: ReturnType<typeof rowKey>): Promise<void>;
+/** How far a scope had come: every row of the answer but the missing ones had its document on the device. */
+interface Position {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly missing: readonly string[];
 }
+
+export interface ScopeHost {
+  /** Removes a row from the device unless it is open or something in it is unsent. */
+  evict(key: RowKey): Promise<void>;
+  /** Whether it belongs to another scope. */
+  isWanted(key: RowKey): boolean;
+  /** Which rows of the entity are on the device. */
+  kept(): Promise<ReadonlySet<RowKey>>;
+  /** What was last remembered. */
+  recall(): Promise<string | undefined>;
+  /** After all that was written before. */
+  remember(value: string): void;
+  closed(): void;
+}
+
+/** How far a scope has come is written down as often as this. */
+const REMEMBER_MILLISECONDS = 1_000;
 
 /** A live query whose rows' documents are kept on this device; {@link scope} makes one. */
 export class Scope {
@@ -33,7 +52,14 @@ export class Scope {
   /** Rows whose documents are to be brought up to date; one that changes while it is fetched is fetched again. */
   readonly #waiting = new Set<string>();
   readonly #fetching = new Map<string, RowHandle>();
+  /** Rows that left the scope while they were fetched. */
+  readonly #gone = new Set<string>();
   readonly #stop: Unsubscribe;
+  /** The answer of which all rows were taken in; `undefined` until it is known what the device has. */
+  #position: Omit<Position, "missing"> | undefined;
+  #begun = false;
+  #remembered = "";
+  #pause: ReturnType<typeof setTimeout> | undefined;
   #told = "";
   #closed = false;
 
@@ -42,9 +68,8 @@ export class Scope {
     this.#client = client;
     this.#host = host;
     this.answer = answer;
-    this.#stop = answer.onChange((change) => this.#changed(change));
-    answer.rows.forEach(({ id }) => this.#waiting.add(id));
-    this.#next();
+    this.#stop = answer.onChange((change) => this.#begun && this.#changed(change));
+    void this.#begin();
   }
 
   get query(): Query {
@@ -57,10 +82,15 @@ export class Scope {
       return status;
     }
     const missing = this.#waiting.size + this.#fetching.size;
-    if (status.kind === "loading" || missing > 0) {
+    if (status.kind === "loading" || !this.#begun || missing > 0) {
       return { kind: "incomplete", missing };
     }
     return { kind: status.kind === "live" ? "complete" : "stale" };
+  }
+
+  /** Whether this row is in the scope. */
+  holds(key: RowKey): boolean {
+    return this.answer.rows.some(({ id }) => rowKey(this.query.from, id) === key);
   }
 
   /** Calls back when {@link status} is another. */
@@ -97,8 +127,11 @@ export class Scope {
 
   /** What is here stays, and is not kept up to date any more. */
   close(): void {
+    this.#remember();
+    clearTimeout(this.#pause);
     this.#closed = true;
     this.#stop();
+    this.#host.closed();
     this.#events.clear();
     this.#waiting.clear();
     this.#fetching.forEach((row) => row.close());
@@ -106,16 +139,70 @@ export class Scope {
     this.answer.close();
   }
 
+  /** What is on the device from earlier pages is fetched only where it has changed since. */
+  async #begin(): Promise<void> {
+    const [text, kept] = await Promise.all([this.#host.recall(), this.#host.kept()]).catch(() => [undefined, new Set<RowKey>()] as const);
+    if (this.#closed) {
+      return;
+    }
+    this.#begun = true;
+    const position = text === undefined ? undefined : (JSON.parse(text) as Position);
+    this.#position = position;
+    position?.missing.forEach((id) => this.#waiting.add(id));
+    if (this.answer.epoch !== undefined) {
+      this.#took();
+    }
+    // Nobody has to have taken a row away for it to be gone: there may have been no room for it.
+    for (const { id } of this.answer.rows) {
+      if (!kept.has(rowKey(this.query.from, id))) {
+        this.#waiting.add(id);
+      }
+    }
+    this.#next();
+  }
+
   #changed(change: LiveChange | undefined): void {
     for (const id of change?.removed ?? []) {
       this.#waiting.delete(id);
-      void this.#host.evict(rowKey(this.query.from, id));
+      if (this.#fetching.has(id)) {
+        this.#gone.add(id);
+      } else {
+        this.#letGo(id);
+      }
     }
-    // After an interruption any row may have changed in what the answer does not show.
-    for (const { id } of change?.upserted ?? []) {
-      this.#waiting.add(id);
+    if (change?.isWhole === true) {
+      this.#took();
+    } else {
+      change?.upserted.forEach(({ id }) => this.#waiting.add(id));
     }
+    this.#note();
     this.#next();
+  }
+
+  /** A whole answer does not say which documents have changed in what it does not show; an older one has nothing new in it. */
+  #took(): void {
+    const { epoch, seq, rows } = this.answer;
+    const ids = new Set(rows.map(({ id }) => id));
+    [...this.#waiting].filter((id) => !ids.has(id)).forEach((id) => this.#waiting.delete(id));
+    const isKnown = this.#position !== undefined && this.#position.epoch === epoch && this.#position.seq >= seq;
+    if (!isKnown) {
+      ids.forEach((id) => this.#waiting.add(id));
+    }
+    this.#note();
+  }
+
+  #letGo(id: string): void {
+    const key = rowKey(this.query.from, id);
+    if (!this.#host.isWanted(key)) {
+      void this.#host.evict(key);
+    }
+  }
+
+  #note(): void {
+    const { epoch, seq } = this.answer;
+    if (epoch !== undefined && !(this.#position?.epoch === epoch && this.#position.seq > seq)) {
+      this.#position = { epoch, seq };
+    }
   }
 
   #next(): void {
@@ -130,6 +217,9 @@ export class Scope {
       }
     }
     this.#tell();
+    if (this.#pause === undefined && !this.#closed) {
+      this.#remember();
+    }
   }
 
   /** One use of the row until it is in step and stored: its version says what of it is missing. */
@@ -150,6 +240,9 @@ export class Scope {
     if (this.#fetching.delete(id)) {
       row.close();
     }
+    if (this.#gone.delete(id) && !this.#waiting.has(id)) {
+      this.#letGo(id);
+    }
     if (!this.#closed) {
       this.#next();
     }
@@ -161,6 +254,22 @@ export class Scope {
     if (text !== this.#told) {
       this.#told = text;
       this.#events.emit(status);
+    }
+  }
+
+  #remember(): void {
+    if (this.#position === undefined || this.#closed) {
+      return;
+    }
+    const position: Position = { ...this.#position, missing: [...new Set([...this.#waiting, ...this.#fetching.keys()])] };
+    const text = JSON.stringify(position);
+    if (text !== this.#remembered) {
+      this.#remembered = text;
+      this.#host.remember(text);
+      this.#pause = setTimeout(() => {
+        this.#pause = undefined;
+        this.#remember();
+      }, REMEMBER_MILLISECONDS);
     }
   }
 }

@@ -49,6 +49,8 @@ export interface LiveQuery {
   readonly status: LiveStatus;
   /** The last change that the answer has in it. */
   readonly seq: number;
+  /** Which answers {@link seq} can be compared with: those of the same epoch. */
+  readonly epoch: string | undefined;
   /** Where the next page starts, if there is one. */
   readonly cursor: string | undefined;
   /** Resolves when there is an answer, of the server or kept on this device. Rejects when the query is refused before. */

@@ -6,7 +6,8 @@ import { parseBatchId, type BatchId } from "./frame.js";
 export type ControlMessage =
   | { readonly type: "ping" }
   | { readonly type: "pong" }
-  | { readonly type: "hello"; readonly epoch: string | undefined }
+  /** `can` names what an earlier server could not. */
+  | { readonly type: "hello"; readonly epoch: string | undefined; readonly can: readonly unknown[] }
   /** As whom the server knows this connection. */
   | { readonly type: "auth"; readonly user: string }
   /** A mutation is durable. */
@@ -44,7 +45,7 @@ export function parseControl(text: string): ControlMessage {
   }
   switch (value["type"]) {
     case "hello":
-      return { type: "hello", epoch: textOf(value["epoch"]) };
+      return { type: "hello", epoch: textOf(value["epoch"]), can: Array.isArray(value["can"]) ? value["can"] : [] };
     case "auth":
       return typeof value["user"] === "string" ? { type: "auth", user: value["user"] } : OTHER;
     case "result":

@@ -6,8 +6,8 @@ import { Fragment, type Node, Slice } from "prosemirror-model";
 import { Plugin, Selection, TextSelection } from "prosemirror-state";
 import type { EditorView } from "prosemirror-view";
 
-import { placeOf, positionOf, textChanges } from "./places";
-import { noticeSelection } from "./selection";
+import { placeOf, positionOf, textChanges } from "./places.js";
+import { noticeSelection } from "./selection.js";
 
 /**
  * Takes over from `LoroSyncPlugin` what it does with changes from elsewhere.
@@ -33,12 +33,15 @@ export function remoteChanges(body: LoroMap, onBound: () => void): Plugin {
     },
     view: () => {
       let unsubscribe: (() => void) | undefined;
+      let silenced: unknown;
       return {
         update: (view) => {
           const sync = loroSyncPluginKey.getState(view.state);
-          if (sync?.docSubscription && unsubscribe === undefined) {
+          // It subscribes anew whenever the editor's plugins change.
+          if (sync?.docSubscription && sync.docSubscription !== silenced) {
+            silenced = sync.docSubscription;
             sync.docSubscription();
-            unsubscribe = body.subscribe((event) => bringIn(view, body, event));
+            unsubscribe ??= body.subscribe((event) => bringIn(view, body, event));
             onBound();
           }
           // Selections of whole blocks are looked up by the node that holds the blocks.

@@ -1,27 +1,27 @@
-/** The note's body in the document: the tree of nodes that the editor shows. */
+/** A field of type `document`: the tree of nodes that an editor shows. */
 
 import type { RowHandle } from "@corella/client";
 import { LoroList, LoroMap, LoroText } from "loro-crdt";
 import { ATTRIBUTES_KEY, CHILDREN_KEY, NODE_NAME_KEY } from "loro-prosemirror";
 
 /**
- * The map that holds the body, ready for an editor.
+ * The map that holds the tree, ready for an editor.
  *
- * The server fills the body of a note that it creates. One that is empty all the same gets a paragraph with an empty
+ * The server fills the tree of a row that it creates. One that is empty all the same gets a paragraph with an empty
  * text. Its children are mergeable here as there, so that two clients that find it empty at once keep what both write,
  * and the text is there from the start, so that two people who begin at once write into one text: loro-prosemirror
  * joins neighboring texts, and two clients that do so at once would double letters.
  */
-export function bodyOf(row: RowHandle): LoroMap {
-  const body = row.map("body");
-  if (body.size === 0) {
-    body.set(NODE_NAME_KEY, "doc");
-    body.ensureMergeableMap(ATTRIBUTES_KEY);
-    const paragraph = body.ensureMergeableList(CHILDREN_KEY).pushContainer(new LoroMap());
+export function treeOf(row: RowHandle, field: string): LoroMap {
+  const tree = row.map(field);
+  if (tree.size === 0) {
+    tree.set(NODE_NAME_KEY, "doc");
+    tree.ensureMergeableMap(ATTRIBUTES_KEY);
+    const paragraph = tree.ensureMergeableList(CHILDREN_KEY).pushContainer(new LoroMap());
     paragraph.set(NODE_NAME_KEY, "paragraph");
     paragraph.setContainer(ATTRIBUTES_KEY, new LoroMap());
     paragraph.setContainer(CHILDREN_KEY, new LoroList()).pushContainer(new LoroText());
     row.doc.commit({ origin: "sys:init" });
   }
-  return body;
+  return tree;
 }

@@ -1,11 +1,10 @@
 /** The bridge between loro-prosemirror's cursors and the row's presence. */
 
-import type { Person } from "@corella/app-kit";
 import type { RowHandle } from "@corella/client";
 import { type Cursor, type EphemeralStore, type LoroDoc, LoroList, LoroText, type PeerID } from "loro-crdt";
 import { CursorEphemeralStore, type CursorPresenceState } from "loro-prosemirror";
 
-import { type Presence, presenceOf, presenceValue } from "./presence";
+import { type EditingPerson, type EditingPresence, presenceOf, presenceValue } from "./presence.js";
 
 /** Nobody sees cursors drawn more often than this. Not the browser's own frames: it has none for a page that nobody looks at. */
 const FRAME_MILLISECONDS = 16;
@@ -19,13 +18,14 @@ export class RowCursorStore extends CursorEphemeralStore {
   readonly #presence: EphemeralStore;
   readonly #self: string;
   readonly #doc: LoroDoc;
-  readonly #person: Person;
+  readonly #person: EditingPerson;
   #isEntered = false;
-  #listener: ((by: "import") => void) | undefined;
+  /** Draws the others' cursors. */
+  redraw: () => void = () => {};
   /** Set while the others' cursors are about to be drawn, with all moves that come in until then. */
   #drawing: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(row: RowHandle, person: Person) {
+  constructor(row: RowHandle, person: EditingPerson) {
     super(row.doc.peerIdStr);
     this.#presence = row.presence;
     this.#self = row.presenceId;
@@ -37,14 +37,15 @@ export class RowCursorStore extends CursorEphemeralStore {
   enter(): void {
     this.#isEntered = true;
     this.setLocal({});
-    this.#listener?.("import");
+    this.#draw(0);
   }
 
   leave(): void {
+    this.#isEntered = false;
     this.#presence.delete(this.#self);
   }
 
-  personAt(peer: PeerID): Person | undefined {
+  personAt(peer: PeerID): EditingPerson | undefined {
     return this.#read(peer)?.person;
   }
 
@@ -70,23 +71,28 @@ export class RowCursorStore extends CursorEphemeralStore {
     return states;
   }
 
-  override subscribeBy(listener: (by: "local" | "import" | "timeout") => void): () => void {
-    this.#listener = listener;
+  /** loro-prosemirror's own listener would draw from the selection that the editor knows; {@link redraw} looks first. */
+  override subscribeBy(): () => void {
     const stop = this.#presence.subscribe(({ by }) => {
       if (by !== "local") {
-        this.#drawing ??= setTimeout(() => {
-          this.#drawing = undefined;
-          listener("import");
-        }, FRAME_MILLISECONDS);
+        this.#draw(FRAME_MILLISECONDS);
       }
     });
     return () => {
       stop();
       clearTimeout(this.#drawing);
+      this.#drawing = undefined;
     };
   }
 
-  #read(key: string): Presence | undefined {
+  #draw(milliseconds: number): void {
+    this.#drawing ??= setTimeout(() => {
+      this.#drawing = undefined;
+      this.redraw();
+    }, milliseconds);
+  }
+
+  #read(key: string): EditingPresence | undefined {
     return presenceOf(this.#presence.get(key));
   }
 
@@ -96,7 +102,7 @@ export class RowCursorStore extends CursorEphemeralStore {
   }
 }
 
-function stateOf(presence: Presence | undefined): CursorPresenceState | undefined {
+function stateOf(presence: EditingPresence | undefined): CursorPresenceState | undefined {
   return presence && { ...presence.selection, user: { ...presence.person } };
 }
 
