@@ -223,7 +223,7 @@ async fn compare(rounds: Vec<Vec<(usize, Deed)>>) {
     let mut replicas = [1, 2, 3].map(Replica::new);
     let first = (0, replicas[0].act(Deed::Type { field: "body", at: 0 }));
     for desk in [&together, &alone] {
-        assert_eq!(desk.answers(&[first.clone()]).await, [Ok(())]);
+        assert_eq!(desk.answers(std::slice::from_ref(&first)).await, [Ok(())]);
     }
     for round in rounds {
         let whole = together.document().await.export(ExportMode::all_updates()).unwrap();
