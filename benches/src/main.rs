@@ -33,6 +33,9 @@ struct Arguments {
     /// Makes every stage of an edit so many times, for whoever counts instructions.
     #[arg(long, hide = true)]
     repeat_stages: Option<usize>,
+    /// Does harm to the server at this address, in these ways with these tokens, until the input ends.
+    #[arg(long, hide = true, num_args = 2..)]
+    besiege: Option<Vec<String>>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -83,6 +86,9 @@ fn main() {
     }
     if let Some(times) = arguments.repeat_stages {
         return stages::repeat(times);
+    }
+    if let Some(arguments) = arguments.besiege {
+        return attack::besiege(&arguments);
     }
     let chosen = match &arguments.measurements[..] {
         [] => Measurement::value_variants(),

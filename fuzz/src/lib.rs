@@ -5,6 +5,7 @@
 //! part of this that needs a build of its own. What is meant to end a guard is not known here: see [`Target::Update`].
 
 mod bytes;
+pub mod lines;
 mod rules;
 mod updates;
 mod words;

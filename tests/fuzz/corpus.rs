@@ -1,17 +1,25 @@
 //! The inputs that are kept.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-/// An input as hexadecimal digits.
-pub(crate) fn written(input: &[u8]) -> String {
-    input.iter().map(|byte| format!("{byte:02x}")).collect()
+use corella_fuzz::lines;
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name)
+}
+
+/// The inputs of one file of a corpus.
+pub(crate) fn lines_of(name: &str, file: &str) -> Vec<Vec<u8>> {
+    lines::read(&fs::read_to_string(folder(name).join(file)).expect("the file is there"))
 }
 
 /// All inputs of a corpus: each line of the files that end in `.hex`, whose remarks begin with `#`, and every other file as
 /// it is.
 pub(crate) fn read(name: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
-    let mut files: Vec<_> = fs::read_dir(&folder)
+    let mut files: Vec<_> = fs::read_dir(folder(name))
         .expect("each target has a folder")
         .map(|entry| entry.expect("the folder can be read").path())
         .collect();
@@ -20,24 +28,10 @@ pub(crate) fn read(name: &str) -> Vec<Vec<u8>> {
     for file in files {
         let bytes = fs::read(&file).expect("the file can be read");
         if file.extension().is_some_and(|extension| extension == "hex") {
-            inputs.extend(lines(&String::from_utf8_lossy(&bytes)));
+            inputs.extend(lines::read(&String::from_utf8_lossy(&bytes)));
         } else {
             inputs.push(bytes);
         }
     }
     inputs
-}
-
-fn lines(text: &str) -> Vec<Vec<u8>> {
-    let digits = |line: &str| -> Vec<u8> {
-        let line = line.split('#').next().unwrap_or_default();
-        line.bytes().filter(u8::is_ascii_hexdigit).collect()
-    };
-    let byte = |pair: &[u8]| {
-        u8::from_str_radix(std::str::from_utf8(pair).expect("digits"), 16).expect("hexadecimal digits")
-    };
-    text.lines()
-        .filter(|line| !line.trim_start().starts_with('#') && !line.trim().is_empty())
-        .map(|line| digits(line).chunks(2).map(byte).collect())
-        .collect()
 }

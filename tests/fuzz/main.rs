@@ -7,11 +7,12 @@
 
 mod corpus;
 mod mutate;
+mod traps;
 mod updates;
 
 use std::{env, panic::AssertUnwindSafe};
 
-use corella_fuzz::Target;
+use corella_fuzz::{Target, lines::written};
 use corella_testkit::Random;
 
 use self::mutate::Mutator;
@@ -33,7 +34,7 @@ fn try_all(target: Target) {
     let mut mutator = Mutator::new(random, &target.words());
     let try_one = |input: &[u8]| {
         if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(|| target.try_one(input))) {
-            println!("{name} failed with:\n{}\n{}", corpus::written(input), String::from_utf8_lossy(input));
+            println!("{name} failed with:\n{}\n{}", written(input), String::from_utf8_lossy(input));
             std::panic::resume_unwind(panic);
         }
     };

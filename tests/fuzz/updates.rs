@@ -1,7 +1,7 @@
 //! Updates, through guards as they are served, and then into a row.
 
 use bytes::Bytes;
-use corella_fuzz::{Target, fitted, take_in};
+use corella_fuzz::{Target, fitted, lines::written, take_in};
 use corella_server::guard::{BlobKind, GuardError, GuardPool, GuardPoolOptions};
 use corella_testkit::{Random, binary};
 
@@ -37,7 +37,7 @@ async fn updates() {
                 Err(GuardError::Refused(_)) => refused += 1,
                 Err(GuardError::Deadly) => {
                     deadly += 1;
-                    println!("deadly: {}", corpus::written(update));
+                    println!("deadly: {}", written(update));
                 }
                 Err(GuardError::Unavailable) => unreachable!("a guard could not be started"),
             }

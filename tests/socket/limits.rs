@@ -67,6 +67,22 @@ async fn a_head_that_does_not_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_does_not_end() {
+    let stage = Stage::with(SAMPLE, &["--silence-seconds", "1"]).await;
+    let honest = stage.connect().await;
+    let mut stream = TcpStream::connect(stage.address()).await.unwrap();
+    stream.write_all(handshake(stage.address(), Some(stage.token()), None).as_bytes()).await.unwrap();
+    // Of 65,535 bytes the first five.
+    stream.write_all(&[0x82, 0xfe, 0xff, 0xff, 1, 2, 3, 4, 5]).await.unwrap();
+    let mut answer = Vec::new();
+    within("the end of the connection", stream.read_to_end(&mut answer)).await.ok();
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.contains("ping") && answer.contains("nothing was heard for too long"), "{answer}");
+    // Whoever answers when asked stays.
+    honest.ping().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn connections_of_one_address() {
     let stage = Stage::with(SAMPLE, &["--connections-per-address", "12"]).await;
     let mut open = Vec::new();
@@ -191,6 +207,28 @@ async fn requests_of_one_user() {
     assert_eq!(ask(&stranger).await.problem(), "401 unauthorized");
     // How the server is may always be asked.
     stranger.get("/health").await.expect(200);
+}
+
+/// Whoever is sent away for what they sent, and comes back to do it again, is not let in any more after some times.
+#[tokio::test(flavor = "multi_thread")]
+async fn offences_of_one_user() {
+    let stage = Stage::with(SAMPLE, &["--requests-per-second", "2"]).await;
+    let mallory = stage.installation.token("mallory").await;
+    let mut times = 0;
+    while let Ok(peer) = Peer::try_connect(stage.address(), Some(&mallory), PeerOptions::default()).await {
+        times += 1;
+        assert!(times < 20, "there is no end to it");
+        peer.send(vec![0; 300_000].into()).await;
+        assert_eq!(peer.ended().await.code, Some(1009));
+    }
+    assert!(times > 2, "once or twice may happen to anybody");
+    let line = first_line(stage.address(), &handshake(stage.address(), Some(&mallory), None)).await;
+    assert!(line.contains("429"), "{line}");
+    // Others are let in, and whoever comes and goes without a word has done no wrong.
+    for _ in 0..6 {
+        drop(stage.connect().await);
+    }
+    stage.connect().await.ping().await;
 }
 
 /// Behind a proxy that is named, each address has its share; of others, nobody's word for it counts.

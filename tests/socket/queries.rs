@@ -12,6 +12,50 @@ const NOTES: &str = "/api/entities/Note";
 
 on_both!(an_answer_is_told_and_kept_true);
 
+/// More rows than an answer may have unless more are asked for: all of them come, or none and the reason.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_row_is_left_out_without_a_word() {
+    const COUNT: usize = 12_000;
+    let stage = Stage::with(SAMPLE, &["--rows-per-answer", "11999"]).await;
+    for first in (0..COUNT).step_by(1_000) {
+        let insert = |at: usize| json!({"entity": "User", "id": format!("u{at}"), "insert": {"name": "x"}});
+        let changes: Vec<Json> = (first..first + 1_000).map(insert).collect();
+        stage.ada().post("/api/transactions", json!({ "changes": changes })).await.expect(200);
+    }
+    let subscribe = json!({"type": "subscribe", "ref": "q", "query": {"from": "User"}}).to_string();
+    let peer = stage.connect().await;
+    peer.send_text(&subscribe).await;
+    let refused = spoken(&peer.message().await);
+    assert_eq!(refused["code"], "answer_too_large", "{refused}");
+    assert!(refused["message"].as_str().expect("a text").contains("more than 11999 rows"), "{refused}");
+
+    let Stage { installation, server, .. } = stage;
+    server.stop().await;
+    let server = installation.start("serve", &["--rows-per-answer", "12000"]).await;
+    let peer = server.peer(&installation.token("ada").await).await;
+    peer.send_text(&subscribe).await;
+    let mut ids = std::collections::BTreeSet::new();
+    while ids.len() < COUNT {
+        let answer = spoken(&peer.message().await);
+        let rows = answer["rows"].as_array().unwrap_or_else(|| unreachable!("{answer}"));
+        let id = |row: &Json| row["id"].as_str().expect("a text").to_owned();
+        assert!(rows.iter().all(|row| ids.insert(id(row))), "a row came twice");
+    }
+    // Over HTTP they come page by page, or not at all.
+    let ada = server.http(&installation.token("ada").await);
+    let (mut ids, mut cursor) = (std::collections::BTreeSet::new(), String::new());
+    loop {
+        let page = ada.get(&format!("/api/entities/User?limit=1000{cursor}")).await.expect(200);
+        let rows = page["rows"].as_array().expect("rows");
+        ids.extend(rows.iter().map(|row| row["id"].as_str().expect("a text").to_owned()));
+        match page["cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(ids.len(), COUNT);
+}
+
 #[cfg(test)]
 fn spoken(message: &ServerMessage) -> Json {
     serde_json::from_str(&message.encode()).expect("it is JSON")

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::process::Task;
 use crate::report::{Failure, Steps, Stop, note};
-use crate::{dependencies, generate, layers, tidy, workspace};
+use crate::{dependencies, generate, layers, tidy, traps, workspace};
 
 /// Runs every check; one that fails does not hide the next one.
 pub(crate) fn run(steps: &mut Steps) -> Result<(), Stop> {
@@ -13,6 +13,7 @@ pub(crate) fn run(steps: &mut Steps) -> Result<(), Stop> {
 
     steps.attempt("formatting", || cargo(&["fmt", "--all", "--check"]).run("run `cargo fmt --all`"));
     steps.attempt("house rules", || all_kept(tidy::problems_in_project(&root)?));
+    steps.attempt("traps", || all_kept(traps::problems(&root)?));
     steps.attempt("generated files", || generate::verify(&root));
     steps.attempt("dependencies", || check_dependencies(&root));
     steps.attempt("lints", || {

@@ -3,6 +3,10 @@
 //! The compiler's own pass counts what is reached, so that the compiler of the workspace serves; everything is built a
 //! second time for it, in a target folder of its own.
 
+#[path = "../../fuzz/src/lines.rs"]
+#[expect(unreachable_pub, reason = "the file is a module of another crate, which shows it")]
+mod lines;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -131,7 +135,7 @@ fn unpack(corpus: &Path, folder: &Path) -> Result<(), Failure> {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let bytes = fs::read(&file).map_err(|error| unusable(&file, &error))?;
         let inputs =
-            if name.ends_with(".hex") { from_lines(&String::from_utf8_lossy(&bytes)) } else { vec![bytes] };
+            if name.ends_with(".hex") { lines::read(&String::from_utf8_lossy(&bytes)) } else { vec![bytes] };
         for (number, input) in inputs.iter().enumerate() {
             let place = folder.join(format!("{name}.{number}"));
             fs::write(&place, input).map_err(|error| unusable(&place, &error))?;
@@ -161,19 +165,6 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-/// The inputs of a file: each line one in hexadecimal digits, without its remark.
-fn from_lines(text: &str) -> Vec<Vec<u8>> {
-    let inputs = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
-    inputs
-        .filter(|digits| !digits.is_empty())
-        .map(|digits| {
-            let pair =
-                |start| digits.get(start..start + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
-            (0..digits.len()).step_by(2).filter_map(pair).collect()
-        })
-        .collect()
-}
-
 fn to_lines(mut inputs: Vec<Vec<u8>>) -> String {
     inputs.retain(|input| !input.is_empty());
     inputs.sort_unstable_by(|one, other| (one.len(), one).cmp(&(other.len(), other)));
@@ -184,7 +175,7 @@ fn to_lines(mut inputs: Vec<Vec<u8>>) -> String {
         if bytes > MOST_KEPT_IN_ALL {
             break;
         }
-        input.iter().for_each(|byte| text.push_str(&format!("{byte:02x}")));
+        text.push_str(&lines::written(&input));
         text.push('\n');
     }
     text
@@ -202,8 +193,8 @@ mod tests {
         00ff
         6c6f6e676572
         ");
-        assert_eq!(from_lines(&written), [vec![0, 255], b"longer".to_vec()]);
-        assert_eq!(from_lines("0102 # two\n\n"), [vec![1, 2]]);
+        assert_eq!(lines::read(&written), [vec![0, 255], b"longer".to_vec()]);
+        assert_eq!(lines::read("0102 # two\n\n"), [vec![1, 2]]);
         let many = to_lines(vec![vec![7; 1_000]; 100]);
         assert!(many.len() < 2 * MOST_KEPT_IN_ALL + 200, "no more is kept than may be");
     }

@@ -27,6 +27,7 @@ mod dependencies;
 mod generate;
 mod layers;
 mod tidy;
+mod traps;
 
 use std::process::ExitCode;
 

@@ -46,6 +46,7 @@ mod counter;
 mod delta;
 mod doc;
 mod examine;
+mod faithful;
 mod fold;
 mod former;
 mod given;

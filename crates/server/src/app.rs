@@ -154,6 +154,14 @@ impl App {
         })
     }
 
+    /// Counts something that no honest client does as all the requests of a second, so that whoever does so again and again
+    /// is kept out for a while.
+    pub(crate) fn count_offence(&self, requester: Requester) {
+        let Some(requests) = &self.requests else { return };
+        metrics::counter!("corella_offences_total").increment(1);
+        requests.spill(requester, self.options.limits.requests_per_second, Instant::now());
+    }
+
     pub(crate) fn next_source(&self) -> SourceId {
         SourceId(self.next_source.fetch_add(1, Ordering::Relaxed))
     }

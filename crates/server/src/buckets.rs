@@ -39,6 +39,13 @@ impl<K: Hash + Eq> Buckets<K> {
         Ok(())
     }
 
+    /// Spills so many drops, as far as there are some.
+    pub(crate) fn spill(&self, key: K, drops: u32, now: Instant) {
+        let mut known = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let full_at = known.get(&key).copied().unwrap_or(now).max(now) + self.every * drops;
+        known.put(key, full_at.min(now + self.depth));
+    }
+
     /// Puts a drop back that was taken.
     pub(crate) fn give_back(&self, key: K) {
         let mut known = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,5 +77,13 @@ mod tests {
             assert_eq!(buckets.take("ada", at(1_000)), Ok(()), "it never holds more than it did");
         }
         assert!(buckets.take("ada", at(1_000)).is_err());
+        buckets.spill("bob", 2, at(1_000));
+        assert_eq!(buckets.take("bob", at(1_000)), Ok(()), "the last one");
+        buckets.spill("bob", 9, at(1_000));
+        assert_eq!(
+            buckets.take("bob", at(1_000)),
+            Err(Duration::from_secs(10)),
+            "it is no emptier than empty"
+        );
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use corella_rowdoc::Tenant;
 
-use crate::proxies::Proxies;
+use crate::{Principal, listen::Remote, proxies::Proxies};
 
 /// What one client may take. The defaults are generous: an honest client does not meet them.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct Limits {
     pub head_time: Duration,
     /// How long a request may take, its body included.
     pub request_time: Duration,
+    /// How long a socket may be silent; it is asked whether it is there before.
+    pub silence: Duration,
     /// Origins of web pages that may use the server, beside its own; `*` for any.
     pub origins: BTreeSet<String>,
     /// Proxies before the server; one that is not named is one address.
@@ -49,6 +51,7 @@ impl Default for Limits {
             // Proxies commonly keep idle connections for 60 seconds, and must not find one closed.
             head_time: Duration::from_secs(75),
             request_time: Duration::from_secs(120),
+            silence: Duration::from_secs(75),
             origins: BTreeSet::new(),
             proxies: Proxies::default(),
         }
@@ -116,6 +119,19 @@ pub(crate) enum Requester {
     User(UserKey),
     /// Those of an address that name no user.
     Address(IpAddr),
+}
+
+impl Requester {
+    /// Whoever makes a request from `remote`, in the name of `principal` if there is one.
+    pub(crate) fn of(principal: Option<&Principal>, remote: Option<Remote>) -> Option<Self> {
+        let user = principal.and_then(|principal| {
+            Some((principal.tenant.clone(), Arc::clone(principal.caller.user.as_ref()?)))
+        });
+        match (user, remote) {
+            (Some(user), _) => Some(Self::User(user)),
+            (None, remote) => remote.map(|Remote(address)| Self::Address(address)),
+        }
+    }
 }
 
 /// A user of a tenant.

@@ -59,7 +59,8 @@ pub(crate) fn apply(
             Err(clean(WriteError::AlreadySeeded { entity: key.entity.clone(), id: key.id.clone() }))
         }
         RowChange::Update(update) | RowChange::Seed(update) => {
-            let change = weigh(doc, update.len(), |doc| doc.import(update)).map_err(refused(true))?;
+            let change =
+                weigh(doc, update.len(), |doc| doc.import_for_good(update)).map_err(refused(true))?;
             if exists { Ok(change.into()) } else { begin(doc, model, change, Maker::Author(author)) }
         }
         RowChange::Merge(pieces) => {

@@ -10,7 +10,6 @@
 
 mod binary;
 mod deadline;
-mod hostile;
 mod http;
 mod installation;
 mod issuer;
@@ -20,6 +19,7 @@ mod provider;
 mod random;
 mod sample;
 mod server;
+mod siege;
 mod stage;
 
 pub mod backend_suite;
@@ -27,7 +27,6 @@ pub mod row;
 
 pub use binary::binary;
 pub use deadline::{DEADLINE, within};
-pub use hostile::{Harm, Siege, handshake};
 pub use http::{Answer, Http, query};
 pub use installation::{Database, Finished, Installation, signed_with};
 pub use issuer::{IssuerKey, KeyServer};
@@ -37,6 +36,7 @@ pub use provider::{Fault, Provider};
 pub use random::Random;
 pub use sample::{KINDS, NOTES, OPEN, SAMPLE, deadly_update, presence_store};
 pub use server::{Server, Stopped};
+pub use siege::{Harm, Siege, handshake};
 pub use stage::Stage;
 
 /// Makes two tests of a function that takes a [`Database`]: `on_both!(name)` runs it as `name::on_sqlite` and as

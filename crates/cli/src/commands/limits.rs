@@ -61,6 +61,9 @@ pub(crate) struct LimitOptions {
     /// Seconds that a request may take, its body included.
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().request_time.as_secs(), env = "CORELLA_REQUEST_SECONDS")]
     request_seconds: u64,
+    /// Seconds that a socket may be silent before it is closed; it is asked whether it is there before.
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().silence.as_secs(), env = "CORELLA_SILENCE_SECONDS")]
+    silence_seconds: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -94,6 +97,7 @@ impl LimitOptions {
             joins_at_once: self.joins_at_once,
             head_time: Duration::from_secs(self.head_seconds),
             request_time: Duration::from_secs(self.request_seconds),
+            silence: Duration::from_secs(self.silence_seconds),
             proxies: Proxies {
                 networks: self.trusted_proxy.clone(),
                 header: match self.proxy_header {

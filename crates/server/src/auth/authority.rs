@@ -210,6 +210,8 @@ impl Authority {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     async fn authority(secret: &[u8], allow_anonymous: bool) -> Authority {
@@ -244,6 +246,46 @@ mod tests {
         for token in [&foreign, "", "garbage", unsigned, &token[..token.len() - 2], &long] {
             let refused = first.caller(Some(token), None).await;
             assert!(matches!(refused, Err(AuthError::Invalid(_))), "{token:.80}");
+        }
+    }
+
+    /// Whose token it is, for whom, and when: each in what it says, and in that it says it.
+    #[tokio::test]
+    async fn issuer_audience_and_time_count() {
+        let rules = TokenRules {
+            issuers: vec!["https://id.example".into()],
+            audiences: vec!["notes".into()],
+            ..TokenRules::default()
+        };
+        let options = TokenOptions { secret: Some(b"a secret".to_vec()), rules, ..TokenOptions::default() };
+        let authority = Authority::open(options).await.unwrap();
+        let now = jiff::Timestamp::now().as_second();
+        let key = EncodingKey::from_secret(b"a secret");
+        let good =
+            json!({ "sub": "ada", "iss": "https://id.example", "aud": ["others", "notes"], "exp": now + 60 });
+        for (change, expected) in [
+            (json!({}), Ok(())),
+            // Clocks may differ by 30 seconds.
+            (json!({ "exp": now - 15, "nbf": now + 15 }), Ok(())),
+            (json!({ "exp": now - 45 }), Err("expired")),
+            (json!({ "exp": null }), Err("exp")),
+            (json!({ "nbf": now + 45 }), Err("not good yet")),
+            (json!({ "iss": "https://id.example.evil" }), Err("expected the issuer https://id.example")),
+            (json!({ "iss": null }), Err("iss")),
+            (json!({ "aud": "others" }), Err("expected the audience notes")),
+            (json!({ "aud": null }), Err("aud")),
+        ] {
+            let mut claims = good.as_object().cloned().unwrap();
+            claims.extend(change.as_object().cloned().unwrap());
+            claims.retain(|_, value| !value.is_null());
+            let token = jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap();
+            let found =
+                authority.caller(Some(&token), None).await.map(drop).map_err(|error| error.to_string());
+            match (found, expected) {
+                (Ok(()), Ok(())) => {}
+                (Err(found), Err(expected)) if found.contains(expected) => {}
+                (found, expected) => unreachable!("{change}: expected {expected:?}, found {found:?}"),
+            }
         }
     }
 

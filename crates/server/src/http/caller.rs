@@ -30,6 +30,11 @@ const MOST_KEY: usize = 255;
 pub(crate) struct Caller(pub(crate) Principal);
 
 impl Caller {
+    /// Whose request it is, which came from `remote`.
+    pub(super) fn requester(&self, remote: Option<&Remote>) -> Option<Requester> {
+        Requester::of(Some(&self.0), remote.copied())
+    }
+
     pub(super) fn author(&self) -> Author {
         self.0.author(None)
     }
@@ -44,13 +49,9 @@ impl FromRequestParts<Arc<App>> for Caller {
             Ok(None) => stranger(app).map_err(Failure::from),
             Err(failure) => Err(failure),
         };
-        let user = found.as_ref().ok().and_then(|principal| {
-            Some((principal.tenant.clone(), Arc::clone(principal.caller.user.as_ref()?)))
-        });
-        match (user, parts.extensions.get::<Remote>()) {
-            (Some(user), _) => app.count_request(Requester::User(user))?,
-            (None, Some(Remote(address))) => app.count_request(Requester::Address(*address))?,
-            (None, None) => {}
+        let remote = parts.extensions.get::<Remote>().copied();
+        if let Some(requester) = Requester::of(found.as_ref().ok(), remote) {
+            app.count_request(requester)?;
         }
         found.map(Self)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json as JsonBody,
+    Extension, Json as JsonBody,
     extract::{Query as QueryString, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -19,7 +19,7 @@ use super::{
     caller::{Address, Body, Caller, message},
     rows::not_found,
 };
-use crate::{App, Failure};
+use crate::{App, Failure, guard::GuardError, listen::Remote};
 
 const VERSION: HeaderName = HeaderName::from_static("corella-version");
 const SEQ: HeaderName = HeaderName::from_static("corella-seq");
@@ -96,11 +96,15 @@ pub(super) async fn merge(
     State(app): State<Arc<App>>,
     caller: Caller,
     Address((entity, id)): Address<(String, String)>,
+    remote: Option<Extension<Remote>>,
     headers: HeaderMap,
     Body(update): Body,
 ) -> Result<Response, Failure> {
     let key = app.row_key(&caller.0.tenant, &entity, &id)?;
     for outcome in app.examine(std::slice::from_ref(&update)).await {
+        if let (Err(GuardError::Deadly), Some(requester)) = (&outcome, caller.requester(remote.as_deref())) {
+            app.count_offence(requester);
+        }
         outcome.map_err(|error| Failure::from(&error))?;
     }
     let change = if fills(&headers)? { RowChange::Seed(update) } else { RowChange::Update(update) };

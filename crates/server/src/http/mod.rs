@@ -76,8 +76,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             .route("/auth/sessions/{id}", delete(accounts::end))
             .route("/auth/providers", get(provider::list))
             .route("/auth/provider", get(provider::begin))
-            .route("/auth/provider/{name}", get(provider::begin_at))
-            .route("/auth/provider/{name}/callback", get(provider::finish_at))
+            .route("/auth/provider/{name}", get(provider::begin))
+            .route("/auth/provider/{name}/callback", get(provider::finish))
             .route("/auth/provider/callback", get(provider::finish))
             .layer(DefaultBodyLimit::max(MOST_SIGN_IN)),
     };

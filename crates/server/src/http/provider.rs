@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json as JsonBody,
-    extract::{Query as QueryString, State, rejection::QueryRejection},
+    extract::{Path, Query as QueryString, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -15,10 +15,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::{
-    accounts::{accounts, label, never_kept},
-    caller::Address,
-};
+use super::accounts::{accounts, label, never_kept};
 use crate::{
     App, Failure,
     accounts::{
@@ -127,74 +124,41 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Result<JsonBody<Json>, 
     Ok(JsonBody(json!({ "providers": unnamed.chain(named).map(told).collect::<Vec<Json>>() })))
 }
 
-/// `GET /auth/provider`: sends the browser to the provider.
+/// `GET /auth/provider` and `/auth/provider/{name}`: sends the browser to the provider.
 pub(super) async fn begin(
     State(app): State<Arc<App>>,
+    name: Option<Path<String>>,
     headers: HeaderMap,
     query: Result<QueryString<Away>, QueryRejection>,
 ) -> Result<Response, Failure> {
-    go(&app, None, &headers, query).await
-}
-
-/// `GET /auth/provider/{name}`: sends the browser to the provider of that name.
-pub(super) async fn begin_at(
-    State(app): State<Arc<App>>,
-    Address(name): Address<String>,
-    headers: HeaderMap,
-    query: Result<QueryString<Away>, QueryRejection>,
-) -> Result<Response, Failure> {
-    go(&app, Some(&name), &headers, query).await
-}
-
-async fn go(
-    app: &App,
-    name: Option<&str>,
-    headers: &HeaderMap,
-    query: Result<QueryString<Away>, QueryRejection>,
-) -> Result<Response, Failure> {
-    let accounts = accounts(app)?;
+    let name = name.as_ref().map(|Path(name)| name.as_str());
+    let accounts = accounts(&app)?;
     let chosen = Chosen::of(accounts, name)?;
     let QueryString(Away { then }) =
         query.map_err(|error| Failure::new(ErrorCode::InvalidValue, error.body_text()))?;
     let end =
         Timestamp::now().as_second().saturating_add(i64::try_from(PATIENCE.as_secs()).unwrap_or(i64::MAX));
-    let redirect = chosen.redirect(accounts, headers)?;
+    let redirect = chosen.redirect(accounts, &headers)?;
     let (address, pending) = chosen.provider.begin(name, redirect, place(then)?, end).await?;
     let kept = app.authority.keep(&pending)?;
-    to(&address, [Carriage::of(&accounts.options, headers).write(Cookie::Pending, &kept, PATIENCE)])
+    to(&address, [Carriage::of(&accounts.options, &headers).write(Cookie::Pending, &kept, PATIENCE)])
 }
 
-/// `GET /auth/provider/callback`: the browser has come back, and is signed in if the provider says who it is.
+/// `GET /auth/provider/callback` and `/auth/provider/{name}/callback`: the browser has come back, and is signed in if the
+/// provider says who it is.
 pub(super) async fn finish(
     State(app): State<Arc<App>>,
+    name: Option<Path<String>>,
     headers: HeaderMap,
     query: Result<QueryString<Back>, QueryRejection>,
 ) -> Result<Response, Failure> {
-    come_back(&app, None, &headers, query).await
-}
-
-/// `GET /auth/provider/{name}/callback`: the same from the provider of that name.
-pub(super) async fn finish_at(
-    State(app): State<Arc<App>>,
-    Address(name): Address<String>,
-    headers: HeaderMap,
-    query: Result<QueryString<Back>, QueryRejection>,
-) -> Result<Response, Failure> {
-    come_back(&app, Some(&name), &headers, query).await
-}
-
-async fn come_back(
-    app: &App,
-    name: Option<&str>,
-    headers: &HeaderMap,
-    query: Result<QueryString<Back>, QueryRejection>,
-) -> Result<Response, Failure> {
-    let accounts = accounts(app)?;
+    let name = name.as_ref().map(|Path(name)| name.as_str());
+    let accounts = accounts(&app)?;
     let chosen = Chosen::of(accounts, name)?;
     let QueryString(Back { code, state, error }) =
         query.map_err(|error| Failure::new(ErrorCode::InvalidValue, error.body_text()))?;
-    let carriage = Carriage::of(&accounts.options, headers);
-    let kept = carriage.read(Cookie::Pending, headers).and_then(|kept| app.authority.kept::<Pending>(kept));
+    let carriage = Carriage::of(&accounts.options, &headers);
+    let kept = carriage.read(Cookie::Pending, &headers).and_then(|kept| app.authority.kept::<Pending>(kept));
     let pending = kept.ok_or_else(|| {
         let detail = "expected a browser whose sign-in began here within the last ten minutes; begin again";
         Failure::new(ErrorCode::Forbidden, detail)
@@ -209,7 +173,7 @@ async fn come_back(
             "expected \"code\" and \"state\" from the provider",
         ));
     };
-    let redirect = chosen.redirect(accounts, headers)?;
+    let redirect = chosen.redirect(accounts, &headers)?;
     let found = chosen.provider.finish(name, redirect, &state, code, &pending).await?;
     let tenant = match app.manifest().tenant_claim() {
         None => Tenant::none(),
@@ -217,7 +181,7 @@ async fn come_back(
     };
     let identity = Identity { issuer: found.issuer, subject: found.subject };
     let account = accounts.by_identity(&tenant, identity).await?;
-    let signed_in = accounts.begin(app, account, label(headers)).await?;
+    let signed_in = accounts.begin(&app, account, label(&headers)).await?;
     let done = carriage.write(Cookie::Pending, "", Duration::ZERO);
     to(&pending.then, carriage.keep(&accounts.options, &signed_in).into_iter().chain([done]))
 }

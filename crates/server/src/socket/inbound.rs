@@ -39,10 +39,6 @@ use crate::{
     limits::{Counted, UserKey},
 };
 
-/// How long a client may be silent; its own pings count, and browsers answer the server's.
-const SILENCE: Duration = Duration::from_secs(75);
-/// How often a silent client is asked whether it is there.
-const PING_EVERY: Duration = Duration::from_secs(30);
 /// How long a client may leave unread what it is sent, once its outbox is full.
 const DEAFNESS: Duration = Duration::from_secs(300);
 /// Frames that do not decode after which a connection is closed.
@@ -98,6 +94,9 @@ impl Inbound {
 
     /// Takes in frames until the connection ends.
     pub(super) async fn run(&mut self, mut incoming: Incoming) -> End {
+        // Its own pings count, and browsers answer the server's.
+        let silence = self.connection.app.options.limits.silence;
+        let ping_every = silence * 2 / 5;
         let mut heard = Clock::now();
         let mut asked = heard;
         loop {
@@ -106,10 +105,10 @@ impl Inbound {
                 return End::Deaf;
             }
             let fragments_end = self.fragments.next_deadline().map(Clock::from_std);
-            let next_ping = heard.max(asked) + PING_EVERY;
+            let next_ping = heard.max(asked) + ping_every;
             let paused = self.paused_until.take_if(|until| *until > Clock::now());
             self.paused_until = paused;
-            let wakes = [Some(next_ping), Some(heard + SILENCE), fragments_end, self.next_expiry(), paused];
+            let wakes = [Some(next_ping), Some(heard + silence), fragments_end, self.next_expiry(), paused];
             let wake = wakes.into_iter().flatten().min().unwrap_or(next_ping);
             tokio::select! {
                 message = incoming.next(), if paused.is_none() => {
@@ -139,7 +138,7 @@ impl Inbound {
                         return End::Expired;
                     }
                     self.expire_fragments();
-                    if now >= heard + SILENCE {
+                    if now >= heard + silence {
                         return End::Silent;
                     }
                     if now >= next_ping {
@@ -401,9 +400,14 @@ impl Inbound {
 
 /// How a connection ends on which nothing more can be read.
 fn broken(error: &tungstenite::Error) -> End {
-    use tungstenite::Error::{Capacity, Protocol, Utf8};
+    use tungstenite::{
+        Error::{Capacity, Protocol, Utf8},
+        error::ProtocolError::ResetWithoutClosingHandshake,
+    };
     if matches!(error, Capacity(_)) {
         End::TooLarge
+    } else if matches!(error, Protocol(ResetWithoutClosingHandshake)) {
+        End::Gone
     } else if matches!(error, Protocol(_) | Utf8(_)) {
         End::Violation
     } else {

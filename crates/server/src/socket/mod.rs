@@ -25,7 +25,8 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response;
 use crate::{
     App, Failure,
     http::caller::{credential, stranger},
-    listen::Place,
+    limits::Requester,
+    listen::{Place, Remote},
 };
 
 /// `GET /ws`
@@ -42,6 +43,10 @@ pub(crate) async fn upgrade(State(app): State<Arc<App>>, mut parts: Parts) -> Re
         Some(credential) => Some(credential.caller(&app).await?),
         None => stranger(&app).ok(),
     };
+    let remote = parts.extensions.get::<Remote>().copied();
+    if let Some(requester) = Requester::of(principal.as_ref(), remote) {
+        app.count_request(requester)?;
+    }
     app.admission.check()?;
     let seat = match &principal {
         Some(principal) => app.seat(principal)?,
@@ -51,7 +56,7 @@ pub(crate) async fn upgrade(State(app): State<Arc<App>>, mut parts: Parts) -> Re
     let tracked = app.connections.clone();
     let session = async move {
         let _place = place;
-        session::run(app, upgrading, principal, seat).await;
+        session::run(app, upgrading, principal, seat, remote).await;
     };
     tokio::spawn(tracked.track_future(session));
     Ok(answer.map(|()| Body::empty()))

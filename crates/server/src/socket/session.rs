@@ -14,7 +14,8 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{inbound::Inbound, rooms::JoinedRooms, transport::take_over, updates::IN_FLIGHT, writer::Writer};
 use crate::{
     App, Principal,
-    limits::{Counted, UserKey},
+    limits::{Counted, Requester, UserKey},
+    listen::Remote,
 };
 
 /// How long a closing connection may take to send what it still owes.
@@ -70,6 +71,21 @@ pub(super) struct CloseFrame {
 }
 
 impl End {
+    /// Whether it was brought about by what no honest client sends.
+    fn is_offence(self) -> bool {
+        match self {
+            Self::Refused | Self::Violation | Self::TooLarge => true,
+            Self::Gone
+            | Self::Left
+            | Self::Silent
+            | Self::Deaf
+            | Self::Stopping
+            | Self::Expired
+            | Self::Revoked
+            | Self::OtherSchema => false,
+        }
+    }
+
     fn close_frame(self) -> Option<CloseFrame> {
         let (code, reason) = match self {
             Self::Gone | Self::Left => return None,
@@ -97,6 +113,7 @@ pub(super) async fn run(
     upgrading: OnUpgrade,
     principal: Option<Principal>,
     seat: Option<Counted<UserKey>>,
+    remote: Option<Remote>,
 ) {
     metrics::counter!("corella_connections_total").increment(1);
     let outbox = Arc::new(Outbox::new(app.next_source(), app.options.outbox));
@@ -126,6 +143,11 @@ pub(super) async fn run(
     drop(writing);
     let mut writer = writer.lock().await;
     inbound.leave_all();
+    if end.is_offence()
+        && let Some(requester) = Requester::of(inbound.principal.as_ref(), remote)
+    {
+        app.count_offence(requester);
+    }
     app.hub.queries().leave(outbox.source());
     if let Some(close) = end.close_frame() {
         let farewell = async {
