@@ -32,7 +32,10 @@ async fn updates() {
                 Ok(()) => {
                     sound += 1;
                     // This process has to survive what the guard has let through.
-                    take_in(update);
+                    if let Err(panic) = std::panic::catch_unwind(|| take_in(update)) {
+                        println!("update failed with:\n{}", written(update));
+                        std::panic::resume_unwind(panic);
+                    }
                 }
                 Err(GuardError::Refused(_)) => refused += 1,
                 Err(GuardError::Deadly) => {

@@ -2,31 +2,46 @@
 
 use loro::{LoroDoc, VersionRange};
 
-use crate::{Change, Refusal, RowDoc, Version, vessel::Vessel};
+use crate::{Change, Part, Refusal, RowDoc, Version, vessel::Vessel};
 
 impl RowDoc {
-    /// Takes in an update from a client as [`RowDoc::import`] does, for good: what the document would hand on of it can be
-    /// taken in by others.
+    /// Takes in an update from a client as [`RowDoc::import`] does, for good: what the document hands on of it, to the database
+    /// and to others, leads them to the same version.
     ///
-    /// Loro imports some updates of which it then exports what nobody can import, and reads them all the same. The shapes of
-    /// declared fields leave no room for those; where any container may be, the export is decoded once more.
+    /// Loro imports some updates of which it then exports what nobody can import, or fewer operations than its version counts,
+    /// and reads them all the same. So the export is compared with the update, and decoded once more where it differs, as it
+    /// seldom does.
     ///
     /// # Errors
     /// As [`RowDoc::import`], and [`Refusal::InvalidUpdate`] when the update cannot be handed on. **Afterwards the document may
     /// hold the refused operations.**
     pub fn import_for_good(&mut self, update: &[u8]) -> Result<Change, Refusal> {
-        if !self.shape.is_open() {
-            return self.import(update);
-        }
         let before = self.version();
         let change = self.import(update)?;
+        self.hands_on(&before, |handed_on| handed_on == update)?;
+        Ok(change)
+    }
+
+    /// Takes in several updates as [`RowDoc::import_together`] does, for good.
+    ///
+    /// # Errors
+    /// As [`RowDoc::import_together`].
+    pub fn import_together_for_good(&mut self, updates: &[&[u8]]) -> Result<(Change, Vec<Part>), Refusal> {
+        let before = self.version();
+        let taken = self.import_together(updates)?;
+        self.hands_on(&before, |_| false)?;
+        Ok(taken)
+    }
+
+    /// Holds what the document hands on to a replica at `before` against what it has, unless `is_sound` knows it to be that.
+    fn hands_on(&self, before: &Version, is_sound: impl FnOnce(&[u8]) -> bool) -> Result<(), Refusal> {
         let after = self.version();
-        if after == before {
-            return Ok(change);
+        if after == *before {
+            return Ok(());
         }
-        let handed_on = self.export_since(&before).map_err(|_| self.poisoned())?;
-        if reached(&before, &handed_on).as_ref() == Some(&after) {
-            return Ok(change);
+        let handed_on = self.export_since(before).map_err(|_| self.poisoned())?;
+        if is_sound(&handed_on) || reached(before, &handed_on).as_ref() == Some(&after) {
+            return Ok(());
         }
         let reason = "its operations cannot be handed on to others".to_owned();
         Err(Refusal::InvalidUpdate { reason })
@@ -48,4 +63,31 @@ fn reached(before: &Version, update: &[u8]) -> Option<Version> {
     let mut reached = before.clone();
     reached.merge(&brought.ok()??);
     Some(reached)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use corella_manifest::Manifest;
+    use serde_json::json;
+
+    use crate::{PeerId, RowDoc, RowShape, Version};
+
+    /// So that of what honest clients send nothing is decoded twice.
+    #[test]
+    fn what_is_sound_is_handed_on_as_it_came() {
+        let manifest = Manifest::parse(include_str!("../../../schema/examples/notes.json")).unwrap().manifest;
+        let shape = Arc::new(RowShape::new(&manifest.entities[0]).unwrap());
+        let [mut client, mut server] = [1, 2].map(|peer| RowDoc::new(Arc::clone(&shape), PeerId(peer)));
+        client.initialise(json!({ "title": "one", "color": "red" }).as_object().unwrap()).unwrap();
+        let mut before = Version::empty();
+        for title in ["two", "three"] {
+            let update = client.export_since(&before).unwrap();
+            server.import_for_good(&update).unwrap();
+            assert_eq!(server.export_since(&before).unwrap(), update);
+            before = client.version();
+            client.patch(json!({ "title": title }).as_object().unwrap()).unwrap();
+        }
+    }
 }

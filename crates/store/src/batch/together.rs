@@ -72,7 +72,7 @@ impl Batch<'_> {
 
         let updates: Vec<&[u8]> = jobs.iter().filter_map(small_update).collect();
         let bytes = updates.iter().map(|update| update.len()).sum();
-        let taken = weigh(&mut loaded.doc, bytes, |doc| doc.import_together(&updates));
+        let taken = weigh(&mut loaded.doc, bytes, |doc| doc.import_together_for_good(&updates));
         let (change, parts) = taken.map_err(|_| Apart::Touched)?;
         // What a rule looks at is as it was before, so that it does not matter which of them came first.
         if change.liveness || !change.fields.is_disjoint(looked_at) {
