@@ -33,7 +33,7 @@ export function launch(): Promise<Browser> {
 /** How long Chromium may take to open a window, on a machine that is busy with something else. */
 const windowMilliseconds = 20_000;
 
-/** Playwright waits for a window without a deadline. One that does not come is asked for once more. */
+/** Playwright waits for a window without a deadline. One that does not come is asked for once more, and the log says so. */
 async function opened<Opened>(open: () => Promise<Opened>): Promise<Opened> {
   let deadline: ReturnType<typeof setTimeout> | number | undefined;
   const late = new Promise<undefined>((resolve) => {
@@ -41,6 +41,9 @@ async function opened<Opened>(open: () => Promise<Opened>): Promise<Opened> {
   });
   const first = await Promise.race([open(), late]);
   clearTimeout(deadline);
+  if (first === undefined) {
+    console.warn(`Chromium opened no window within ${windowMilliseconds} ms; the test asks again.`);
+  }
   return first ?? open();
 }
 

@@ -155,7 +155,7 @@ export class Uplink implements Link {
         this.sendText("pong");
         return;
       case "hello":
-        this.can = message.can;
+        this.can = message.can ?? [];
         void this.#learnEpoch(message.epoch);
         return;
       case "auth":

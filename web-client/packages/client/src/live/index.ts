@@ -32,13 +32,13 @@ export function scope(client: CorellaClient, query: Query): Scope {
   }
   const { keeper, rows } = engineOf(client);
   const name = `scope/${keyOf(query)}`;
-  const made = new Scope(client, hubOf(client).open(query, true), {
+  const made: Scope = new Scope(client, hubOf(client).open(query, true), {
     evict: async (key) => {
       if (!rows.open.has(key)) {
         await keeper.write({ type: "evict", key });
       }
     },
-    isWanted: (key) => [...scopes].some((each) => each !== made && each.holds(key)),
+    isWanted: (key): boolean => [...scopes].some((each) => each !== made && each.holds(key)),
     kept: async () => {
       await keeper.flushed();
       return new Set((await keeper.storage.rows(query.from)).map(({ key }) => key));
@@ -47,7 +47,7 @@ export function scope(client: CorellaClient, query: Query): Scope {
     remember: (value) => void keeper.write({ type: "remember", name, value }),
     closed: () => scopes.delete(made),
   });
-  const scopes = scopesOf(client).add(made);
+  const scopes: Set<Scope> = scopesOf(client).add(made);
   return made;
 }
 

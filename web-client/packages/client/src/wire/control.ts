@@ -7,7 +7,7 @@ export type ControlMessage =
   | { readonly type: "ping" }
   | { readonly type: "pong" }
   /** `can` names what an earlier server could not. */
-  | { readonly type: "hello"; readonly epoch: string | undefined; readonly can: readonly unknown[] }
+  | { readonly type: "hello"; readonly epoch: string | undefined; readonly can: readonly unknown[] | undefined }
   /** As whom the server knows this connection. */
   | { readonly type: "auth"; readonly user: string }
   /** A mutation is durable. */
@@ -45,7 +45,7 @@ export function parseControl(text: string): ControlMessage {
   }
   switch (value["type"]) {
     case "hello":
-      return { type: "hello", epoch: textOf(value["epoch"]), can: Array.isArray(value["can"]) ? value["can"] : [] };
+      return { type: "hello", epoch: textOf(value["epoch"]), can: Array.isArray(value["can"]) ? value["can"] : undefined };
     case "auth":
       return typeof value["user"] === "string" ? { type: "auth", user: value["user"] } : OTHER;
     case "result":

@@ -94,7 +94,7 @@ describe("golden control messages", () => {
         expect(parsed).toEqual({ type: "other", message });
         return;
       default:
-        expect(parsed).toEqual({ type: message.type === "hello" ? "hello" : "other" });
+        expect(parsed).toEqual(message.type === "hello" ? { type: "hello", can: message["can"] } : { type: "other" });
     }
   });
 });

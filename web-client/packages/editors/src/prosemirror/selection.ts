@@ -2,6 +2,9 @@
 
 import { Plugin } from "prosemirror-state";
 
+/** As prosemirror-view has it; its own timer is the later of the two. */
+const FOCUS_MILLISECONDS = 20;
+
 /**
  * Makes the editor look at the browser's selection now.
  *
@@ -19,10 +22,22 @@ export function noticeSelection(): void {
  * what the first of them did to the cursor: Enter would break the line that the person had left.
  */
 export function selectionBeforeKeys(): Plugin {
+  let isMoved = false;
   return new Plugin({
     props: {
       handleDOMEvents: {
+        // So long after it is entered the editor puts the cursor where it knows it, and a key pressed meanwhile would be lost.
+        focus: (view) => {
+          isMoved = false;
+          setTimeout(() => {
+            if (isMoved && !view.isDestroyed && !view.composing) {
+              noticeSelection();
+            }
+          }, FOCUS_MILLISECONDS);
+          return false;
+        },
         keydown: (view) => {
+          isMoved = true;
           if (!view.composing) {
             noticeSelection();
           }
