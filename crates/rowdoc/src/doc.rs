@@ -6,6 +6,7 @@ use loro::{CommitOptions, ExportMode, LoroDoc, LoroValue, ValueOrContainer};
 
 use crate::{
     Change, PeerId, RowShape, Version,
+    faithful::HandedOn,
     plain::PlainRow,
     refusal::{CorruptRow, DocFault, Refusal},
     vessel::Vessel,
@@ -33,6 +34,8 @@ pub struct RowDoc {
     pub(crate) plain: Option<PlainRow>,
     /// Bytes of values that went in, for the estimate of what the document occupies.
     pub(crate) taken_in: usize,
+    /// What it was last seen to hand on: most of the time what it is asked for next.
+    pub(crate) handed_on: Option<HandedOn>,
 }
 
 impl RowDoc {
@@ -43,9 +46,15 @@ impl RowDoc {
     #[must_use]
     pub fn new(shape: Arc<RowShape>, peer: PeerId) -> Self {
         if shape.is_plain() {
-            return Self { shape, vessel: Vessel::none(), plain: Some(PlainRow::default()), taken_in: 0 };
+            return Self {
+                shape,
+                vessel: Vessel::none(),
+                plain: Some(PlainRow::default()),
+                taken_in: 0,
+                handed_on: None,
+            };
         }
-        Self { shape, vessel: Vessel::new(peer), plain: None, taken_in: 0 }
+        Self { shape, vessel: Vessel::new(peer), plain: None, taken_in: 0, handed_on: None }
     }
 
     /// A row from its snapshot and the deltas since.
@@ -153,6 +162,11 @@ impl RowDoc {
     /// [`DocFault::HistoryTrimmed`] when the replica has something, but less than the history starts with: Loro would
     /// export what the replica can never apply. [`DocFault`] when Loro cannot export.
     pub fn export_since(&self, since: &Version) -> Result<Vec<u8>, DocFault> {
+        let known =
+            self.handed_on.as_ref().filter(|known| known.from == *since && known.to == self.version());
+        if let Some(known) = known {
+            return Ok(known.update.clone());
+        }
         let start = self.history_start();
         if since.includes(&start) {
             return self.export(ExportMode::updates(since.vector()));

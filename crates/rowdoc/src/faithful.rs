@@ -4,6 +4,16 @@ use loro::{LoroDoc, VersionRange};
 
 use crate::{Change, Part, Refusal, RowDoc, Version, vessel::Vessel};
 
+/// Bytes up to which what was handed on is kept: what is typed, not what is pasted.
+const SMALL: usize = 4 * 1024;
+
+/// What a document hands on to a replica at one version, which has then come to another.
+pub(crate) struct HandedOn {
+    pub(crate) from: Version,
+    pub(crate) to: Version,
+    pub(crate) update: Vec<u8>,
+}
+
 impl RowDoc {
     /// Takes in an update from a client as [`RowDoc::import`] does, for good: what the document hands on of it, to the database
     /// and to others, leads them to the same version.
@@ -34,13 +44,16 @@ impl RowDoc {
     }
 
     /// Holds what the document hands on to a replica at `before` against what it has, unless `is_sound` knows it to be that.
-    fn hands_on(&self, before: &Version, is_sound: impl FnOnce(&[u8]) -> bool) -> Result<(), Refusal> {
+    fn hands_on(&mut self, before: &Version, is_sound: impl FnOnce(&[u8]) -> bool) -> Result<(), Refusal> {
         let after = self.version();
         if after == *before {
             return Ok(());
         }
         let handed_on = self.export_since(before).map_err(|_| self.poisoned())?;
         if is_sound(&handed_on) || reached(before, &handed_on).as_ref() == Some(&after) {
+            let is_small = handed_on.len() <= SMALL;
+            self.handed_on =
+                is_small.then(|| HandedOn { from: before.clone(), to: after, update: handed_on });
             return Ok(());
         }
         let reason = "its operations cannot be handed on to others".to_owned();
@@ -80,7 +93,8 @@ mod tests {
         let manifest = Manifest::parse(include_str!("../../../schema/examples/notes.json")).unwrap().manifest;
         let shape = Arc::new(RowShape::new(&manifest.entities[0]).unwrap());
         let [mut client, mut server] = [1, 2].map(|peer| RowDoc::new(Arc::clone(&shape), PeerId(peer)));
-        client.initialise(json!({ "title": "one", "color": "red" }).as_object().unwrap()).unwrap();
+        let fields = json!({ "title": "one", "position": 1.5 });
+        client.initialise(fields.as_object().unwrap()).unwrap();
         let mut before = Version::empty();
         for title in ["two", "three"] {
             let update = client.export_since(&before).unwrap();

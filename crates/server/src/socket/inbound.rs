@@ -114,7 +114,8 @@ impl Inbound {
                 message = incoming.next(), if paused.is_none() => {
                     heard = Clock::now();
                     let end = match message {
-                        Some(Ok(message)) => self.take_in(message).await,
+                        // On the heap, since a connection that rests would keep room for it otherwise.
+                        Some(Ok(message)) => Box::pin(self.take_in(message)).await,
                         Some(Err(error)) => Some(broken(&error)),
                         None => Some(End::Gone),
                     };
@@ -127,13 +128,13 @@ impl Inbound {
                     }
                 }
                 () = self.wake.notified() => {
-                    if self.check_standing().await == Standing::Over {
+                    if Box::pin(self.check_standing()).await == Standing::Over {
                         return End::Revoked;
                     }
                 }
                 () = sleep_until(wake) => {
                     let now = Clock::now();
-                    self.renew_by_cookie().await;
+                    Box::pin(self.renew_by_cookie()).await;
                     if self.expire_tokens() == Standing::Over {
                         return End::Expired;
                     }

@@ -26,7 +26,8 @@ pub(super) struct JoinedRoom {
 pub(super) struct JoinedRooms {
     /// How many there may be.
     most: usize,
-    rooms: HashMap<(Magic, RoomName), JoinedRoom>,
+    /// On the heap each: a map keeps room for some more than it has.
+    rooms: HashMap<(Magic, RoomName), Box<JoinedRoom>>,
     /// When the tokens of joins are over.
     expiries: BTreeSet<(Timestamp, Magic, RoomName)>,
 }
@@ -46,12 +47,12 @@ impl JoinedRooms {
         }
         let before = self.leave(address.0, &address.1);
         self.expiries.extend(expiry(&room));
-        self.rooms.insert(address, room);
+        self.rooms.insert(address, Box::new(room));
         Ok(before)
     }
 
     pub(super) fn get(&self, magic: Magic, name: &RoomName) -> Result<&JoinedRoom, Failure> {
-        self.rooms.get(&(magic, name.clone())).ok_or_else(|| {
+        self.rooms.get(&(magic, name.clone())).map(|room| &**room).ok_or_else(|| {
             Failure::new(
                 ErrorCode::NotJoined,
                 format!("the room {name} was not joined on this connection; join it first"),
@@ -60,7 +61,7 @@ impl JoinedRooms {
     }
 
     pub(super) fn leave(&mut self, magic: Magic, name: &RoomName) -> Option<JoinedRoom> {
-        let room = self.rooms.remove(&(magic, name.clone()))?;
+        let room = *self.rooms.remove(&(magic, name.clone()))?;
         if let Some(expiry) = expiry(&room) {
             self.expiries.remove(&expiry);
         }
@@ -101,14 +102,14 @@ impl JoinedRooms {
         theirs
             .filter_map(|room| {
                 room.principal = entitled(&room.principal)?;
-                Some(room.clone())
+                Some((**room).clone())
             })
             .collect()
     }
 
     /// A room that was joined with a token that stands and falls with `principal`; it is left.
     pub(super) fn joined_by(&mut self, principal: &Principal) -> Option<JoinedRoom> {
-        let is_theirs = |room: &&JoinedRoom| room.has_token && room.principal.stands_with(principal);
+        let is_theirs = |room: &&Box<JoinedRoom>| room.has_token && room.principal.stands_with(principal);
         let address =
             self.rooms.values().find(is_theirs).map(|room| (room.pass.magic, room.pass.room.clone()))?;
         self.leave(address.0, &address.1)
@@ -127,7 +128,7 @@ impl JoinedRooms {
 
     pub(super) fn drain(&mut self) -> impl Iterator<Item = JoinedRoom> {
         self.expiries.clear();
-        self.rooms.drain().map(|(_, room)| room)
+        self.rooms.drain().map(|(_, room)| *room)
     }
 }
 

@@ -33,8 +33,9 @@ use tokio_tungstenite::{
     },
 };
 
-/// Read buffer per socket, in bytes; the library's own default of 128 KiB would be most of a quiet connection.
-const READ_BUFFER: usize = 4 * 1024;
+/// Read buffer per socket, in bytes, enough for some keystrokes; the library's own default of 128 KiB would be most of a
+/// quiet connection.
+const READ_BUFFER: usize = 1024;
 /// Frames handed to the system at once.
 const MOST_FRAMES: usize = 16;
 

@@ -4,7 +4,8 @@ use std::{collections::VecDeque, io::ErrorKind, sync::Arc};
 
 use bytes::Bytes;
 use corella_live::{Pass, Queued, Work};
-use corella_rowdoc::RowKey;
+use corella_rowdoc::{RowKey, Version};
+use corella_store::Access;
 use corella_wire::{Envelope, ErrorCode, Frame, Magic, RoomErrorCode, RoomName, encode};
 use tokio::task::coop::consume_budget;
 
@@ -57,6 +58,8 @@ impl Writer {
             if self.send_waiting().await.is_err() {
                 return;
             }
+            // Most connections rest most of the time, and keep no room for what they may send once.
+            self.taken = VecDeque::new();
             let connection = Arc::clone(&self.connection);
             connection.outbox.filled().await;
         }
@@ -102,7 +105,7 @@ impl Writer {
         loop {
             // The socket may have let us wait for long.
             while let Some(pass) = self.connection.outbox.take_doubt() {
-                self.settle(&pass).await;
+                Box::pin(self.settle(&pass)).await;
             }
             if self.taken.is_empty() {
                 return Ok(());
@@ -166,32 +169,32 @@ impl Writer {
                 self.taken.extend(frames.into_iter().map(taken));
                 self.sent = begun;
             }
-            Work::Join { key, room, since, access } => {
-                let Connection { app, outbox, .. } = &*self.connection;
-                let turn = app.admission.turn(since.is_empty()).await;
-                let joined = app.hub.join(&app.store, outbox, &key, room.clone(), &since, access).await;
-                drop(turn);
-                match joined {
-                    Ok(joined) => {
-                        let answer = self.taken.len();
-                        self.push(&room, joined.frames);
-                        if let Some(answer) = self.taken.get_mut(answer) {
-                            answer.answers_join = true;
-                        }
-                    }
-                    Err(error) => {
-                        let frame = refused_join(error.into());
-                        self.push(
-                            &room.clone(),
-                            vec![encode(&Envelope { magic: Magic::Document, room, frame })],
-                        );
-                    }
-                }
-            }
-            Work::CatchUp { key, room } => self.catch_up(key, room).await,
+            // On the heap, since a connection that rests would keep room for them otherwise.
+            Work::Join { key, room, since, access } => Box::pin(self.join(key, room, since, access)).await,
+            Work::CatchUp { key, room } => Box::pin(self.catch_up(key, room)).await,
             Work::Answer(reference) => {
                 let Connection { app, outbox, .. } = &*self.connection;
                 app.hub.queries().catch_up(outbox.source(), reference);
+            }
+        }
+    }
+
+    async fn join(&mut self, key: RowKey, room: RoomName, since: Version, access: Access) {
+        let Connection { app, outbox, .. } = &*self.connection;
+        let turn = app.admission.turn(since.is_empty()).await;
+        let joined = app.hub.join(&app.store, outbox, &key, room.clone(), &since, access).await;
+        drop(turn);
+        match joined {
+            Ok(joined) => {
+                let answer = self.taken.len();
+                self.push(&room, joined.frames);
+                if let Some(answer) = self.taken.get_mut(answer) {
+                    answer.answers_join = true;
+                }
+            }
+            Err(error) => {
+                let frame = refused_join(error.into());
+                self.push(&room.clone(), vec![encode(&Envelope { magic: Magic::Document, room, frame })]);
             }
         }
     }
