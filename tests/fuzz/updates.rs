@@ -22,7 +22,8 @@ async fn updates() {
 
     let (mut sound, mut refused, mut deadly) = (0_usize, 0_usize, 0_usize);
     let mut left = runs();
-    let mut batch = seeds.clone();
+    // As they are kept, and as libFuzzer had them tried.
+    let mut batch: Vec<_> = seeds.iter().cloned().chain(seeds.iter().cloned().map(fitted)).collect();
     while !batch.is_empty() {
         let blobs: Vec<Bytes> = batch.iter().cloned().map(Bytes::from).collect();
         let outcomes = pool.examine(BlobKind::Update, blobs).await;

@@ -77,31 +77,3 @@ fn reached(before: &Version, update: &[u8]) -> Option<Version> {
     reached.merge(&brought.ok()??);
     Some(reached)
 }
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use corella_manifest::Manifest;
-    use serde_json::json;
-
-    use crate::{PeerId, RowDoc, RowShape, Version};
-
-    /// So that of what honest clients send nothing is decoded twice.
-    #[test]
-    fn what_is_sound_is_handed_on_as_it_came() {
-        let manifest = Manifest::parse(include_str!("../../../schema/examples/notes.json")).unwrap().manifest;
-        let shape = Arc::new(RowShape::new(&manifest.entities[0]).unwrap());
-        let [mut client, mut server] = [1, 2].map(|peer| RowDoc::new(Arc::clone(&shape), PeerId(peer)));
-        let fields = json!({ "title": "one", "position": 1.5 });
-        client.initialise(fields.as_object().unwrap()).unwrap();
-        let mut before = Version::empty();
-        for title in ["two", "three"] {
-            let update = client.export_since(&before).unwrap();
-            server.import_for_good(&update).unwrap();
-            assert_eq!(server.export_since(&before).unwrap(), update);
-            before = client.version();
-            client.patch(json!({ "title": title }).as_object().unwrap()).unwrap();
-        }
-    }
-}

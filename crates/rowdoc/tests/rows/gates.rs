@@ -277,3 +277,18 @@ fn stored_bytes_that_miss_operations_do_not_load() {
     assert!(load(Some(&snapshot[..snapshot.len() / 2]), &[]).is_err());
     assert!(load(None, &[b"garbage"]).is_err());
 }
+
+/// So that of what honest clients send nothing is decoded twice.
+#[test]
+fn what_is_sound_is_handed_on_as_it_came() {
+    let mut client = new_note();
+    let mut server = RowDoc::new(note(), PeerId(2));
+    let mut before = Version::empty();
+    for body in ["one", "one two", "one three"] {
+        client.patch(&object(json!({ "body": body, "title": body }))).unwrap();
+        let update = client.export_since(&before).unwrap();
+        server.import_for_good(&update).unwrap();
+        assert_eq!(server.export_since(&before).unwrap(), update);
+        before = client.version();
+    }
+}
