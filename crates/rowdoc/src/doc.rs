@@ -7,6 +7,7 @@ use loro::{CommitOptions, ExportMode, LoroDoc, LoroValue, ValueOrContainer};
 use crate::{
     Change, PeerId, RowShape, Version,
     faithful::HandedOn,
+    joined::join_stored,
     plain::PlainRow,
     refusal::{CorruptRow, DocFault, Refusal},
     vessel::Vessel,
@@ -75,25 +76,20 @@ impl RowDoc {
             row.plain = Some(PlainRow::load(snapshot, deltas)?);
             return Ok(row);
         }
-        let undecodable = |piece| {
-            move |error: loro::LoroError| CorruptRow::Undecodable { piece, reason: error.to_string() }
-        };
-        row.vessel.with(|doc| {
-            if let Some(snapshot) = snapshot {
-                let status = doc.import(snapshot).map_err(undecodable("snapshot"))?;
-                if status.pending.is_some_and(|pending| !pending.is_empty()) {
-                    return Err(CorruptRow::MissingDependencies);
-                }
+        let one_by_one: Vec<&[u8]> = deltas.iter().map(AsRef::as_ref).collect();
+        // A tail of updates that were made side by side takes Loro the square of its length when they come one by one.
+        let joined = join_stored(deltas);
+        let whole = joined.as_deref().map(|joined| [joined]);
+        let tail = whole.as_ref().map_or(&one_by_one[..], |whole| whole);
+        match row.vessel.with(|doc| import_stored(doc, snapshot, tail)) {
+            Ok(Ok(())) => {}
+            // Whatever it was: one by one it may not be, or can be named.
+            Ok(Err(_)) | Err(_) if joined.is_some() => {
+                row.vessel = Vessel::new(peer);
+                row.vessel.with(|doc| import_stored(doc, snapshot, &one_by_one))??;
             }
-            // One by one: Loro imports a batch by comparing states, which takes the square of a long insert's length.
-            for delta in deltas {
-                let status = doc.import(delta.as_ref()).map_err(undecodable("tail"))?;
-                if status.pending.is_some_and(|pending| !pending.is_empty()) {
-                    return Err(CorruptRow::MissingDependencies);
-                }
-            }
-            Ok(())
-        })??;
+            outcome @ (Ok(Err(_)) | Err(_)) => outcome??,
+        }
         row.taken_in =
             snapshot.map_or(0, <[u8]>::len) + deltas.iter().map(|delta| delta.as_ref().len()).sum::<usize>();
         Ok(row)
@@ -236,6 +232,23 @@ impl fmt::Debug for RowDoc {
             .field("version", &self.version())
             .finish_non_exhaustive()
     }
+}
+
+/// Brings a row's stored bytes into an empty document.
+fn import_stored(doc: &LoroDoc, snapshot: Option<&[u8]>, tail: &[&[u8]]) -> Result<(), CorruptRow> {
+    let pieces = snapshot
+        .into_iter()
+        .map(|bytes| ("snapshot", bytes))
+        .chain(tail.iter().map(|bytes| ("tail", *bytes)));
+    for (piece, bytes) in pieces {
+        let undecodable =
+            |error: loro::LoroError| CorruptRow::Undecodable { piece, reason: error.to_string() };
+        let status = doc.import(bytes).map_err(undecodable)?;
+        if status.pending.is_some_and(|pending| !pending.is_empty()) {
+            return Err(CorruptRow::MissingDependencies);
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn commit(doc: &LoroDoc) {

@@ -12,6 +12,19 @@ const CHECKSUM: std::ops::Range<usize> = MODE_AT.start - 4..MODE_AT.start;
 /// What Loro's checksum starts from.
 const SEED: u32 = u32::from_le_bytes(*b"LORO");
 
+/// Stored updates as one; nothing when there are not several, or one of them is damaged or of another kind.
+pub(crate) fn join_stored<B: AsRef<[u8]>>(updates: &[B]) -> Option<Vec<u8>> {
+    let updates: Vec<&[u8]> = updates.iter().map(AsRef::as_ref).collect();
+    (updates.len() > 1 && updates.iter().all(|update| is_whole(update))).then(|| join(&updates))
+}
+
+/// Whether the head says that it is an update, and the checksum that it is as it was made.
+fn is_whole(update: &[u8]) -> bool {
+    update.starts_with(MAGIC)
+        && update.get(MODE_AT) == Some(&MODE_UPDATES)
+        && update[CHECKSUM] == xxh32(&update[MODE_AT.start..], SEED).to_le_bytes()
+}
+
 /// Updates whose heads and checksums were looked at, as one.
 pub(crate) fn join(updates: &[&[u8]]) -> Vec<u8> {
     let blocks = updates.iter().filter_map(|update| update.get(MODE_AT.end..));
@@ -44,6 +57,21 @@ mod tests {
     fn one_joined_is_itself() {
         let update = written(1, "a");
         assert_eq!(join(&[&update]), update);
+    }
+
+    #[test]
+    fn what_is_damaged_or_of_another_kind_is_not_joined() {
+        let update = written(1, "a");
+        assert_eq!(join_stored(&[&update, &update]), Some(join(&[&update, &update])));
+        assert_eq!(join_stored(&[&update]), None, "one alone");
+        let mut damaged = update.clone();
+        *damaged.last_mut().unwrap() ^= 1;
+        let doc = LoroDoc::new();
+        doc.import(&update).unwrap();
+        let snapshot = doc.export(ExportMode::Snapshot).unwrap();
+        for other in [&damaged[..], &snapshot, b"loro", b""] {
+            assert_eq!(join_stored(&[&update[..], other]), None, "{other:?}");
+        }
     }
 
     #[test]

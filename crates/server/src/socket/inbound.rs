@@ -186,7 +186,10 @@ impl Inbound {
     }
 
     /// Counts what has come against the pace of the connection, which is not read from until that is made good.
+    ///
+    /// What was refused of what came before counts as well.
     fn take_pace(&mut self, cost: usize) -> Result<(), Failure> {
+        self.pace.charge(self.connection.refused.swap(0, Ordering::Relaxed), Instant::now());
         let pause = self.pace.take(cost, Instant::now()).map_err(|TooMuch| {
             let most = self.connection.app.options.limits.updates_per_second;
             let detail = format!(

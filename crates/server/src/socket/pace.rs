@@ -13,6 +13,9 @@ const BYTES_PER_UPDATE: usize = 16 * 1024;
 /// Updates that one of presence counts for, because it goes to everybody in the room at once.
 const PRESENCE: usize = 10;
 
+/// How long an update fills the bucket that was refused: until that was known it may have taken as much work as many edits.
+const REFUSED: Duration = Duration::from_millis(50);
+
 /// A bucket of updates, which fills again evenly.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -42,6 +45,15 @@ impl Pace {
         }
         self.full_at = Some(full_at);
         Ok(pause)
+    }
+
+    /// Takes out what updates that were refused have cost, as far as a pause makes up for it.
+    pub(super) fn charge(&mut self, refused: u32, now: Instant) {
+        if refused > 0 && !self.interval.is_zero() {
+            let cost = REFUSED.saturating_mul(refused).min(MOST_PAUSE);
+            let full_at = self.full_at.map_or(now, |at| at.max(now)) + cost;
+            self.full_at = Some(full_at.min(now + BURST + MOST_PAUSE / 2));
+        }
     }
 }
 
@@ -83,8 +95,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_refused_is_made_good_by_a_pause() {
+        let mut pace = Pace::new(100);
+        let now = Instant::now();
+        pace.charge(20, now);
+        assert_eq!(pace.take(1, now), Ok(Duration::ZERO), "a few are nothing");
+        for _ in 0..100 {
+            pace.charge(100, now);
+        }
+        assert_eq!(pace.take(1, now), Ok(MOST_PAUSE / 2 + Duration::from_millis(10)));
+    }
+
+    #[test]
     fn without_a_bound_nothing_waits() {
         let mut pace = Pace::new(0);
+        pace.charge(1_000, Instant::now());
         assert_eq!(pace.take(usize::MAX, Instant::now()), Ok(Duration::ZERO));
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct Connection {
     pub(super) in_flight: Arc<Semaphore>,
     /// How much its updates that the guards refused count against it.
     pub(super) offences: AtomicU32,
+    /// Updates that were refused since its pace was last looked at.
+    pub(super) refused: AtomicU32,
 }
 
 /// Why a connection ends.
@@ -122,6 +124,7 @@ pub(super) async fn run(
         outbox: Arc::clone(&outbox),
         in_flight: Arc::new(Semaphore::new(IN_FLIGHT)),
         offences: AtomicU32::new(0),
+        refused: AtomicU32::new(0),
     });
     let (incoming, half) = match Box::pin(take_over(upgrading, &outbox)).await {
         Ok(halves) => halves,

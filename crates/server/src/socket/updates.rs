@@ -82,6 +82,7 @@ struct Pending {
 impl Pending {
     fn note(&self, result: Result<(), Failure>) {
         if let Err(failure) = result {
+            self.connection.refused.fetch_add(1, Ordering::Relaxed);
             self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
         }
         if self.remaining.fetch_sub(1, Ordering::AcqRel) == 1 {
