@@ -78,13 +78,12 @@ impl RowDoc {
         }
         let one_by_one: Vec<&[u8]> = deltas.iter().map(AsRef::as_ref).collect();
         // A tail of updates that were made side by side takes Loro the square of its length when they come one by one.
-        let joined = join_stored(deltas);
-        let whole = joined.as_deref().map(|joined| [joined]);
-        let tail = whole.as_ref().map_or(&one_by_one[..], |whole| whole);
-        match row.vessel.with(|doc| import_stored(doc, snapshot, tail)) {
+        let joined = join_stored(&one_by_one);
+        let tail: Vec<&[u8]> = joined.iter().map(AsRef::as_ref).collect();
+        match row.vessel.with(|doc| import_stored(doc, snapshot, &tail)) {
             Ok(Ok(())) => {}
             // Whatever it was: one by one it may not be, or can be named.
-            Ok(Err(_)) | Err(_) if joined.is_some() => {
+            Ok(Err(_)) | Err(_) if tail.len() < one_by_one.len() => {
                 row.vessel = Vessel::new(peer);
                 row.vessel.with(|doc| import_stored(doc, snapshot, &one_by_one))??;
             }

@@ -3,6 +3,8 @@
 //! An update is a row of blocks behind a head with a checksum. Loro decodes each block by itself and merges all that came
 //! in one blob at once, so that the blocks of several updates, one after the other, are an update as well.
 
+use std::borrow::Cow;
+
 use xxhash_rust::xxh32::xxh32;
 
 use crate::import::{MAGIC, MODE_AT, MODE_UPDATES};
@@ -12,10 +14,40 @@ const CHECKSUM: std::ops::Range<usize> = MODE_AT.start - 4..MODE_AT.start;
 /// What Loro's checksum starts from.
 const SEED: u32 = u32::from_le_bytes(*b"LORO");
 
-/// Stored updates as one; nothing when there are not several, or one of them is damaged or of another kind.
-pub(crate) fn join_stored<B: AsRef<[u8]>>(updates: &[B]) -> Option<Vec<u8>> {
-    let updates: Vec<&[u8]> = updates.iter().map(AsRef::as_ref).collect();
-    (updates.len() > 1 && updates.iter().all(|update| is_whole(update))).then(|| join(&updates))
+/// Bytes up to which a stored update is joined with its neighbours, and bytes of what they make: to merge long insertions
+/// at once takes Loro the square of their length.
+const SMALL: usize = 4 * 1024;
+const FULL: usize = 64 * 1024;
+
+/// Stored updates in their order, of which neighbours that are small and whole have become one.
+pub(crate) fn join_stored<'a>(updates: &[&'a [u8]]) -> Vec<Cow<'a, [u8]>> {
+    let mut joined = Vec::new();
+    let mut lot: Vec<&[u8]> = Vec::new();
+    let mut bytes = 0;
+    for update in updates {
+        let joins = update.len() <= SMALL && is_whole(update);
+        if !joins || bytes + update.len() > FULL {
+            joined.extend(one_of(&mut lot));
+            bytes = 0;
+        }
+        if joins {
+            bytes += update.len();
+            lot.push(update);
+        } else {
+            joined.push(Cow::Borrowed(*update));
+        }
+    }
+    joined.extend(one_of(&mut lot));
+    joined
+}
+
+/// What a lot makes; nothing when there is none in it.
+fn one_of<'a>(lot: &mut Vec<&'a [u8]>) -> Option<Cow<'a, [u8]>> {
+    match *std::mem::take(lot) {
+        [] => None,
+        [only] => Some(Cow::Borrowed(only)),
+        ref several => Some(Cow::Owned(join(several))),
+    }
 }
 
 /// Whether the head says that it is an update, and the checksum that it is as it was made.
@@ -60,18 +92,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_damaged_or_of_another_kind_is_not_joined() {
+    fn what_is_long_damaged_or_of_another_kind_is_not_joined() {
         let update = written(1, "a");
-        assert_eq!(join_stored(&[&update, &update]), Some(join(&[&update, &update])));
-        assert_eq!(join_stored(&[&update]), None, "one alone");
+        let two = join(&[&update, &update]);
+        assert_eq!(join_stored(&[&update, &update]), [&two[..]]);
+        assert_eq!(join_stored(&[]), [&[] as &[u8]; 0]);
         let mut damaged = update.clone();
         *damaged.last_mut().unwrap() ^= 1;
         let doc = LoroDoc::new();
         doc.import(&update).unwrap();
         let snapshot = doc.export(ExportMode::Snapshot).unwrap();
-        for other in [&damaged[..], &snapshot, b"loro", b""] {
-            assert_eq!(join_stored(&[&update[..], other]), None, "{other:?}");
+        let long = written(1, &"long ".repeat(SMALL));
+        for other in [&damaged[..], &snapshot, &long, b"loro", b""] {
+            assert_eq!(join_stored(&[&update, &update, other, &update]), [&two[..], other, &update]);
         }
+        let many = vec![&update[..]; FULL / update.len() + 1];
+        assert_eq!(join_stored(&many).len(), 2);
     }
 
     #[test]

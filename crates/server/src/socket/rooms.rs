@@ -109,9 +109,13 @@ impl JoinedRooms {
 
     /// A room that was joined with a token that stands and falls with `principal`; it is left.
     pub(super) fn joined_by(&mut self, principal: &Principal) -> Option<JoinedRoom> {
-        let is_theirs = |room: &&Box<JoinedRoom>| room.has_token && room.principal.stands_with(principal);
-        let address =
-            self.rooms.values().find(is_theirs).map(|room| (room.pass.magic, room.pass.room.clone()))?;
+        let is_theirs = |room: &&JoinedRoom| room.has_token && room.principal.stands_with(principal);
+        let address = self
+            .rooms
+            .values()
+            .map(|room| &**room)
+            .find(is_theirs)
+            .map(|room| (room.pass.magic, room.pass.room.clone()))?;
         self.leave(address.0, &address.1)
     }
 

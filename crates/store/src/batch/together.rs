@@ -19,8 +19,10 @@ use crate::{
 
 /// Bytes up to which an update is taken in with others.
 const SMALL: usize = 4 * 1024;
-/// Updates that are taken in as one.
+/// Updates that are taken in as one, and bytes of all of them: to merge long insertions at once takes Loro the square of
+/// their length.
 const MOST: usize = 256;
+const MOST_BYTES: usize = 64 * 1024;
 
 /// They have to be taken in one after the other.
 enum Apart {
@@ -36,7 +38,13 @@ impl Batch<'_> {
     ///
     /// The first thing that is done in a batch.
     pub(super) async fn accept_together(&mut self, jobs: Vec<Job>) -> Vec<Job> {
-        let together = jobs.iter().take(MOST).take_while(|job| small_update(job).is_some()).count();
+        let mut room = MOST_BYTES;
+        let fits = |job: &&Job| {
+            let left = small_update(job).and_then(|update| room.checked_sub(update.len()));
+            room = left.unwrap_or(0);
+            left.is_some()
+        };
+        let together = jobs.iter().take(MOST).take_while(fits).count();
         if together < 2 {
             return jobs;
         }
