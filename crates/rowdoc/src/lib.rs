@@ -9,7 +9,7 @@
 //! - `change`: which fields a change touched; `absent`: which ones have nothing
 //! - `refusal`: why bytes, patches and stored rows are turned away
 //! - `import`: bytes from clients, and the gates that they pass; `joined`: several updates as one
-//! - `examine`: the same where nothing is lost by it
+//! - `faithful`: what is handed on of them, held against them; `examine`: the same gates where nothing is lost
 //! - `check`: where the operations of an import may land; `landed`: what they put there
 //! - `patch`: JSON patches as minimal operations
 //! - `wanted`: what a patch wants of each field; `operation`: `{"$push": …}` and kin; `given`: JSON from outside

@@ -121,17 +121,6 @@ impl Batch<'_> {
 
 /// The update that a job is, where it may be taken in with others: it is small, and nothing but done.
 fn small_update(job: &Job) -> Option<&[u8]> {
-    match &job.change {
-        RowChange::Update(update) if update.len() <= SMALL && job.idempotency.is_none() && !job.wants_row => {
-            Some(update)
-        }
-        RowChange::Update(_)
-        | RowChange::Seed(_)
-        | RowChange::Merge(_)
-        | RowChange::Insert(_)
-        | RowChange::Patch(_)
-        | RowChange::Delete
-        | RowChange::Restore
-        | RowChange::Revert(_) => None,
-    }
+    let RowChange::Update(update) = &job.change else { return None };
+    (update.len() <= SMALL && job.idempotency.is_none() && !job.wants_row).then_some(update)
 }
